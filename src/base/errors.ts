@@ -1,0 +1,59 @@
+import { closest, distance } from 'fastest-levenshtein';
+
+/** What a person needs to mend bad input: where it was, what was expected, what came, what to do. */
+export interface Problem {
+  /** File, URL, flag or port the problem lies in. */
+  where?: string;
+  /** Field inside it, as a path: `train.lr`, `annotations[3].bbox`. */
+  field?: string;
+  expected: string;
+  received?: unknown;
+  /** The remedy, an imperative sentence. */
+  hint?: string;
+}
+
+/** Bad input from outside: reported in one line, without a stack trace; CLI exit code 2, HTTP 4xx. */
+export class UserError extends Error {
+  override name = 'UserError';
+  readonly problem: Problem;
+
+  constructor(problem: Problem, options?: ErrorOptions) {
+    super(describeProblem(problem), options);
+    this.problem = problem;
+  }
+}
+
+function describeProblem({ where, field, expected, received, hint }: Problem): string {
+  const place = [where, field].filter(Boolean).join(': ');
+  const got = received === undefined ? '' : `, received ${describeValue(received)}`;
+  return `${place ? `${place}: ` : ''}expected ${expected}${got}.${hint ? ` ${hint}` : ''}`;
+}
+
+/** Short text of a value for a message: strings quoted, long ones cut. */
+export function describeValue(value: unknown): string {
+  const text =
+    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'number' ? String(value) : toJson(value);
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+}
+
+function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
+/** ` Did you mean "x"?` when a known word is near, else the list of known words. */
+export function didYouMean(word: string, known: readonly string[]): string {
+  if (known.length === 0) return '';
+  const best = closest(word, known);
+  return distance(word, best) <= Math.max(2, Math.floor(word.length / 3))
+    ? `Did you mean "${best}"?`
+    : `Known: ${known.join(', ')}.`;
+}
+
+/** Text of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import writeFileAtomic from 'write-file-atomic';
+import { messageOf, UserError } from './errors.js';
+
+/** Writes through a temporary file and a rename: readers see the old file or the new one, never half of it. */
+export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  try {
+    await writeFileAtomic(path, typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOSPC') {
+      throw new UserError(
+        { where: path, expected: 'free disk space', received: code, hint: 'The previous version of the file is untouched; free some space and run again.' },
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Reads a text or JSON file the user named; a missing or unreadable one is a UserError. */
+export async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UserError({ where: path, expected: 'a readable file', received: (error as NodeJS.ErrnoException).code }, { cause: error });
+  }
+}
+
+export async function readJson<T = unknown>(path: string): Promise<T> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new UserError({ where: path, expected: 'valid JSON', received: messageOf(error) }, { cause: error });
+  }
+}
+
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** SHA-256 of a file, streamed. */
+export async function sha256File(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,28 @@
+import { z } from 'zod';
+
+/**
+ * How a picture becomes the network's input. The one definition of it: training, evaluation, ONNX and serving read
+ * these numbers, and the bundle carries them. Defaults: Megvii YOLOX main (yolox/data/data_augment.py, preproc).
+ */
+export const preprocessSchema = z.strictObject({
+  /** Input height, width in pixels; multiples of 32. */
+  size: z.tuple([z.int().positive().multipleOf(32), z.int().positive().multipleOf(32)]).default([640, 640]),
+  /** Channel order the network was trained with. */
+  color: z.enum(['bgr', 'rgb']).default('bgr'),
+  /** Pixel value 0–255 is multiplied by this, then `mean` is taken off and `std` divided by (channels as in `color`). */
+  scale: z.number().positive().default(1),
+  mean: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]),
+  std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
+  /** Grey level 0–255 of the area right of and below the picture. */
+  pad: z.number().min(0).max(255).default(114),
+});
+
+export type Preprocess = z.infer<typeof preprocessSchema>;
+
+/** Preprocessing of YOLOX weights before release 0.1.1: RGB, /255, ImageNet statistics. */
+export const LEGACY_PREPROCESS = {
+  color: 'rgb',
+  scale: 1 / 255,
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+} as const satisfies Partial<Preprocess>;

@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import { preprocessSchema } from './preprocess.js';
+
+const unit = z.number().min(0).max(1);
+const hash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
+
+/** Where pictures and annotations come from. */
+const data = z.strictObject({
+  /** `builtin` generates pictures; `coco` reads `images` and `annotations`. */
+  source: z.enum(['builtin', 'coco']).default('builtin'),
+  /** Folder, zip, or URL of a zip with the pictures. */
+  images: z.string().nullable().default(null),
+  /** COCO instances JSON, or a zip or URL holding it. */
+  annotations: z.string().nullable().default(null),
+  /** Expected SHA-256 of what is downloaded; null skips the check and records what came. */
+  imagesSha256: hash.nullable().default(null),
+  annotationsSha256: hash.nullable().default(null),
+  /** Pictures with more pixels than this are refused (a decompression bomb costs its decoded size). */
+  maxPixels: z.int().positive().default(100_000_000),
+  builtin: z.strictObject({
+    pictures: z.int().min(10).default(400),
+    /** Longer side of a generated picture, pixels. */
+    side: z.int().min(64).max(1024).default(256),
+    seed: z.int().default(7),
+  }).prefault({}),
+});
+
+/** Cleaning, category selection and splits. */
+const prep = z.strictObject({
+  /** Names of the categories to keep, in the order of their new ids 1…n; null keeps all, in source order. */
+  categories: z.array(z.string()).min(1).nullable().default(null),
+  /** Share of the pictures in each split; the three add up to 1. */
+  split: z.strictObject({ train: unit.default(0.6), val: unit.default(0.15), test: unit.default(0.25) }).prefault({})
+    .refine((s) => Math.abs(s.train + s.val + s.test - 1) < 1e-6, 'train + val + test = 1'),
+  /** Pictures without a kept object stay as background. */
+  keepEmpty: z.boolean().default(true),
+  seed: z.int().default(42),
+});
+
+/** YOLOX by depth and width multiples (Megvii exps/default). */
+const model = z.strictObject({
+  depth: z.number().positive().max(4).default(0.33),
+  width: z.number().positive().max(4).default(0.5),
+  /** Depthwise-separable 3×3 convolutions (nano). */
+  depthwise: z.boolean().default(false),
+  preprocess: preprocessSchema.prefault({}),
+});
+
+/** Augmentation of the training pictures (Megvii exps/yolox_base.py). */
+const augment = z.strictObject({
+  /** Probability of a four-picture mosaic. */
+  mosaic: unit.default(1),
+  /** Probability of blending a second picture over a mosaic. */
+  mixup: unit.default(1),
+  mixupScale: z.tuple([z.number().positive(), z.number().positive()]).default([0.5, 1.5]),
+  /** Affine of the mosaic: ± degrees, scale range, ± shear degrees, ± translation as a share of the input. */
+  degrees: z.number().min(0).max(180).default(10),
+  scale: z.tuple([z.number().positive(), z.number().positive()]).default([0.1, 2]),
+  shear: z.number().min(0).max(45).default(2),
+  translate: unit.default(0.1),
+  /** Largest additive change of hue (of 180), saturation and value (of 255); each with probability one half. */
+  hsv: z.tuple([z.number().min(0), z.number().min(0), z.number().min(0)]).default([5, 30, 30]),
+  flip: unit.default(0.5),
+});
+
+const optimizer = z.strictObject({
+  name: z.enum(['sgd', 'adam']).default('sgd'),
+  /** Learning rate for a batch of 64; the rate used is lr·batch/64. */
+  lr: z.number().positive().default(0.01),
+  momentum: unit.default(0.9),
+  nesterov: z.boolean().default(true),
+  /** Adam's decay rates of the two moments. */
+  betas: z.tuple([unit, unit]).default([0.9, 0.999]),
+  /** On convolution weights only. */
+  weightDecay: z.number().min(0).default(5e-4),
+  /** Largest global norm of the gradient; null leaves it alone. */
+  clipNorm: z.number().positive().nullable().default(null),
+});
+
+const schedule = z.strictObject({
+  /** `yoloxwarmcos`: quadratic warm-up, cosine, flat end; `warmcos`: linear warm-up, cosine; `cos`: cosine. */
+  name: z.enum(['yoloxwarmcos', 'warmcos', 'cos']).default('yoloxwarmcos'),
+  warmupEpochs: z.number().min(0).default(5),
+  warmupLr: z.number().min(0).default(0),
+  /** Last epochs: no mosaic or mixup, L1 loss on, lowest rate. */
+  noAugEpochs: z.int().min(0).default(15),
+  minLrRatio: unit.default(0.05),
+});
+
+const train = z.strictObject({
+  /** Initial weights: safetensors, `.pth` (Megvii, mmdetection) or `.onnx`; null trains from scratch. */
+  weights: z.string().nullable().default(null),
+  /** `backbone` keeps CSPDarknet and its batch-norm statistics fixed. */
+  freeze: z.enum(['none', 'backbone']).default('none'),
+  /** `fixed` normalises with the stored statistics, also while training. */
+  batchNorm: z.enum(['train', 'fixed']).default('train'),
+  epochs: z.int().positive().default(300),
+  batch: z.int().positive().default(8),
+  /** Side lengths drawn every `multiscaleEvery` iterations: input ± this many steps of 32 pixels; 0 is off. */
+  multiscale: z.int().min(0).default(5),
+  multiscaleEvery: z.int().positive().default(10),
+  optimizer: optimizer.prefault({}),
+  schedule: schedule.prefault({}),
+  augment: augment.prefault({}),
+  /** Exponential moving average of the weights: decay·(1 − e^(−step/ramp)). */
+  ema: z.strictObject({ enabled: z.boolean().default(true), decay: unit.default(0.9998), ramp: z.number().positive().default(2000) }).prefault({}),
+  /** SimOTA: `main` is Megvii main; `v0.3` is Megvii 0.3 and mmdetection. */
+  assigner: z.enum(['main', 'v0.3']).default('main'),
+  /** Epochs between validations; the last epoch is always validated. */
+  validateEvery: z.int().positive().default(10),
+  /** Validations without a better AP before training stops; null trains to the end. */
+  patience: z.int().positive().nullable().default(null),
+  /** Most boxes of one training picture. */
+  maxBoxes: z.int().positive().default(120),
+  /** Megabytes of decoded pictures kept in memory. */
+  cacheMb: z.int().min(0).default(2048),
+  seed: z.int().default(42),
+});
+
+/** What the bundle declares. */
+const pack = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/).default('yolox'),
+  version: z.string().default('1'),
+  /** Checkpoint to pack. */
+  checkpoint: z.enum(['best', 'last']).default('best'),
+  confidence: unit.default(0.25),
+  nms: unit.default(0.65),
+  maxDetections: z.int().positive().default(100),
+  agnostic: z.boolean().default(false),
+  /** Licence of the weights, an SPDX name or a sentence. */
+  license: z.string().default('Apache-2.0'),
+});
+
+const evaluate = z.strictObject({
+  /** Thresholds of evaluation, below those of serving: AP needs the low-scoring tail. */
+  confidence: unit.default(0.01),
+  nms: unit.default(0.65),
+  maxDetections: z.int().positive().default(100),
+  /** The gate: exit code 1 when AP at IoU .5 on the test split is below; null is no gate. */
+  minMap50: unit.nullable().default(null),
+  /** Annotated pictures in the report. */
+  pictures: z.int().min(0).default(24),
+});
+
+const test = z.strictObject({
+  /** Seconds of load. */
+  seconds: z.number().positive().default(10),
+  warmupSeconds: z.number().min(0).default(2),
+  connections: z.int().positive().default(1),
+  /** One-to-one match of answers with the reference, both ways. */
+  minIou: unit.default(0.98),
+  scoreTolerance: unit.default(0.01),
+});
+
+const serve = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  /** 0 picks a free port. */
+  port: z.int().min(0).max(65535).default(8080),
+  /** Largest request body, bytes. */
+  maxBytes: z.int().positive().default(20_000_000),
+  maxPixels: z.int().positive().default(50_000_000),
+  /** Threads of onnxruntime; 0 lets it choose. */
+  threads: z.int().min(0).default(0),
+});
+
+/** The whole configuration; every key has a default, unknown keys fail. */
+export const configSchema = z.strictObject({
+  /** Root of the store: downloads, pictures by content, one folder per finished step. */
+  store: z.string().default('yolox-store'),
+  /** Name of the pipeline, a folder in the store. */
+  pipeline: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/).default('default'),
+  data: data.prefault({}),
+  prep: prep.prefault({}),
+  model: model.prefault({}),
+  train: train.prefault({}),
+  pack: pack.prefault({}),
+  eval: evaluate.prefault({}),
+  test: test.prefault({}),
+  serve: serve.prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+export type ModelConfig = Config['model'];
+export type TrainConfig = Config['train'];
+export type ServeConfig = Config['serve'];

@@ -1,0 +1,7 @@
+/** Decoded picture: upright (EXIF applied), sRGB, opaque, 8 bits. */
+export interface Picture {
+  width: number;
+  height: number;
+  /** RGB interleaved, row-major, `width * height * 3` bytes. */
+  data: Uint8Array;
+}
