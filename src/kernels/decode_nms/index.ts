@@ -1,0 +1,2 @@
+/** Boxes from raw head outputs, and non-maximum suppression. */
+export { activate, decodeNms, type DecodeNmsOptions, type DecodedDetections } from './reference.js';

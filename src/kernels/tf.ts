@@ -1,0 +1,77 @@
+import { createRequire } from 'node:module';
+import type * as Tfjs from '@tensorflow/tfjs-node-gpu';
+import { messageOf, UserError } from '../base/errors.js';
+
+export type Tensor = Tfjs.Tensor;
+export type Tensor2D = Tfjs.Tensor2D;
+export type Tensor4D = Tfjs.Tensor4D;
+
+/** Set before TensorFlow loads; what the user has set stays. */
+const ENVIRONMENT = {
+  // Errors only: its start-up chatter would bury ours.
+  TF_CPP_MIN_LOG_LEVEL: '3',
+  TF_ENABLE_ONEDNN_OPTS: '1',
+  // Otherwise TensorFlow takes the whole card.
+  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+};
+
+/** tfjs over the native TensorFlow that set-up built; importing this module loads it (about a second). */
+export const tf: typeof Tfjs = loadTensorFlow();
+
+function loadTensorFlow(): typeof Tfjs {
+  for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
+  try {
+    return createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu');
+  } catch (error) {
+    throw new UserError(
+      {
+        where: '@tensorflow/tfjs-node-gpu',
+        expected: 'the TensorFlow binding that set-up builds',
+        received: messageOf(error).split('\n')[0],
+        hint: 'Run `npx yolox setup`, then `npx yolox doctor`.',
+      },
+      { cause: error },
+    );
+  }
+}
+
+type AttributeValue =
+  | { type: 'INT' | 'FLOAT'; value: number | number[] }
+  | { type: 'BOOL'; value: boolean }
+  | { type: 'STRING'; value: string }
+  | { type: 'TYPE'; value: number }
+  | { type: 'SHAPE'; value: number[] };
+
+export const int = (value: number | number[]): AttributeValue => ({ type: 'INT', value });
+export const float = (value: number): AttributeValue => ({ type: 'FLOAT', value });
+export const bool = (value: boolean): AttributeValue => ({ type: 'BOOL', value });
+export const string = (value: string): AttributeValue => ({ type: 'STRING', value });
+
+/** The parts of tfjs-node's backend we call: TensorFlow's eager C API, one op at a time. */
+interface NativeBackend {
+  binding: Record<string, number>;
+  executeMultipleOutputs(name: string, attributes: object[], inputs: Tensor[], outputs: number): Tensor[];
+}
+
+const backend = tf.backend() as unknown as NativeBackend;
+
+/** Attribute of type `type` holding float32, which most ops call `T`. */
+export const FLOAT32: AttributeValue = { type: 'TYPE', value: backend.binding.TF_FLOAT };
+
+/**
+ * Runs one TensorFlow op by its registered name, without a place on tfjs' gradient tape.
+ * The caller owns the outputs.
+ */
+export function rawOp(
+  name: string,
+  inputs: Tensor[],
+  attributes: Record<string, AttributeValue>,
+  outputs = 1,
+): Tensor[] {
+  const list = Object.entries(attributes).map(([key, { type, value }]) => ({
+    name: key,
+    type: backend.binding[`TF_ATTR_${type}`],
+    value,
+  }));
+  return backend.executeMultipleOutputs(name, list, inputs, outputs);
+}

@@ -1,0 +1,54 @@
+import { type Anchors, makeAnchors } from '../kernels/anchors.js';
+import { activate } from '../kernels/decode_nms/index.js';
+import { type Tensor, tf } from '../kernels/tf.js';
+import { joinLevels } from './head.js';
+import { toTensors } from './layout.js';
+import { type Architecture, STRIDES, yolox } from './network.js';
+import { TfLayers } from './tf_layers.js';
+import type { Weights } from './weights/weights.js';
+
+/** Raw head outputs [N,A,5+C] of images [N,H,W,3] with the stored batch-norm statistics; the caller owns them. */
+export function forward(tensors: ReadonlyMap<string, Tensor>, architecture: Architecture, images: Tensor): Tensor {
+  const layers = new TfLayers(tensors, { record: false });
+  const levels = yolox(layers, { value: images, needsGrad: false }, architecture);
+  const raw = joinLevels(levels);
+  layers.release();
+  return raw;
+}
+
+/** A network ready to predict on TensorFlow. */
+export class Model {
+  readonly architecture: Architecture;
+  readonly #tensors: Map<string, Tensor>;
+
+  constructor(weights: Weights, architecture: Architecture) {
+    this.architecture = architecture;
+    this.#tensors = toTensors(weights, architecture);
+  }
+
+  /** Preprocessed images [N,H,W,3] → boxes cx, cy, w, h in input pixels, objectness, class probabilities [N,A,5+C]. */
+  activated(images: Tensor): Tensor {
+    const [, height, width] = images.shape;
+    const raw = forward(this.#tensors, this.architecture, images);
+    const predictions = activate(raw, anchorsOf(height as number, width as number));
+    raw.dispose();
+    return predictions;
+  }
+
+  /** The same from and to plain arrays; `shape` is [n, height, width]. */
+  predict(images: Float32Array, [n, height, width]: [number, number, number]): Float32Array {
+    const input = tf.tensor4d(images, [n, height, width, 3]);
+    const output = this.activated(input);
+    const values = output.dataSync() as Float32Array;
+    tf.dispose([input, output]);
+    return values;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#tensors.values()]);
+  }
+}
+
+export function anchorsOf(height: number, width: number): Anchors {
+  return makeAnchors(height, width, STRIDES);
+}

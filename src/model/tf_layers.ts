@@ -1,0 +1,177 @@
+import { type BatchNormParameters, batchNormSilu, batchNormSiluGrad } from '../kernels/batch_norm_silu/index.js';
+import { conv2d, conv2dFilterGrad, conv2dInputGrad } from '../kernels/conv2d/index.js';
+import { type Tensor, type Tensor4D, tf } from '../kernels/tf.js';
+import type { ConvShape, Layers } from './network.js';
+
+/** A value of the forward pass, [N,H,W,C], and the gradient that has reached it so far. */
+export interface Node {
+  value: Tensor;
+  grad?: Tensor;
+  needsGrad: boolean;
+}
+
+export interface TfLayersOptions {
+  /** Keeps what the backward pass needs; false for inference. */
+  record: boolean;
+  /** Parameters that don't learn: no gradient, stored batch-norm statistics. */
+  isFrozen?: (name: string) => boolean;
+  /** Normalise with the stored statistics everywhere. */
+  fixedBatchNorm?: boolean;
+}
+
+/** One step of the forward pass, enough to go back over it. */
+interface Step {
+  output: Node;
+  saved: Tensor[];
+  backward?: (dy: Tensor) => void;
+}
+
+/**
+ * The network on TensorFlow, forward and backward. Not tfjs' own tape: that one holds every activation and gradient
+ * to the end of the step; here both go as soon as the step that made them has been passed on the way back.
+ */
+export class TfLayers implements Layers<Node> {
+  /** d loss / d parameter by name, in TensorFlow's layout; owned by the caller after `backward`. */
+  readonly gradients = new Map<string, Tensor>();
+  /** Batch statistics by parameter name (`….bn.running_mean`), owned by the caller. */
+  readonly statistics = new Map<string, Tensor>();
+  readonly #parameters: ReadonlyMap<string, Tensor>;
+  readonly #options: TfLayersOptions;
+  readonly #steps: Step[] = [];
+
+  /** `parameters`: by Megvii name; convolution filters as [h,w,in,out], depthwise ones as [h,w,channels,1]. */
+  constructor(parameters: ReadonlyMap<string, Tensor>, options: TfLayersOptions) {
+    this.#parameters = parameters;
+    this.#options = options;
+  }
+
+  focus(x: Node): Node {
+    const [n, h, w, c] = x.value.shape;
+    const value = tf.tidy(() => {
+      const cells = x.value.reshape([n, h / 2, 2, w / 2, 2, c]);
+      // Patch order is column-major: top-left, bottom-left, top-right, bottom-right.
+      return cells.transpose([0, 1, 3, 4, 2, 5]).reshape([n, h / 2, w / 2, 4 * c]);
+    });
+    return this.#push(value, false);
+  }
+
+  convBnSilu(x: Node, name: string, shape: ConvShape): Node {
+    const convolved = this.#convolve(x, `${name}.conv.weight`, shape);
+    const bn = `${name}.bn`;
+    const parameters: BatchNormParameters = {
+      gamma: this.#get(`${bn}.weight`),
+      beta: this.#get(`${bn}.bias`),
+      mean: this.#get(`${bn}.running_mean`),
+      variance: this.#get(`${bn}.running_var`),
+    };
+    const frozen = this.#isFrozen(name);
+    const training = this.#options.record && !frozen && !this.#options.fixedBatchNorm;
+    const { y, batch, saved } = batchNormSilu(convolved.value, parameters, training);
+    if (batch) {
+      this.statistics.set(`${bn}.running_mean`, batch.mean);
+      this.statistics.set(`${bn}.running_var`, batch.variance);
+    }
+    const needsGrad = convolved.needsGrad || !frozen;
+    if (!needsGrad) convolved.value.dispose();
+    return this.#push(y, needsGrad, saved, (dy) => {
+      const { dx, dgamma, dbeta } = batchNormSiluGrad(dy, convolved.value, parameters.gamma, saved, training);
+      this.#accumulate(convolved, dx);
+      this.#learn(`${bn}.weight`, dgamma);
+      this.#learn(`${bn}.bias`, dbeta);
+    });
+  }
+
+  conv(x: Node, name: string, shape: ConvShape): Node {
+    const convolved = this.#convolve(x, `${name}.weight`, shape);
+    const bias = `${name}.bias`;
+    return this.#push(tf.add(convolved.value, this.#get(bias)), convolved.needsGrad || !this.#isFrozen(name), [], (dy) => {
+      this.#learn(bias, tf.sum(dy, [0, 1, 2]));
+      this.#accumulate(convolved, dy.clone());
+    });
+  }
+
+  concat(xs: readonly Node[]): Node {
+    const value = tf.concat(xs.map((x) => x.value as Tensor4D), 3);
+    const sizes = xs.map((x) => x.value.shape[3] as number);
+    return this.#push(value, xs.some((x) => x.needsGrad), [], (dy) => {
+      tf.split(dy, sizes, 3).forEach((part, i) => this.#accumulate(xs[i], part));
+    });
+  }
+
+  add(a: Node, b: Node): Node {
+    return this.#push(tf.add(a.value, b.value), a.needsGrad || b.needsGrad, [], (dy) => {
+      this.#accumulate(a, dy.clone());
+      this.#accumulate(b, dy.clone());
+    });
+  }
+
+  maxPool(x: Node, kernel: number): Node {
+    const pool = (value: Tensor) => tf.maxPool(value as Tensor4D, kernel, 1, 'same');
+    return this.#push(pool(x.value), x.needsGrad, [], (dy) => this.#accumulate(x, tf.grad(pool)(x.value, dy)));
+  }
+
+  upsample(x: Node): Node {
+    const [n, h, w, c] = x.value.shape;
+    const value = tf.image.resizeNearestNeighbor(x.value as Tensor4D, [2 * h, 2 * w]);
+    return this.#push(value, x.needsGrad, [], (dy) => {
+      this.#accumulate(x, tf.tidy(() => dy.reshape([n, h, 2, 2 * w * c]).sum(2).reshape([n, h, w, 2, c]).sum(3)));
+    });
+  }
+
+  /** Goes back from the outputs, whose gradients it takes over; releases everything the forward pass kept. */
+  backward(outputs: readonly { node: Node; grad: Tensor }[]): void {
+    for (const { node, grad } of outputs) this.#accumulate(node, grad);
+    this.release();
+  }
+
+  /** Frees the values of the forward pass, passing gradients back where there are any. */
+  release(): void {
+    for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
+      const { output, saved, backward } = step;
+      if (output.grad) backward?.(output.grad);
+      tf.dispose([output.value, ...saved, ...(output.grad ? [output.grad] : [])]);
+    }
+  }
+
+  #convolve(x: Node, name: string, { in: channels, stride = 1, groups = 1 }: ConvShape): Node {
+    const filter = this.#get(name);
+    const options = { stride, depthwise: groups === channels && groups > 1 };
+    const frozen = this.#isFrozen(name);
+    return this.#push(conv2d(x.value, filter, options), x.needsGrad || !frozen, [], (dy) => {
+      if (!frozen) this.#learn(name, conv2dFilterGrad(x.value, filter, dy, options));
+      if (x.needsGrad) this.#accumulate(x, conv2dInputGrad(x.value.shape, filter, dy, options));
+    });
+  }
+
+  #push(value: Tensor, needsGrad: boolean, saved: Tensor[] = [], backward?: (dy: Tensor) => void): Node {
+    const output: Node = { value, needsGrad: needsGrad && this.#options.record };
+    if (!output.needsGrad) tf.dispose(saved);
+    this.#steps.push(output.needsGrad ? { output, saved, backward } : { output, saved: [] });
+    return output;
+  }
+
+  #accumulate(node: Node, grad: Tensor): void {
+    if (!node.needsGrad) {
+      grad.dispose();
+    } else if (node.grad) {
+      const sum = tf.add(node.grad, grad);
+      tf.dispose([node.grad, grad]);
+      node.grad = sum;
+    } else {
+      node.grad = grad;
+    }
+  }
+
+  #learn(name: string, grad: Tensor): void {
+    if (this.#isFrozen(name)) grad.dispose();
+    else this.gradients.set(name, grad);
+  }
+
+  #get(name: string): Tensor {
+    return this.#parameters.get(name) as Tensor;
+  }
+
+  #isFrozen(name: string): boolean {
+    return !this.#options.record || (this.#options.isFrozen?.(name) ?? false);
+  }
+}
