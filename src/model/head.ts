@@ -18,15 +18,14 @@ export function joinLevels(levels: readonly LevelOutput<Node>[]): Tensor {
 
 /** The gradient of `joinLevels`' result, back on the outputs it was made of. Disposes of `grad`. */
 export function splitLevels(grad: Tensor, levels: readonly LevelOutput<Node>[]): { node: Node; grad: Tensor }[] {
-  const cells = levels.map(({ obj: { value } }) => value.shape[1]! * value.shape[2]!);
-  const parts = tf.tidy(() =>
+  const cells = levels.map(({ obj }) => obj.value.shape.slice(1, 3).reduce((a, b) => a * b, 1));
+  const parts: Tensor[] = tf.tidy(() =>
     tf.split(grad, cells, 1).flatMap((part, level) => {
-      const { reg, obj, cls } = levels[level];
-      const [n, h, w, classes] = cls.value.shape;
-      const [dReg, dObj, dCls] = tf.split(part.reshape([n, h, w, 5 + classes]), [4, 1, classes], 3);
-      return [dReg, dObj, dCls].map((g, i) => ({ node: [reg, obj, cls][i], grad: g }));
+      const [n, h, w, classes] = levels[level].cls.value.shape;
+      return tf.split(part.reshape([n, h, w, 5 + classes]), [4, 1, classes], 3);
     }),
   );
   grad.dispose();
-  return parts;
+  const nodes = levels.flatMap(({ reg, obj, cls }) => [reg, obj, cls]);
+  return nodes.map((node, i) => ({ node, grad: parts[i] }));
 }

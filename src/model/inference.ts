@@ -4,6 +4,7 @@ import { type Tensor, tf } from '../kernels/tf.js';
 import { joinLevels } from './head.js';
 import { toTensors } from './layout.js';
 import { type Architecture, STRIDES, yolox } from './network.js';
+import { parameters } from './parameters.js';
 import { TfLayers } from './tf_layers.js';
 import type { Weights } from './weights/weights.js';
 
@@ -23,7 +24,7 @@ export class Model {
 
   constructor(weights: Weights, architecture: Architecture) {
     this.architecture = architecture;
-    this.#tensors = toTensors(weights, architecture);
+    this.#tensors = toTensors(weights, parameters(architecture));
   }
 
   /** Preprocessed images [N,H,W,3] → boxes cx, cy, w, h in input pixels, objectness, class probabilities [N,A,5+C]. */

@@ -1,23 +1,23 @@
 import { type Tensor, tf } from '../kernels/tf.js';
-import type { Architecture } from './network.js';
-import { type Parameter, parameters } from './parameters.js';
+import type { Parameter } from './parameters.js';
 import type { Weights, WeightTensor } from './weights/weights.js';
 
-/** [out,in,h,w] → [h,w,in,out]; a depthwise [channels,1,h,w] → [h,w,channels,1]. Its own inverse is `toTorch`. */
+/** [out,in,h,w] → [h,w,in,out]; a depthwise [channels,1,h,w] → [h,w,channels,1]. */
 const TO_TF = { plain: [2, 3, 1, 0], depthwise: [2, 3, 0, 1] };
 const TO_TORCH = { plain: [3, 2, 0, 1], depthwise: [2, 3, 0, 1] };
 
-/** The tensors of a network by name in TensorFlow's layout; the caller owns them. */
-export function toTensors(weights: Weights, architecture: Architecture): Map<string, Tensor> {
+/** Tensors by name in TensorFlow's layout; the caller owns them. */
+export function toTensors(weights: Weights, list: readonly Parameter[]): Map<string, Tensor> {
   return new Map(
-    parameters(architecture).map((parameter) => [
+    list.map((parameter) => [
       parameter.name,
-      toTf(weights.get(parameter.name) as WeightTensor, parameter),
+      toTensor(weights.get(parameter.name) as WeightTensor, parameter),
     ]),
   );
 }
 
-function toTf({ data, shape }: WeightTensor, parameter: Parameter): Tensor {
+/** One of them. */
+export function toTensor({ data, shape }: WeightTensor, parameter: Parameter): Tensor {
   if (shape.length !== 4) return tf.tensor(data, shape);
   return tf.tidy(() => tf.tensor(data, shape).transpose(TO_TF[layoutOf(parameter)]));
 }
