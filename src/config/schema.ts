@@ -92,8 +92,8 @@ const train = z.strictObject({
   weights: z.string().nullable().default(null),
   /** `backbone` keeps CSPDarknet and its batch-norm statistics fixed. */
   freeze: z.enum(['none', 'backbone']).default('none'),
-  /** `fixed` normalises with the stored statistics, also while training. */
-  batchNorm: z.enum(['train', 'fixed']).default('train'),
+  /** `fixed` normalises with the stored statistics; `auto` does so for weights whose statistics were folded away. */
+  batchNorm: z.enum(['auto', 'train', 'fixed']).default('auto'),
   epochs: z.int().positive().default(300),
   batch: z.int().positive().default(8),
   /** Side lengths drawn every `multiscaleEvery` iterations: input ± this many steps of 32 pixels; 0 is off. */
@@ -112,8 +112,9 @@ const train = z.strictObject({
   patience: z.int().positive().nullable().default(null),
   /** Most boxes of one training picture. */
   maxBoxes: z.int().positive().default(120),
-  /** Megabytes of decoded pictures kept in memory. */
-  cacheMb: z.int().min(0).default(2048),
+  /** Threads that decode and augment, and megabytes of decoded pictures each keeps. */
+  workers: z.int().min(1).max(32).default(2),
+  cacheMb: z.int().min(0).default(1024),
   seed: z.int().default(42),
 });
 

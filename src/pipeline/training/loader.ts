@@ -1,0 +1,111 @@
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Piscina } from 'piscina';
+import { Random } from '../../base/random.js';
+import type { Preprocess } from '../../config/preprocess.js';
+import type { TrainConfig } from '../../config/schema.js';
+import { type AugmentedExample, type Example, lightExample, strongExample } from './augment.js';
+import type { BatchTask } from './batch_worker.js';
+
+export interface Batch {
+  /** [N,H,W,3] preprocessed. */
+  images: Float32Array;
+  /** [N, maxBoxes, 5] class, cx, cy, w, h in input pixels; rows of zeros are none. */
+  labels: Float32Array;
+  size: [height: number, width: number];
+}
+
+/** Batches made ahead by the worker threads. */
+const READ_AHEAD = 3;
+
+/** Multi-scale changes the sides by whole steps of the largest stride. */
+const SIZE_STEP = 32;
+
+/**
+ * The training batches. Every random choice is drawn from (seed, epoch, position), so any epoch can be made again
+ * without the ones before it.
+ */
+export class BatchLoader {
+  readonly iterationsPerEpoch: number;
+  readonly #examples: readonly Example[];
+  readonly #preprocess: Preprocess;
+  readonly #config: TrainConfig;
+  readonly #pool: Piscina<BatchTask, Float32Array>;
+
+  constructor(examples: readonly Example[], preprocess: Preprocess, config: TrainConfig) {
+    this.#examples = examples;
+    this.#preprocess = preprocess;
+    this.#config = config;
+    this.iterationsPerEpoch = Math.max(1, Math.floor(examples.length / config.batch));
+    this.#pool = new Piscina({
+      filename: fileURLToPath(new URL(`./batch_worker${extname(import.meta.url)}`, import.meta.url)),
+      maxThreads: config.workers,
+      minThreads: config.workers,
+    });
+  }
+
+  /** The batches of an epoch in order; `augmented` false leaves out mosaic and mixup. */
+  async *epoch(epoch: number, augmented: boolean): AsyncGenerator<Batch> {
+    const order = new Random(this.#config.seed, 'order', epoch).shuffle([...this.#examples.keys()]);
+    const queue: Promise<Batch>[] = [];
+    for (let next = 0, done = 0; done < this.iterationsPerEpoch; done++) {
+      while (next < this.iterationsPerEpoch && queue.length < READ_AHEAD + this.#config.workers) {
+        const batch = this.#build(epoch, next++, order, augmented);
+        // A failure belongs to whoever awaits the batch; until then it must not count as unhandled.
+        batch.catch(() => {});
+        queue.push(batch);
+      }
+      yield (await queue.shift()) as Batch;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  async #build(epoch: number, iteration: number, order: number[], augmented: boolean): Promise<Batch> {
+    const { batch, cacheMb, workers } = this.#config;
+    const size = this.#size(epoch, iteration);
+    const items = Array.from({ length: batch }, (_, i) => {
+      const position = iteration * batch + i;
+      return this.#augment(order[position % order.length], size, augmented, new Random(this.#config.seed, epoch, position));
+    });
+    const images = await this.#pool.run({
+      recipes: items.map(({ recipe, paths }) => ({ recipe, paths })),
+      preprocess: { ...this.#preprocess, size },
+      cacheBytes: (cacheMb * 2 ** 20) / workers,
+    });
+    return { images, labels: this.#packLabels(items), size };
+  }
+
+  #augment(index: number, size: [number, number], augmented: boolean, random: Random): AugmentedExample {
+    const { augment } = this.#config;
+    const example = this.#examples[index];
+    return augmented
+      ? strongExample(example, () => random.pick(this.#examples), size, augment, random)
+      : lightExample(example, size, augment, random);
+  }
+
+  /** Multi-scale: the shorter side changes by up to `multiscale` steps, the other in proportion. */
+  #size(epoch: number, iteration: number): [number, number] {
+    const { multiscale, multiscaleEvery, seed } = this.#config;
+    const [height, width] = this.#preprocess.size;
+    const period = Math.floor((epoch * this.iterationsPerEpoch + iteration) / multiscaleEvery);
+    const steps = new Random(seed, 'size', period).int(-multiscale, multiscale);
+    const short = Math.min(height, width);
+    const resized = Math.max(short + steps * SIZE_STEP, SIZE_STEP);
+    const scale = (side: number) => Math.round((side * resized) / short / SIZE_STEP) * SIZE_STEP;
+    return [scale(height), scale(width)];
+  }
+
+  #packLabels(items: AugmentedExample[]): Float32Array {
+    const rows = this.#config.maxBoxes;
+    const labels = new Float32Array(items.length * rows * 5);
+    items.forEach((item, n) => {
+      item.labels.slice(0, rows).forEach(({ classIndex, x1, y1, x2, y2 }, row) => {
+        labels.set([classIndex, (x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], (n * rows + row) * 5);
+      });
+    });
+    return labels;
+  }
+}

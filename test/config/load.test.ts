@@ -1,0 +1,87 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { CONFIG_KEYS, environmentName } from '../../src/config/keys.js';
+import { loadConfig } from '../../src/config/load.js';
+import { configSchema } from '../../src/config/schema.js';
+
+const test = suite('configuration');
+const dir = mkdtempSync(join(tmpdir(), 'yolox-config-'));
+
+function file(name: string, text: string): string {
+  const path = join(dir, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+async function failure(sources: Parameters<typeof loadConfig>[0]): Promise<string> {
+  try {
+    await loadConfig({ environment: {}, ...sources });
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return 'no error';
+}
+
+test('no source gives the defaults', async () => {
+  assert.equal(await loadConfig({ environment: {} }), configSchema.parse({}));
+});
+
+test('flags win over the environment, the environment over the file, the file over what it extends', async () => {
+  const path = file('mine.yaml', 'extends: yolox-nano\ntrain: {epochs: 5, batch: 5, seed: 5}\n');
+  const config = await loadConfig({
+    file: path,
+    environment: { YOLOX_TRAIN_BATCH: '6', YOLOX_TRAIN_SEED: '6' },
+    flags: { 'train.seed': '7' },
+  });
+  assert.equal([config.train.epochs, config.train.batch, config.train.seed], [5, 6, 7]);
+  assert.equal(config.model.depthwise, true);
+});
+
+test('every preset is valid', async () => {
+  for (const name of ['yolox-nano', 'yolox-tiny', 'yolox-s', 'yolox-m', 'yolox-l', 'yolox-x', 'quickstart', 'coco-finetune']) {
+    await loadConfig({ file: name, environment: {} });
+  }
+});
+
+test('an unknown key names the file and suggests the right one', async () => {
+  const path = file('typo.yaml', 'train:\n  epoch: 5\n');
+  const message = await failure({ file: path });
+  assert.match(message, path);
+  assert.match(message, 'train.epoch');
+  assert.match(message, 'Did you mean "epochs"?');
+});
+
+test('a wrong value names where it came from and what was expected', async () => {
+  assert.match(await failure({ flags: { 'train.epochs': 'many' } }), /--train\.epochs.*expected number.*"many"/);
+  assert.match(await failure({ environment: { YOLOX_TRAIN_EPOCHS: '-1' } }), /YOLOX_TRAIN_EPOCHS.*-1/);
+  assert.match(await failure({ environment: { YOLOX_TRAIN_EPOCH: '1' } }), /Did you mean "YOLOX_TRAIN_EPOCHS"/);
+});
+
+test('a broken, missing or circular file is one clear error', async () => {
+  assert.match(await failure({ file: file('broken.yaml', 'train: [') }), 'valid YAML');
+  assert.match(await failure({ file: 'yolox-nono' }), 'Did you mean "yolox-nano"?');
+  const circle = file('circle.yaml', 'extends: ./circle.yaml\n');
+  assert.match(await failure({ file: circle }), 'no circle');
+});
+
+test('environment names are distinct', () => {
+  assert.is(new Set(CONFIG_KEYS.map(environmentName)).size, CONFIG_KEYS.length);
+});
+
+test('whatever a file says, it loads or fails with a message for people', () =>
+  fc.assert(
+    fc.asyncProperty(fc.constantFrom(...CONFIG_KEYS), fc.jsonValue(), async (key, value) => {
+      try {
+        await loadConfig({ environment: {}, flags: { [key]: JSON.stringify(value) } });
+      } catch (error) {
+        assert.is((error as Error).name, 'UserError', String(error));
+      }
+    }),
+    { numRuns: 200 },
+  ));
+
+test.run();
