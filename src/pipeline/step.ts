@@ -9,3 +9,17 @@ export interface StepContext {
   dir: string;
   store: Store;
 }
+
+/** The steps in order, and what each does. */
+export const STEP_DESCRIPTIONS = {
+  'data-load': 'Bring pictures and annotations into the store',
+  'data-prep': 'Select categories, split, and draw what is in the data',
+  'model-train': 'Train YOLOX',
+  'model-pack': 'Export ONNX and make the bundle',
+  'model-eval': 'Evaluate the bundle on the test split',
+  'model-test': 'Start the server, compare its answers, and load-test it',
+} as const;
+
+export type StepName = keyof typeof STEP_DESCRIPTIONS;
+
+export const STEP_NAMES = Object.keys(STEP_DESCRIPTIONS) as StepName[];

@@ -1,0 +1,79 @@
+import { basename } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { COCO_CLASSES } from '../data/classes.js';
+import { describeArchitecture } from '../model/weights/architecture.js';
+import { type CheckpointInfo, checkpointMetadata } from '../model/weights/checkpoint.js';
+import { type OpenedNetwork, openNetwork } from '../model/weights/open.js';
+import { writeSafetensors } from '../model/weights/safetensors.js';
+import { jsonOption, printResult } from './shared.js';
+import { toOpenOptions, weightsOptions } from './weights_options.js';
+
+interface ImportArgs {
+  file: string;
+  out: string;
+  size?: number[];
+  legacy?: boolean;
+  json: boolean;
+}
+
+export const importWeightsCommand: CommandModule<object, ImportArgs> = {
+  command: 'import-weights <file>',
+  describe: 'Convert YOLOX weights (.pth of Megvii or mmdetection, .onnx) to safetensors',
+  builder: (yargs) =>
+    weightsOptions(jsonOption(yargs))
+      .positional('file', { type: 'string', demandOption: true, describe: 'Weights to convert' })
+      .option('out', { type: 'string', demandOption: true, describe: 'File to write, .safetensors' })
+      .example('$0 import-weights yolox_s.pth --out yolox_s.safetensors', 'Convert published weights')
+      .example('$0 import-weights old.pth --legacy --out old.safetensors', 'Weights of YOLOX before 0.1.1'),
+  handler: importWeights,
+};
+
+async function importWeights(args: ImportArgs): Promise<void> {
+  const network = await openNetwork(args.file, toOpenOptions(args));
+  const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report } = network;
+  const converted: CheckpointInfo = {
+    ...info,
+    architecture,
+    preprocess,
+    categories: info?.categories ?? (architecture.classes === COCO_CLASSES.length ? [...COCO_CLASSES] : undefined),
+    source: info?.source ?? `${basename(args.file)} sha256:${sha256}`,
+  };
+  await writeSafetensors(args.out, weights, { ...checkpointMetadata(converted), folded: String(folded) });
+  const { loaded, missing, unexpected, mismatched } = report;
+  const result = {
+    out: args.out,
+    format,
+    architecture,
+    folded,
+    legacy,
+    preprocess,
+    sha256,
+    loaded,
+    missing,
+    unexpected,
+    mismatched,
+  };
+  printResult(result, describe(args, network), args);
+}
+
+function describe(args: ImportArgs, network: OpenedNetwork): string {
+  const { architecture, format, folded, legacy, preprocess, report } = network;
+  const colours = legacy ? 'legacy: RGB, ImageNet statistics' : 'current: BGR, 0 to 255';
+  return [
+    `written        ${args.out}`,
+    `architecture   ${describeArchitecture(architecture)}`,
+    `format         ${format}${folded ? ', batch norms folded: train with train.batchNorm=fixed' : ''}`,
+    `preprocessing  ${colours} (${basisOf(args, network)}), input ${preprocess.size.join('×')}`,
+    `tensors        ${report.loaded} taken over`,
+    ...report.unexpected.map((name) => `unexpected     ${name}`),
+  ].join('\n');
+}
+
+/** Where the preprocessing was known from. */
+function basisOf(args: ImportArgs, { info, legacy }: OpenedNetwork): string {
+  if (args.legacy !== undefined) return 'as told';
+  if (info) return 'as the file says';
+  return legacy === null
+    ? 'not told by the weights: --legacy for those before YOLOX 0.1.1'
+    : 'guessed from the weights';
+}

@@ -1,0 +1,153 @@
+import { mkdir } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import type { CommandModule } from 'yargs';
+import { UserError } from '../base/errors.js';
+import { writeAtomic } from '../base/files.js';
+import { log } from '../base/progress.js';
+import { palette } from '../data/classes.js';
+import type { Box, CocoCategory } from '../data/coco.js';
+import { decodePicture } from '../data/decode.js';
+import type { Detection, Thresholds } from '../data/detections.js';
+import type { Picture } from '../data/picture.js';
+import { jsonOption, printResult } from './shared.js';
+import { toOpenOptions, weightsOptions } from './weights_options.js';
+
+interface PredictArgs {
+  pictures: string[];
+  weights?: string;
+  bundle?: string;
+  size?: number[];
+  legacy?: boolean;
+  out?: string;
+  confidence?: number;
+  nms?: number;
+  json: boolean;
+}
+
+/** What finds objects, whatever it was opened from. */
+interface Finder {
+  detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
+  categories: CocoCategory[];
+  close(): Promise<void>;
+}
+
+/** What became of one picture: its objects, or why it has none. */
+type Prediction =
+  | { picture: string; width: number; height: number; detections: FoundObject[]; annotated?: string }
+  | { picture: string; error: string };
+
+interface FoundObject {
+  category_id: number;
+  category: string;
+  score: number;
+  bbox: Box;
+}
+
+export const predictCommand: CommandModule<object, PredictArgs> = {
+  command: 'predict <pictures..>',
+  describe: 'Find objects in pictures',
+  builder: (yargs) =>
+    weightsOptions(jsonOption(yargs))
+      .positional('pictures', { type: 'string', array: true, demandOption: true, describe: 'Picture files' })
+      .option('bundle', { type: 'string', describe: 'Folder of a packed model' })
+      .option('weights', { type: 'string', describe: 'Weights: .safetensors, .pth or .onnx' })
+      .option('out', { type: 'string', describe: 'Folder for annotated pictures' })
+      .option('confidence', { type: 'number', describe: 'Lowest score shown' })
+      .option('nms', { type: 'number', describe: 'IoU above which the worse of two boxes is dropped' })
+      .conflicts('bundle', 'weights')
+      .check(({ bundle, weights }) => Boolean(bundle ?? weights) || 'One of --bundle and --weights is needed.')
+      .example('$0 predict --bundle out/bundle photo.jpg --out found', 'Draw what a packed model finds')
+      .example('$0 predict --weights yolox_nano.onnx *.jpg --json', 'Detections of many pictures as JSON'),
+  handler: predict,
+};
+
+async function predict(args: PredictArgs): Promise<void> {
+  const finder = await openFinder(args);
+  const predictions: Prediction[] = [];
+  try {
+    const files = outputFiles(args);
+    for (const [i, picture] of args.pictures.entries()) predictions.push(await predictOne(picture, finder, args, files?.[i]));
+  } finally {
+    await finder.close();
+  }
+  const failed = predictions.filter((prediction) => 'error' in prediction).length;
+  if (failed > 0) process.exitCode = 2;
+  printResult({ pictures: predictions, failed }, predictions.map(describe).join('\n'), args);
+}
+
+/** TensorFlow is loaded only for weights: a bundle runs without it. */
+async function openFinder({ bundle, weights, ...flags }: PredictArgs): Promise<Finder> {
+  if (weights !== undefined) {
+    const { openWeightsDetector } = await import('../pipeline/weights_detector.js');
+    return openWeightsDetector(weights, toOpenOptions(flags));
+  }
+  const { readBundle } = await import('../serve/bundle.js');
+  const { Detector } = await import('../serve/detector.js');
+  const manifest = await readBundle(bundle ?? '');
+  const detector = await Detector.open(manifest);
+  return {
+    categories: manifest.categories,
+    detect: (picture, thresholds) => detector.detect(picture, thresholds),
+    close: () => detector.close(),
+  };
+}
+
+/** Where each annotated picture goes; pictures of one name from several folders stay apart. */
+function outputFiles({ pictures, out }: PredictArgs): string[] | undefined {
+  if (out === undefined) return undefined;
+  const times = new Map<string, number>();
+  return pictures.map((path) => {
+    const name = basename(path, extname(path));
+    const nth = (times.get(name) ?? 0) + 1;
+    times.set(name, nth);
+    return join(out, `${name}${nth > 1 ? `-${nth}` : ''}.jpg`);
+  });
+}
+
+async function predictOne(
+  path: string,
+  finder: Finder,
+  { confidence, nms }: PredictArgs,
+  annotated: string | undefined,
+): Promise<Prediction> {
+  try {
+    const picture = await decodePicture(path);
+    const thresholds = { ...(confidence !== undefined && { confidence }), ...(nms !== undefined && { nms }) };
+    const found = await finder.detect(picture, thresholds);
+    if (annotated !== undefined) await draw(annotated, picture, found, finder.categories);
+    const detections = found.map(({ box: [x1, y1, x2, y2], score, classIndex }): FoundObject => {
+      const { id, name } = finder.categories[classIndex];
+      return { category_id: id, category: name, score, bbox: [x1, y1, x2 - x1, y2 - y1] };
+    });
+    return { picture: path, width: picture.width, height: picture.height, detections, annotated };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    log(error.message);
+    return { picture: path, error: error.message };
+  }
+}
+
+async function draw(
+  file: string,
+  picture: Picture,
+  found: readonly Detection[],
+  categories: readonly CocoCategory[],
+): Promise<void> {
+  const { annotate } = await import('../report/annotate.js');
+  const boxes = found.map(({ box, classIndex, score }) => ({
+    box,
+    label: `${categories[classIndex].name} ${score.toFixed(2)}`,
+    color: palette(classIndex),
+  }));
+  await mkdir(dirname(file), { recursive: true });
+  await writeAtomic(file, await annotate(picture, boxes));
+}
+
+function describe(prediction: Prediction): string {
+  if ('error' in prediction) return `${prediction.picture}: failed`;
+  const { picture, detections, annotated } = prediction;
+  const lines = detections.map(
+    ({ category, score, bbox }) => `  ${category} ${score.toFixed(2)} at ${bbox.map((side) => side.toFixed(1)).join(' ')}`,
+  );
+  return [`${picture}: ${detections.length} objects${annotated ? `, drawn in ${annotated}` : ''}`, ...lines].join('\n');
+}

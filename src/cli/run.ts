@@ -1,0 +1,98 @@
+import type { CommandModule } from 'yargs';
+import type { Config } from '../config/schema.js';
+import type { RunOutputs } from '../pipeline/runner.js';
+import { STEP_DESCRIPTIONS, STEP_NAMES, type StepName } from '../pipeline/step.js';
+import type { Outputs } from '../pipeline/steps.js';
+import { configFrom, configOptions } from './config_options.js';
+import { jsonOption, printResult } from './shared.js';
+
+interface RunArgs {
+  config?: string;
+  force: boolean;
+  json: boolean;
+}
+
+/** All six steps. */
+export const runCommand: CommandModule<object, RunArgs> = {
+  command: 'run',
+  describe: 'Run all six steps, from pictures to a tested service',
+  builder: (yargs) =>
+    jsonOption(configOptions(yargs))
+      .option('force', { type: 'boolean', default: false, describe: 'Do the last step again even if it is finished' })
+      .example('$0 run --config quickstart', 'The built-in pictures')
+      .example('$0 run --config coco-finetune --images DIR --annotations FILE --weights yolox_nano.onnx', 'Fine-tune on COCO'),
+  async handler(args) {
+    // Set by a caller that did something before, such as set-up, which counts.
+    const started = Number(process.env.YOLOX_STARTED_AT) || Date.now();
+    const config = await configFrom({ ...args });
+    const { runPipeline } = await import('../pipeline/runner.js');
+    const outputs = (await runPipeline(config, 'model-test', args)) as Outputs;
+    failOn(outputs);
+    const seconds = Math.round((Date.now() - started) / 1000);
+    const summary = summarize(outputs, seconds);
+    printResult(summary, summaryText(outputs, summary, config), args);
+  },
+};
+
+/** `yolox data-load`, … `yolox model-test`: the pipeline up to one step; what is finished is not done again. */
+export const stepCommands: CommandModule<object, RunArgs>[] = STEP_NAMES.filter((name) => name !== 'model-eval').map(
+  (name) => ({
+    command: name,
+    describe: STEP_DESCRIPTIONS[name],
+    builder: (yargs) =>
+      jsonOption(configOptions(yargs))
+        .option('force', { type: 'boolean', default: false, describe: 'Do this step again even if it is finished' })
+        .example(`$0 ${name} --config quickstart`, STEP_DESCRIPTIONS[name]),
+    async handler(args) {
+      await runStepCommand(name, await configFrom({ ...args }), args);
+    },
+  }),
+);
+
+/** Runs up to a step and prints its outputs. */
+export async function runStepCommand(name: StepName, config: Config, args: { force?: boolean; json?: boolean }): Promise<void> {
+  const { runPipeline } = await import('../pipeline/runner.js');
+  const outputs = await runPipeline(config, name, args);
+  failOn(outputs);
+  printResult(outputs[name] as object, JSON.stringify(outputs[name], null, 2), args);
+}
+
+/** Exit code 1 for a missed quality gate: there is a report to look at, so it isn't an error. */
+function failOn(outputs: RunOutputs): void {
+  if (outputs['model-eval'] && !outputs['model-eval'].gate.passed) process.exitCode = 1;
+}
+
+function summarize(outputs: Outputs, seconds: number) {
+  const evaluation = outputs['model-eval'];
+  const test = outputs['model-test'];
+  return {
+    map50: evaluation.map50,
+    map: evaluation.map,
+    images_per_second: outputs['model-train'].images_per_second,
+    p50_ms: test.p50_ms,
+    p99_ms: test.p99_ms,
+    report: evaluation.report,
+    bundle: outputs['model-pack'].bundle,
+    seconds,
+  };
+}
+
+function summaryText(outputs: Outputs, summary: ReturnType<typeof summarize>, config: Config): string {
+  const { gate, pictures, images } = outputs['model-eval'];
+  const { throughput, p90_ms } = outputs['model-test'];
+  const { connections } = config.test;
+  const gateText = gate.minMap50 === null ? '' : `  gate ≥ ${gate.minMap50}: ${gate.passed ? 'passed' : 'MISSED'}`;
+  return `
+  mAP            ${summary.map.toFixed(4)}  (IoU .50:.95, ${images} test pictures)
+  mAP@.5         ${summary.map50.toFixed(4)}${gateText}
+  training       ${summary.images_per_second.toFixed(1)} images/s
+  service        ${throughput.toFixed(1)} requests/s with ${connections} client${connections === 1 ? '' : 's'}; p50 ${summary.p50_ms} ms, p90 ${p90_ms} ms, p99 ${summary.p99_ms} ms
+  data report    ${outputs['data-prep'].report}
+  training       ${outputs['model-train'].report}
+  evaluation     ${summary.report}
+  pictures       ${pictures}
+  total time     ${summary.seconds} s
+
+  Serve it:      npx yolox serve ${summary.bundle}
+`;
+}

@@ -1,0 +1,96 @@
+import sharp from 'sharp';
+import { Random } from '../../base/random.js';
+import type { CocoAnnotation, CocoCategory, CocoImage } from '../coco.js';
+import { grain, light } from './light.js';
+import { maskScene, type SceneMask, type VisibleObject } from './mask.js';
+import { composeScene, KINDS, type Layer, type Scene } from './scene.js';
+import { paint, silhouette, svg, UNITS } from './shape.js';
+
+/** Pictures painted at the same time; sharp works on its own threads. */
+const AHEAD = 4;
+/** An object less visible than this, or smaller, carries no box. */
+const LEAST_VISIBLE = 0.25;
+const LEAST_SIDE = 4;
+
+export const BUILTIN_CATEGORIES: readonly CocoCategory[] = KINDS.map(({ name }, i) => ({ id: i + 1, name }));
+
+export interface BuiltinPicture {
+  image: CocoImage;
+  /** Boxes are the tight extent of what is visible, `area` the visible pixels. */
+  annotations: CocoAnnotation[];
+  /** JPEG. */
+  bytes: Buffer;
+}
+
+/**
+ * The built-in dataset, one picture at a time: drawn scenes of five classes with clutter, occlusion, weather of light
+ * and sensor noise. A picture depends on `seed`, `side` (its longer side, pixels) and its index alone.
+ */
+export async function* generateBuiltin(options: {
+  pictures: number;
+  side: number;
+  seed: number;
+}): AsyncGenerator<BuiltinPicture> {
+  const pending: Promise<Rendered>[] = [];
+  let annotationId = 1;
+  for (let index = 0; index < options.pictures; index++) {
+    while (pending.length < AHEAD && index + pending.length < options.pictures) {
+      pending.push(render(new Random(options.seed, 'builtin', index + pending.length), options.side));
+    }
+    const { scene, mask, bytes } = await (pending.shift() as Promise<Rendered>);
+    const id = index + 1;
+    const image: CocoImage = {
+      id,
+      file_name: `${String(id).padStart(6, '0')}.jpg`,
+      width: scene.width,
+      height: scene.height,
+    };
+    const annotations = mask.objects.filter(isRecognisable).map(({ kind, bbox, area }): CocoAnnotation => {
+      return { id: annotationId++, image_id: id, category_id: kind + 1, bbox, area, iscrowd: 0 };
+    });
+    yield { image, annotations, bytes };
+  }
+}
+
+const isRecognisable = ({ area, unoccluded, bbox: [, , width, height] }: VisibleObject): boolean =>
+  area >= LEAST_VISIBLE * unoccluded && Math.min(width, height) >= LEAST_SIDE;
+
+interface Rendered {
+  scene: Scene;
+  mask: SceneMask;
+  bytes: Buffer;
+}
+
+async function render(random: Random, side: number): Promise<Rendered> {
+  const scene = composeScene(random, side);
+  const { width, height } = scene;
+  const raw = { width, height, channels: 3 } as const;
+  const lightSide = random.pick([-1, 1]);
+  const content = scene.layers.map((layer, i) => paintLayer(layer, i, lightSide)).join('');
+  const upright = { x: 0, y: 0, scaleX: 1, scaleY: 1, rotation: 0, skew: 0 };
+  const [painted, mask] = await Promise.all([
+    sharp(svg(width, height, paint(scene.backdrop, upright, 'b') + content))
+      .flatten()
+      .raw()
+      .toBuffer(),
+    maskScene(scene),
+  ]);
+  light({ width, height, data: painted }, mask, random);
+  const blur = random.chance(0.4) ? (side / 256) * random.uniform(0.3, 1.2) : 0;
+  // Below 0.3 sharp refuses to blur, and nothing would be seen of it.
+  const data = blur < 0.3 ? painted : await sharp(painted, { raw }).blur(blur).raw().toBuffer();
+  grain({ width, height, data }, random.uniform(0.5, 3) * random.uniform(0.8, 3), random);
+  const bytes = await sharp(data, { raw })
+    .jpeg({ quality: random.int(60, 95) })
+    .toBuffer();
+  return { scene, mask, bytes };
+}
+
+/** The drawing over its shadow, which falls aside and down. */
+function paintLayer({ drawing, placement, shadow }: Layer, index: number, lightSide: number): string {
+  const drawn = paint(drawing, placement, `l${index}`);
+  if (!shadow) return drawn;
+  const reach = placement.scaleY * UNITS;
+  const fallen = { ...placement, x: placement.x + lightSide * reach * 0.06, y: placement.y + reach * 0.04 };
+  return `<g opacity="0.28">${silhouette(drawing, fallen, 'black')}</g>${drawn}`;
+}

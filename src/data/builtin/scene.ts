@@ -1,0 +1,171 @@
+import type { Random } from '../../base/random.js';
+import { type Backdrop, backdrop } from './backdrop.js';
+import { clutter, foreground } from './clutter.js';
+import { balloon } from './objects/balloon.js';
+import { boat } from './objects/boat.js';
+import { butterfly } from './objects/butterfly.js';
+import { car } from './objects/car.js';
+import { house } from './objects/house.js';
+import { type Drawing, type Placement, UNITS } from './shape.js';
+
+const EMPTY_SHARE = 0.07;
+/** Shares of pictures with 1, 2, … 8 objects. */
+const OBJECT_COUNTS = [0.18, 0.2, 0.18, 0.14, 0.11, 0.08, 0.06, 0.05];
+/** Shortest and longest side of an object: pixels, and share of the picture's longer side. */
+const SMALLEST = 10;
+const LARGEST = 0.7;
+
+type Habitat = 'ground' | 'water' | 'air';
+
+interface Kind {
+  name: string;
+  draw: (random: Random) => Drawing;
+  /** Share among the objects. */
+  share: number;
+  habitat: Habitat;
+  /** Standard deviation of the rotation, degrees. */
+  tilt: number;
+}
+
+/** The classes, in the order of their category ids 1…n. */
+export const KINDS: readonly Kind[] = [
+  { name: 'car', draw: car, share: 0.3, habitat: 'ground', tilt: 6 },
+  { name: 'house', draw: house, share: 0.24, habitat: 'ground', tilt: 3 },
+  { name: 'boat', draw: boat, share: 0.18, habitat: 'water', tilt: 7 },
+  { name: 'balloon', draw: balloon, share: 0.16, habitat: 'air', tilt: 8 },
+  { name: 'butterfly', draw: butterfly, share: 0.12, habitat: 'air', tilt: 50 },
+];
+
+export interface Layer {
+  drawing: Drawing;
+  placement: Placement;
+  /** Index in `KINDS`; null for what has no class. */
+  kind: number | null;
+  shadow: boolean;
+}
+
+/** A picture before it is painted: layers from back to front. */
+export interface Scene {
+  width: number;
+  height: number;
+  backdrop: Drawing;
+  layers: Layer[];
+}
+
+/** Throws the dice for one picture whose longer side is `side` pixels. */
+export function composeScene(random: Random, side: number): Scene {
+  const [width, height] = pictureSize(random, side);
+  const stage: Stage = { ...backdrop(random, width, height), width, height };
+  const count = random.chance(EMPTY_SHARE) ? 0 : 1 + weighted(random, OBJECT_COUNTS);
+  const layers: Layer[] = [];
+  for (let i = random.int(1, count === 0 ? 12 : 6); i > 0; i--) {
+    const size = objectSize(random, side, 8);
+    layers.push(stand(random, stage, clutter(random), size, { habitat: 'ground', tilt: 10 }, layers));
+  }
+  const shares = KINDS.map(({ share, habitat }) => share * attraction(habitat, stage));
+  for (let i = 0; i < count; i++) {
+    const kind = weighted(random, shares);
+    const size = objectSize(random, side, count);
+    layers.push({ ...stand(random, stage, KINDS[kind].draw(random), size, KINDS[kind], layers), kind });
+  }
+  // Nearer things stand lower.
+  const order = stage.horizon === null ? random.shuffle(layers) : layers.sort((a, b) => foot(a) - foot(b));
+  for (let i = weighted(random, [0.5, 0.25, 0.15, 0.1]); i > 0; i--) {
+    const size = side * random.uniform(0.25, 0.9);
+    const { drawing, rooted } = foreground(random);
+    const here = { x: random.uniform(0, width), y: rooted ? height - 0.38 * size : random.uniform(0, height) };
+    order.push({ drawing, placement: pose(random, here, size, rooted ? 4 : 25), kind: null, shadow: false });
+  }
+  return { width, height, backdrop: stage.drawing, layers: order };
+}
+
+interface Stage extends Backdrop {
+  width: number;
+  height: number;
+}
+
+/** Boats seek water; what stands on the ground avoids it. */
+function attraction(habitat: Habitat, { horizon, water }: Stage): number {
+  if (horizon === null || habitat === 'air') return 1;
+  return (habitat === 'water') === water ? 2 : 0.4;
+}
+
+function pictureSize(random: Random, side: number): [width: number, height: number] {
+  const shorter = Math.round(side * random.pick([1, 4 / 5, 3 / 4, 3 / 4, 2 / 3, 9 / 16]));
+  return random.chance(0.7) ? [side, shorter] : [shorter, side];
+}
+
+/** Log-normal, smaller in company. */
+function objectSize(random: Random, side: number, count: number): number {
+  const median = side * (0.36 - 0.18 * Math.min(1, (count - 1) / 6));
+  return Math.min(side * LARGEST, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.55))));
+}
+
+/** Tries a few places and takes the first that hides little of the earlier layers, or the best of them. */
+function stand(
+  random: Random,
+  stage: Stage,
+  drawing: Drawing,
+  size: number,
+  { habitat, tilt }: Pick<Kind, 'habitat' | 'tilt'>,
+  others: readonly Layer[],
+): Layer {
+  const tolerance = random.uniform(0, 0.5);
+  let best = { overlap: Number.POSITIVE_INFINITY, x: 0, y: 0 };
+  for (let attempt = 0; attempt < 12 && best.overlap > tolerance; attempt++) {
+    const here = spot(random, stage, size, habitat);
+    const overlap = Math.max(0, ...others.map((other) => overlapOf(here, size, other)));
+    if (overlap < best.overlap) best = { overlap, ...here };
+  }
+  return { drawing, placement: pose(random, best, size, tilt), kind: null, shadow: habitat === 'ground' };
+}
+
+/** A centre inside the picture; mostly where such a thing belongs. */
+function spot(
+  random: Random,
+  { width, height, horizon }: Stage,
+  size: number,
+  habitat: Habitat,
+): { x: number; y: number } {
+  const x = random.uniform(0.04, 0.96) * width;
+  if (horizon === null || random.chance(0.12)) return { x, y: random.uniform(0.06, 0.94) * height };
+  if (habitat === 'air') return { x, y: random.uniform(0.08, 0.8) * height };
+  const nearness = Math.min(1, (size / (0.55 * Math.max(width, height))) ** 0.8 + random.uniform(0, 0.25));
+  return { x, y: Math.max(0.1 * height, horizon + nearness * (height - horizon) - size * 0.35) };
+}
+
+/** Turned, mirrored, and stretched a little. */
+function pose(random: Random, { x, y }: { x: number; y: number }, size: number, tilt: number): Placement {
+  const scale = size / UNITS;
+  const stretch = random.uniform(0.88, 1.14);
+  return {
+    x,
+    y,
+    scaleX: scale * stretch * random.pick([-1, 1]),
+    scaleY: scale / stretch,
+    rotation: random.normal(0, tilt),
+    skew: random.normal(0, 4),
+  };
+}
+
+const foot = ({ placement }: Layer) => placement.y + placement.scaleY * UNITS * 0.4;
+
+/** Shared area of two squares, of the smaller one. */
+function overlapOf(here: { x: number; y: number }, size: number, { placement }: Layer): number {
+  const other = placement.scaleY * UNITS;
+  const along = (distance: number) => Math.max(0, Math.min(size, other, (size + other) / 2 - Math.abs(distance)));
+  return (along(here.x - placement.x) * along(here.y - placement.y)) / Math.min(size, other) ** 2;
+}
+
+/** Index drawn with the given shares. */
+function weighted(random: Random, shares: readonly number[]): number {
+  let left = random.uniform(
+    0,
+    shares.reduce((sum, share) => sum + share),
+  );
+  for (let i = 0; i < shares.length - 1; i++) {
+    left -= shares[i];
+    if (left < 0) return i;
+  }
+  return shares.length - 1;
+}

@@ -1,0 +1,72 @@
+import { type CategoryMatches, IOU_THRESHOLDS } from './match.js';
+
+/** Recalls at which precision is read: 0, 0.01 … 1. */
+export const RECALLS: readonly number[] = Array.from({ length: 101 }, (_, i) => (i === 100 ? 1 : i * 0.01));
+
+/** What stands for a value that does not exist, as no object could be found. */
+export const ABSENT = -1;
+
+/** Indices of a category's detections, best first; equals stay in image order, as numpy's mergesort leaves them. */
+export function byScore({ scores }: CategoryMatches): Uint32Array {
+  return Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
+}
+
+/**
+ * Precision at {@link RECALLS} by threshold, [T, 101] (cocoeval.py, accumulate): at each recall the best precision
+ * reached at that recall or above, 0 beyond the highest recall reached, −1 where there was nothing to find.
+ *
+ * @param order of {@link byScore}
+ */
+export function precisionAtRecalls(matches: CategoryMatches, order: Uint32Array, area: number): Float64Array {
+  const thresholds = IOU_THRESHOLDS.length;
+  const result = new Float64Array(thresholds * RECALLS.length);
+  const objects = matches.objects[area];
+  if (objects === 0) return result.fill(ABSENT);
+  const [matched, ignored] = [matches.matched[area], matches.ignored[area]];
+  const precision = new Float64Array(order.length);
+  const recall = new Float64Array(order.length);
+  for (let t = 0; t < thresholds; t++) {
+    const bit = 1 << t;
+    let seen = 0;
+    let right = 0;
+    for (const d of order) {
+      if (ignored[d] & bit) continue;
+      if (matched[d] & bit) right++;
+      precision[seen] = right / (seen + 1 + Number.EPSILON);
+      recall[seen++] = right / objects;
+    }
+    for (let i = seen - 2; i >= 0; i--) precision[i] = Math.max(precision[i], precision[i + 1]);
+    let at = 0;
+    RECALLS.forEach((wanted, r) => {
+      while (at < seen && recall[at] < wanted) at++;
+      if (at < seen) result[t * RECALLS.length + r] = precision[at];
+    });
+  }
+  return result;
+}
+
+/** Share of the objects found by threshold, [T], by the best `limit` detections of each image; −1 without objects. */
+export function recalls(matches: CategoryMatches, area: number, limit: number): number[] {
+  const objects = matches.objects[area];
+  const [matched, ignored] = [matches.matched[area], matches.ignored[area]];
+  return IOU_THRESHOLDS.map((_, t) => {
+    if (objects === 0) return ABSENT;
+    let right = 0;
+    for (let d = 0; d < matched.length; d++) right += ((matched[d] & ~ignored[d]) >> t) & Number(matches.ranks[d] < limit);
+    return right / objects;
+  });
+}
+
+/** Mean of the values that exist in all lists; −1 when none does. */
+export function meanOfPresent(...lists: readonly ArrayLike<number>[]): number {
+  let sum = 0;
+  let count = 0;
+  for (const values of lists) {
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] <= ABSENT) continue;
+      sum += values[i];
+      count++;
+    }
+  }
+  return count === 0 ? ABSENT : sum / count;
+}

@@ -1,0 +1,204 @@
+import type { CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
+
+/** 0.50, 0.55 … 0.95, rounded as numpy.linspace does. */
+export const IOU_THRESHOLDS: readonly number[] = [...Array.from({ length: 9 }, (_, i) => 0.5 + i * ((0.95 - 0.5) / 9)), 0.95];
+
+/** Object areas in square pixels, both ends included: all, small, medium, large. */
+export const AREA_RANGES = [
+  [0, 1e10],
+  [0, 32 ** 2],
+  [32 ** 2, 96 ** 2],
+  [96 ** 2, 1e10],
+] as const;
+
+/** Best detections of a category considered in one image. */
+export const MAX_DETECTIONS = 100;
+
+const ALL_THRESHOLDS = (1 << IOU_THRESHOLDS.length) - 1;
+
+/**
+ * How the detections of one category met its objects. Detections are listed image by image in the order of image ids,
+ * best first in each, at most {@link MAX_DETECTIONS} of one image. Bit `t` of a mask stands for `IOU_THRESHOLDS[t]`;
+ * masks and counts come once for each of {@link AREA_RANGES}.
+ */
+export interface CategoryMatches {
+  category: CocoCategory;
+  scores: Float64Array;
+  /** Place of a detection within its image, from 0. */
+  ranks: Uint8Array;
+  /** The detection took an object. */
+  matched: readonly Uint16Array[];
+  /** The detection is neither right nor wrong: it took a crowd or an object of another size, or is of another size itself. */
+  ignored: readonly Uint16Array[];
+  /** Objects to be found. */
+  objects: readonly number[];
+}
+
+/**
+ * Greedy matching of pycocotools (cocoeval.py, evaluateImg; boxes): within an image and category each detection, best
+ * first, takes the free object of highest IoU at or above the threshold; of equal IoU the later object. A crowd can be
+ * taken again and again. Annotations and detections of categories or images not in the dataset are left out.
+ *
+ * @returns one entry per category, in the order of category ids
+ */
+export function matchDetections(dataset: CocoDataset, detections: readonly CocoDetection[]): CategoryMatches[] {
+  const images = ranksOf(dataset.images.map(({ id }) => id));
+  const categories = ranksOf(dataset.categories.map(({ id }) => id));
+  const byId = new Map(dataset.categories.map((category) => [category.id, category]));
+  const groups = images.size * categories.size;
+  const groupOf = (entry: { image_id: number; category_id: number }): number => {
+    const image = images.get(entry.image_id);
+    const category = categories.get(entry.category_id);
+    return image === undefined || category === undefined ? groups : category * images.size + image;
+  };
+  const objects = group(dataset.annotations, groupOf, groups);
+  const found = group(detections, groupOf, groups);
+
+  return [...categories].map(([id, category]) => {
+    const pairs: Pair[] = [];
+    for (let at = category * images.size; at < (category + 1) * images.size; at++) {
+      const detections = found(at).sort((a, b) => b.score - a.score);
+      const pair = { detections: detections.slice(0, MAX_DETECTIONS), objects: objects(at) };
+      if (pair.detections.length + pair.objects.length > 0) pairs.push(pair);
+    }
+    return matchCategory(byId.get(id) as CocoCategory, pairs);
+  });
+}
+
+interface GroundTruth {
+  bbox: readonly number[];
+  area: number;
+  iscrowd: number;
+}
+
+/** What is and what was found of one category in one image. */
+interface Pair {
+  /** Best first. */
+  detections: readonly Pick<CocoDetection, 'bbox' | 'score'>[];
+  objects: readonly GroundTruth[];
+}
+
+function matchCategory(category: CocoCategory, pairs: readonly Pair[]): CategoryMatches {
+  const detections = pairs.flatMap((pair) => pair.detections);
+  const overlap = pairs.map(overlaps);
+  const masks = () => AREA_RANGES.map(() => new Uint16Array(detections.length));
+  const [matched, ignored] = [masks(), masks()];
+  const objects = AREA_RANGES.map(([low, high], range) => {
+    const outside = (area: number) => area < low || area > high;
+    let [start, count] = [0, 0];
+    pairs.forEach((pair, i) => {
+      const end = start + pair.detections.length;
+      const counts = pair.objects.map(({ iscrowd, area }) => !iscrowd && !outside(area));
+      count += matchPair(pair, overlap[i], counts, matched[range].subarray(start, end), ignored[range].subarray(start, end));
+      start = end;
+    });
+    detections.forEach(({ bbox }, d) => {
+      if (outside(bbox[2] * bbox[3])) ignored[range][d] |= ALL_THRESHOLDS & ~matched[range][d];
+    });
+    return count;
+  });
+  return {
+    category,
+    scores: Float64Array.from(detections, ({ score }) => score),
+    ranks: Uint8Array.from(pairs.flatMap((pair) => pair.detections.map((_, rank) => rank))),
+    matched,
+    ignored,
+    objects,
+  };
+}
+
+/**
+ * Fills the masks of a pair's detections; returns the number of objects that count.
+ * @param overlap of {@link overlaps}
+ * @param counts whether an object is to be found: no crowd, and of the size asked for
+ */
+function matchPair(
+  { detections, objects }: Pair,
+  overlap: Float64Array,
+  counts: readonly boolean[],
+  matched: Uint16Array,
+  ignored: Uint16Array,
+): number {
+  if (objects.length === 0) return 0;
+  // Objects that count have the first claim on a detection.
+  const order = Uint32Array.from(objects.keys()).sort((a, b) => Number(counts[b]) - Number(counts[a]) || a - b);
+  const counted = counts.filter(Boolean).length;
+  if (detections.length > 0) {
+    IOU_THRESHOLDS.forEach((threshold, t) => {
+      matchAt(threshold, 1 << t, { overlap, objects, order, counted, matched, ignored });
+    });
+  }
+  return counted;
+}
+
+interface Matching {
+  /** [detections, objects] */
+  overlap: Float64Array;
+  objects: readonly GroundTruth[];
+  /** Indices of objects: the first `counted` count, the others are ignored. */
+  order: Uint32Array;
+  counted: number;
+  matched: Uint16Array;
+  ignored: Uint16Array;
+}
+
+/** Sets `bit` in the masks of the detections that are matched at one threshold, and of those matched to no avail. */
+function matchAt(threshold: number, bit: number, { overlap, objects, order, counted, matched, ignored }: Matching): void {
+  const taken = new Uint8Array(objects.length);
+  for (let d = 0; d < matched.length; d++) {
+    // pycocotools' own bound, so that IoU 1 passes a threshold of 1.
+    let best = Math.min(threshold, 1 - 1e-10);
+    let match = -1;
+    for (let place = 0; place < order.length; place++) {
+      if (place === counted && match >= 0) break;
+      const g = order[place];
+      if (taken[g] && !objects[g].iscrowd) continue;
+      const iou = overlap[d * order.length + g];
+      if (iou < best) continue;
+      best = iou;
+      match = place;
+    }
+    if (match < 0) continue;
+    taken[order[match]] = 1;
+    matched[d] |= bit;
+    if (match >= counted) ignored[d] |= bit;
+  }
+}
+
+/** IoU of every detection with every object, [detections, objects]; with a crowd, the share of the detection in it. */
+function overlaps({ detections, objects }: Pair): Float64Array {
+  const result = new Float64Array(detections.length * objects.length);
+  let at = 0;
+  for (const { bbox } of detections) {
+    for (const object of objects) result[at++] = cocoIou(bbox, object.bbox, Boolean(object.iscrowd));
+  }
+  return result;
+}
+
+/** IoU of two boxes x, y, width, height; of a crowd, the share of `box` within it (cocoapi maskApi.c, bbIou). */
+export function cocoIou(box: readonly number[], other: readonly number[], crowd = false): number {
+  const width = Math.min(box[0] + box[2], other[0] + other[2]) - Math.max(box[0], other[0]);
+  const height = Math.min(box[1] + box[3], other[1] + other[3]) - Math.max(box[1], other[1]);
+  if (width <= 0 || height <= 0) return 0;
+  const both = width * height;
+  const area = box[2] * box[3];
+  return both / (crowd ? area : area + other[2] * other[3] - both);
+}
+
+/** Distinct ids, ascending, to their places. */
+function ranksOf(ids: readonly number[]): Map<number, number> {
+  return new Map([...new Set(ids)].sort((a, b) => a - b).map((id, rank) => [id, rank]));
+}
+
+/** Items by group number, in their order; those of group `count` are left out. */
+function group<T>(items: readonly T[], groupOf: (item: T) => number, count: number): (group: number) => T[] {
+  const groups: (T[] | undefined)[] = new Array(count);
+  for (const item of items) {
+    const at = groupOf(item);
+    if (at === count) continue;
+    const members = groups[at];
+    if (members) members.push(item);
+    else groups[at] = [item];
+  }
+  return (at) => groups[at] ?? [];
+}

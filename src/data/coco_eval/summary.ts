@@ -1,0 +1,59 @@
+import { type CocoEvaluation, STAT_NAMES } from './index.js';
+
+/** The figures of an evaluation as plain JSON. */
+export interface EvaluationSummary {
+  /** AP at IoU .5–.95, and at .5. */
+  map: number;
+  map50: number;
+  /** The twelve COCO figures, named by `names`; −1 where there is nothing to measure. */
+  stats: number[];
+  names: readonly string[];
+  /** By category id. */
+  per_category: Record<string, { name: string; ap: number; ap50: number; ar100: number; objects: number }>;
+}
+
+/** What each of the twelve figures is, in the order of STAT_NAMES. */
+export const STAT_MEANINGS: readonly string[] = [
+  'average precision, IoU .50:.95',
+  'average precision, IoU .50',
+  'average precision, IoU .75',
+  'average precision, small',
+  'average precision, medium',
+  'average precision, large',
+  'average recall, 1 detection',
+  'average recall, 10 detections',
+  'average recall, 100 detections',
+  'average recall, small',
+  'average recall, medium',
+  'average recall, large',
+];
+
+export function summarize({ stats, categories }: CocoEvaluation): EvaluationSummary {
+  return {
+    map: stats[0],
+    map50: stats[1],
+    stats,
+    names: STAT_NAMES,
+    per_category: Object.fromEntries(
+      categories.map(({ category, ap, ap50, ar100, objects }) => [category.id, { name: category.name, ap, ap50, ar100, objects }]),
+    ),
+  };
+}
+
+/** The twelve figures, then the categories that have objects, as lines for a terminal. */
+export function summaryText({ stats, per_category }: EvaluationSummary): string {
+  const lines = STAT_NAMES.map((name, i) => `${name.padEnd(6)} ${figure(stats[i])}  ${STAT_MEANINGS[i]}`);
+  const present = Object.values(per_category).filter(({ objects }) => objects > 0);
+  const width = Math.max(8, ...present.map(({ name }) => name.length));
+  const header = `${'category'.padEnd(width)}      AP    AP50   AR100  objects`;
+  const rows = present.map(
+    ({ name, ap, ap50, ar100, objects }) =>
+      `${name.padEnd(width)}  ${figure(ap)}  ${figure(ap50)}  ${figure(ar100)}  ${String(objects).padStart(7)}`,
+  );
+  return [...lines, '', header, ...rows].join('\n');
+}
+
+/** Six wide; a dash for what is absent. */
+function figure(value: number): string {
+  return value < 0 ? '     –' : value.toFixed(4);
+}

@@ -1,0 +1,77 @@
+import sharp from 'sharp';
+
+/** A difference hash compares this many neighbours in each of as many rows: 64 bits. */
+const SIDE = 8;
+/**
+ * Hashes at most this many bits apart belong to one picture. Of copies re-encoded, halved, brightened or blurred more
+ * than 95 in 100 stay within it, measured on COCO; different pictures are about 32 apart, rarely less than 10.
+ */
+export const NEAR = SIDE - 1;
+
+/** What tells pictures apart: their bytes, and what is seen in them. */
+export interface Fingerprint {
+  sha256: string;
+  /** One byte per row, from {@link differenceHash}. */
+  hash: Uint8Array;
+}
+
+/** Perceptual hash (dHash) of a picture file: a bit for each pixel of its 9 × 8 grey thumbnail darker than the next. */
+export async function differenceHash(file: string | Buffer): Promise<Uint8Array> {
+  // Shrinking while loading would sample the two directions differently, and a turned copy would not be recognised.
+  const grey = await sharp(file)
+    .autoOrient()
+    .flatten({ background: '#fff' })
+    .greyscale()
+    .resize(SIDE + 1, SIDE, { fit: 'fill', fastShrinkOnLoad: false })
+    .raw()
+    .toBuffer();
+  return Uint8Array.from({ length: SIDE }, (_, y) => {
+    const row = grey.subarray(y * (SIDE + 1), (y + 1) * (SIDE + 1));
+    return row.subarray(1).reduce((bits, level, x) => (bits << 1) | Number(row[x] < level), 0);
+  });
+}
+
+/** A group number per picture: equal bytes or near hashes, directly or through further pictures, share one. */
+export function groupDuplicates(fingerprints: readonly Fingerprint[]): number[] {
+  const parent = fingerprints.map((_, i) => i);
+  const root = (i: number): number => {
+    while (parent[i] !== i) {
+      parent[i] = parent[parent[i]];
+      i = parent[i];
+    }
+    return i;
+  };
+  for (const bucket of buckets(fingerprints)) {
+    for (let a = 1; a < bucket.length; a++) {
+      for (let b = 0; b < a; b++) {
+        const [i, j] = [bucket[a], bucket[b]];
+        if (alike(fingerprints[i], fingerprints[j])) parent[root(i)] = root(j);
+      }
+    }
+  }
+  return parent.map((_, i) => root(i));
+}
+
+/** Candidates: pictures of equal bytes or with a row of the hash in common, as 7 differing bits leave one of 8 rows alone. */
+function buckets(fingerprints: readonly Fingerprint[]): Iterable<number[]> {
+  const byKey = new Map<string, number[]>();
+  for (const [i, { sha256, hash }] of fingerprints.entries()) {
+    for (const key of [sha256, ...Array.from(hash, (row, y) => `${y}:${row}`)]) {
+      const bucket = byKey.get(key);
+      if (bucket) bucket.push(i);
+      else byKey.set(key, [i]);
+    }
+  }
+  return byKey.values();
+}
+
+const alike = (a: Fingerprint, b: Fingerprint): boolean =>
+  a.sha256 === b.sha256 || hammingDistance(a.hash, b.hash) <= NEAR;
+
+export function hammingDistance(a: Uint8Array, b: Uint8Array): number {
+  let count = 0;
+  for (let y = 0; y < a.length; y++) {
+    for (let bits = a[y] ^ b[y]; bits !== 0; bits &= bits - 1) count++;
+  }
+  return count;
+}

@@ -1,0 +1,208 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, UserError } from '../../base/errors.js';
+import { sha256, sha256File, writeJson } from '../../base/files.js';
+import { log, type Progress, startProgress } from '../../base/progress.js';
+
+const ATTEMPTS = 6;
+const MEGABYTE = 1e6;
+
+export interface DownloadOptions {
+  /** Expected SHA-256, lower-case hex; absent: whatever comes is taken. */
+  sha256?: string;
+  /** First wait before a retry, doubled each time. */
+  retryMs?: number;
+}
+
+export interface Download {
+  path: string;
+  sha256: string;
+}
+
+/** What is known of a finished download, or of the version a partial one belongs to. */
+interface Sidecar {
+  url: string;
+  /** Strong ETag or Last-Modified: tells the server which version a Range goes on with. */
+  validator?: string;
+  bytes?: number;
+  sha256?: string;
+}
+
+/** A failure that trying again may cure. */
+class Transient extends Error {}
+
+/**
+ * Downloads a file into `dir`, once: a finished one is used again, a broken-off one goes on where it stopped if the
+ * server still has the same version. The file appears under its name only whole and checked; `<file>.json` beside it
+ * records URL, size and SHA-256.
+ *
+ * @throws UserError when the server refuses, stays out of reach, or sends something of another SHA-256
+ */
+export async function download(url: string, dir: string, options: DownloadOptions = {}): Promise<Download> {
+  await mkdir(dir, { recursive: true });
+  const path = join(dir, fileNameOf(url));
+  const finished = await readSidecar(path, url);
+  const size = await sizeOf(path);
+  if (
+    finished?.sha256 &&
+    size > 0 &&
+    size === finished.bytes &&
+    (options.sha256 ?? finished.sha256) === finished.sha256
+  ) {
+    return { path, sha256: finished.sha256 };
+  }
+
+  const part = `${path}.part`;
+  await withRetries(url, part, options.retryMs ?? 1000);
+  const hash = await sha256File(part);
+  if (options.sha256 && hash !== options.sha256) {
+    await rm(part, { force: true });
+    await rm(`${part}.json`, { force: true });
+    throw new UserError({
+      where: url,
+      expected: `a file of SHA-256 ${options.sha256}`,
+      received: hash,
+      hint: 'The download was thrown away: mend the checksum in the configuration or the URL.',
+    });
+  }
+  await rm(path, { force: true });
+  await writeJson(`${path}.json`, { url, bytes: await sizeOf(part), sha256: hash } satisfies Sidecar);
+  await rename(part, path);
+  await rm(`${part}.json`, { force: true });
+  return { path, sha256: hash };
+}
+
+/** Retries with growing waits; an attempt that brought bytes starts the count anew. */
+async function withRetries(url: string, part: string, firstWaitMs: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const before = await sizeOf(part);
+    try {
+      await fetchInto(url, part);
+      return;
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      if ((await sizeOf(part)) > before) attempt = 1;
+      if (attempt >= ATTEMPTS) {
+        throw new UserError(
+          {
+            where: url,
+            expected: 'a server that answers',
+            received: error.message,
+            hint: 'Run again to go on from here.',
+          },
+          { cause: error },
+        );
+      }
+      const waitMs = firstWaitMs * 2 ** (attempt - 1);
+      log(`download ${url}: ${error.message}; again in ${waitMs / 1000} s`);
+      await sleep(waitMs);
+    }
+  }
+}
+
+/** One request: appends to `part` what is missing, or starts it over. */
+async function fetchInto(url: string, part: string): Promise<void> {
+  const validator = (await readSidecar(part, url))?.validator;
+  const offset = validator ? await sizeOf(part) : 0;
+  // Compressed transfer would make Range count other bytes than those on disk.
+  const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+  if (validator && offset > 0) Object.assign(headers, { range: `bytes=${offset}-`, 'if-range': validator });
+
+  const response = await fetch(url, { headers }).catch((error) => {
+    throw new Transient(causeOf(error));
+  });
+  const range = response.headers.get('content-range');
+  if (response.status === 416 && range === `bytes */${offset}`) return;
+  if (response.status === 416 || (response.status === 206 && !range?.startsWith(`bytes ${offset}-`))) {
+    await response.body?.cancel();
+    await rm(part, { force: true });
+    throw new Transient(`another range came (${range})`);
+  }
+  if (!response.ok || !response.body) {
+    await response.body?.cancel();
+    const answer = `${response.status} ${response.statusText}`.trim();
+    if (response.status >= 500 || response.status === 429) throw new Transient(answer);
+    throw new UserError({ where: url, expected: 'a file to download', received: answer });
+  }
+
+  const resumed = response.status === 206;
+  const start = resumed ? offset : 0;
+  if (!resumed) {
+    // First the bytes, then the validator: never old bytes under a new validator.
+    await rm(part, { force: true });
+    await writeJson(`${part}.json`, { url, validator: validatorOf(response) } satisfies Sidecar);
+  }
+  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  const progress = startProgress(
+    `download ${basename(part, '.part')} (MB)`,
+    Math.ceil((start + length || 0) / MEGABYTE),
+  );
+  try {
+    await pipeline(
+      Readable.fromWeb(response.body as import('node:stream/web').ReadableStream),
+      counting(progress, start),
+      createWriteStream(part, { flags: resumed ? 'a' : 'w' }),
+    );
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw new Transient(causeOf(error));
+    throw new UserError(
+      { where: part, expected: 'free disk space', received: 'ENOSPC', hint: 'Free some and run again.' },
+      { cause: error },
+    );
+  } finally {
+    progress.stop();
+  }
+  const got = (await sizeOf(part)) - start;
+  if (Number.isFinite(length) && got !== length) throw new Transient(`${got} of ${length} bytes came`);
+}
+
+function counting(progress: Progress, start: number) {
+  return async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let bytes = start;
+    for await (const chunk of chunks) {
+      bytes += chunk.length;
+      progress.update(Math.floor(bytes / MEGABYTE));
+      yield chunk;
+    }
+  };
+}
+
+/** If-Range takes a strong ETag or a date; without either a broken download starts over. */
+function validatorOf({ headers }: Response): string | undefined {
+  const etag = headers.get('etag');
+  return (etag && !etag.startsWith('W/') ? etag : headers.get('last-modified')) ?? undefined;
+}
+
+/** The URL's own file name, made unique by its hash. */
+function fileNameOf(url: string): string {
+  const name = basename(new URL(url).pathname)
+    .replace(/[^\w.-]/g, '_')
+    .slice(-80);
+  return `${sha256(url).slice(0, 16)}-${name || 'download'}`;
+}
+
+/** The record beside a file, if it is about this URL. */
+async function readSidecar(path: string, url: string): Promise<Sidecar | undefined> {
+  try {
+    const sidecar = JSON.parse(await readFile(`${path}.json`, 'utf8')) as Sidecar;
+    return sidecar.url === url ? sidecar : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+/** undici hides the reason of `fetch failed` in the cause. */
+function causeOf(error: unknown): string {
+  return messageOf(error instanceof Error && error.cause ? error.cause : error);
+}

@@ -1,0 +1,69 @@
+import { stat } from 'node:fs/promises';
+import { UserError } from '../../base/errors.js';
+import { sha256File } from '../../base/files.js';
+import { download } from './download.js';
+import { openFolder } from './folder.js';
+import type { PictureFiles } from './picture_files.js';
+import { isZip, openZipPictures } from './zip.js';
+
+/** An input on this machine. */
+export interface LocalInput {
+  path: string;
+  /** Entry of a zip, given after a `#`. */
+  entry?: string;
+  /** Of the file; absent for a folder. */
+  sha256?: string;
+}
+
+/**
+ * Finds the file or folder the configuration names, downloading it when it is a URL.
+ *
+ * @param location path or http(s) URL; `#entry` behind either names a file inside a zip
+ * @param expected SHA-256 the file must have
+ * @throws UserError when there is nothing, or something of another SHA-256
+ */
+export async function bringHere(
+  location: string,
+  options: { field: string; downloads: string; expected?: string | null },
+): Promise<LocalInput> {
+  const expected = options.expected ?? undefined;
+  const { base, entry } = await splitEntry(location);
+  if (isUrl(base)) return { ...(await download(base, options.downloads, { sha256: expected })), entry };
+
+  const info = await stat(base).catch(() => undefined);
+  const { field } = options;
+  if (!info) throw new UserError({ where: base, field, expected: 'an existing path or a URL' });
+  const sha256 = info.isFile() ? await sha256File(base) : undefined;
+  if (expected && sha256 !== expected) {
+    throw new UserError({
+      where: base,
+      field,
+      expected: `a file of SHA-256 ${expected}`,
+      received: sha256 ?? 'a folder',
+    });
+  }
+  return { path: base, entry, sha256 };
+}
+
+/** Opens a folder or a zip of pictures. @throws UserError when it is neither */
+export async function openPictures(path: string): Promise<PictureFiles> {
+  const info = await stat(path).catch(() => undefined);
+  if (info?.isDirectory()) return openFolder(path);
+  if (info?.isFile() && (await isZip(path))) return openZipPictures(path);
+  throw new UserError({
+    where: path,
+    expected: 'a folder or a zip of pictures',
+    received: info ? 'another kind of file' : 'nothing there',
+  });
+}
+
+function isUrl(location: string): boolean {
+  return /^https?:\/\//i.test(location) && URL.canParse(location);
+}
+
+/** A path may itself contain a `#`: one that exists is taken whole. */
+async function splitEntry(location: string): Promise<{ base: string; entry?: string }> {
+  const hash = location.lastIndexOf('#');
+  if (hash < 0 || (await stat(location).catch(() => undefined))) return { base: location };
+  return { base: location.slice(0, hash), entry: location.slice(hash + 1) };
+}

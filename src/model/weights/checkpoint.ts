@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { messageOf, UserError } from '../../base/errors.js';
+import { type Preprocess, preprocessSchema } from '../../config/preprocess.js';
+import type { Architecture } from '../network.js';
+
+/** Value of the metadata key `format` in files written here. */
+const FORMAT = 'yolox-node';
+
+/** COCO's shape. */
+interface Category {
+  id: number;
+  name: string;
+  supercategory?: string;
+  old_id?: number;
+}
+
+/** What a weights file says about itself: the metadata of our safetensors and ONNX files. */
+export interface CheckpointInfo {
+  architecture: Architecture;
+  preprocess: Preprocess;
+  /** In the order of the model's classes; absent where the file they came from did not name them. */
+  categories?: Category[];
+  /** Epochs trained. */
+  epoch?: number;
+  /** Whether these are moving averages. */
+  ema?: boolean;
+  /** Where the weights come from, for people. */
+  source?: string;
+}
+
+const architectureSchema = z.strictObject({
+  depth: z.number().positive(),
+  width: z.number().positive(),
+  depthwise: z.boolean(),
+  classes: z.int().positive(),
+});
+
+const categorySchema = z.strictObject({
+  id: z.int(),
+  name: z.string(),
+  supercategory: z.string().optional(),
+  old_id: z.int().optional(),
+});
+
+const infoSchema = z.object({
+  architecture: architectureSchema,
+  preprocess: preprocessSchema,
+  categories: z.array(categorySchema).optional(),
+  epoch: z.number().optional(),
+  ema: z.boolean().optional(),
+  source: z.string().optional(),
+});
+
+/** Metadata holding `info`: JSON for everything but text. */
+export function checkpointMetadata(info: CheckpointInfo): Record<string, string> {
+  const entries = Object.entries(info).filter(([, value]) => value !== undefined);
+  return {
+    format: FORMAT,
+    ...Object.fromEntries(entries.map(([key, value]) => [key, key === 'source' ? value : JSON.stringify(value)])),
+  };
+}
+
+/** The inverse; undefined for a file written by others. UserError (naming `where`) when it is damaged. */
+export function parseCheckpointMetadata(metadata: Record<string, string>, where: string): CheckpointInfo | undefined {
+  if (metadata.format !== FORMAT) return undefined;
+  const known = Object.entries(metadata).filter(([key]) => key in infoSchema.shape);
+  const result = infoSchema.safeParse(
+    Object.fromEntries(known.map(([key, text]) => [key, key === 'source' ? text : parseJson(text, where, key)])),
+  );
+  if (result.success) return result.data;
+  const [{ path, message }] = result.error.issues;
+  throw new UserError({
+    where,
+    field: ['metadata', ...path].join('.'),
+    expected: `metadata of a ${FORMAT} checkpoint`,
+    received: message,
+  });
+}
+
+function parseJson(text: string, where: string, key: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(
+      { where, field: `metadata.${key}`, expected: 'JSON', received: messageOf(error) },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,36 @@
+/** Names of number types, as safetensors has them. */
+export type Dtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8';
+
+export const ITEM_BYTES: Readonly<Record<Dtype, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 };
+
+/** Little-endian numbers of any type as float32, in an array of their own. */
+export function toFloat32(dtype: Dtype, bytes: Uint8Array): Float32Array {
+  const { buffer } = new Uint8Array(bytes);
+  switch (dtype) {
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer));
+    case 'F32':
+      return new Float32Array(buffer);
+    case 'F16':
+      return Float32Array.from(new Uint16Array(buffer), fromFloat16);
+    case 'BF16':
+      // bfloat16 is the upper half of a float32's bits.
+      return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer);
+    case 'I64':
+      return Float32Array.from(new BigInt64Array(buffer), Number);
+    case 'I32':
+      return Float32Array.from(new Int32Array(buffer));
+    case 'U8':
+      return Float32Array.from(new Uint8Array(buffer));
+  }
+}
+
+/** Value of the bits of an IEEE 754 binary16. */
+function fromFloat16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}

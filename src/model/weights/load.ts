@@ -1,0 +1,98 @@
+import { UserError } from '../../base/errors.js';
+import { sha256 } from '../../base/files.js';
+import { LEGACY_PREPROCESS, type Preprocess, preprocessSchema } from '../../config/preprocess.js';
+import { parseOnnxWeights } from '../onnx/read.js';
+import { guessArchitecture } from './architecture.js';
+import { type CheckpointInfo, parseCheckpointMetadata } from './checkpoint.js';
+import { isFolded } from './fold.js';
+import { isMmdet, toMegvii } from './key_map.js';
+import { guessLegacy } from './legacy.js';
+import { readBytes } from './read_bytes.js';
+import { parseSafetensors, type Tensor } from './safetensors.js';
+import { isTorchCheckpoint, parseTorchCheckpoint } from './torch_checkpoint.js';
+import type { Weights } from './weights.js';
+
+export interface LoadedWeights {
+  /** By Megvii key, whatever the file's names. */
+  weights: Weights;
+  /** `megvii` and `mmdet` are torch checkpoints. */
+  format: 'safetensors' | 'megvii' | 'mmdet' | 'onnx';
+  /** Batch norms hold no statistics: train them with `batchNorm: fixed`, or estimate the statistics anew. */
+  folded: boolean;
+  /** Made for the preprocessing before YOLOX 0.1.1; null when neither file nor weights tell. */
+  legacy: boolean | null;
+  /** What the file says, else what is usual for such weights. */
+  preprocess: Preprocess;
+  /** What a file written here says about itself. */
+  info?: CheckpointInfo;
+  path: string;
+  sha256: string;
+}
+
+/** Reads weights in any form: our safetensors, torch checkpoints of Megvii or mmdetection, ONNX. Told by content. */
+export async function loadWeights(path: string): Promise<LoadedWeights> {
+  const file = await readBytes(path);
+  const { weights: found, metadata, size, ...kind } = await parseAny(file, path);
+  const mmdet = isMmdet(found.keys());
+  const weights: Weights = new Map();
+  for (const [name, tensor] of found) if (!isBookkeeping(name)) weights.set(mmdet ? toMegvii(name) : name, tensor);
+  const info = parseCheckpointMetadata(metadata, path);
+  const legacy = info ? info.preprocess.color === LEGACY_PREPROCESS.color : guessLegacy(weights);
+  return {
+    weights,
+    format: kind.format === 'torch' ? (mmdet ? 'mmdet' : 'megvii') : kind.format,
+    folded: isFolded(weights),
+    legacy,
+    preprocess: info?.preprocess ?? usualPreprocess(weights, legacy ?? false, size),
+    info,
+    path,
+    sha256: sha256(file),
+  };
+}
+
+/** Preprocessing of published weights: 416² for nano and tiny, else 640² (Megvii exps/default). */
+function usualPreprocess(weights: Weights, legacy: boolean, size?: [number, number]): Preprocess {
+  const side = (guessArchitecture(weights)?.width ?? 1) < 0.5 ? 416 : 640;
+  return preprocessSchema.parse({ ...(legacy && LEGACY_PREPROCESS), size: size ?? [side, side] });
+}
+
+interface Found {
+  weights: Weights;
+  format: 'safetensors' | 'torch' | 'onnx';
+  metadata: Record<string, string>;
+  /** Input height, width fixed in the file. */
+  size?: [number, number];
+}
+
+async function parseAny(file: Buffer, where: string): Promise<Found> {
+  if (isTorchCheckpoint(file))
+    return { weights: await parseTorchCheckpoint(file, where), format: 'torch', metadata: {} };
+  // Safetensors starts with the length of its header in eight bytes, the upper four of them zero, and the header's JSON.
+  if (file.length > 8 && file.readUInt32LE(4) === 0 && file[8] === '{'.charCodeAt(0)) {
+    const { tensors, metadata } = parseSafetensors(file, where);
+    return { weights: floatsOf(tensors), format: 'safetensors', metadata };
+  }
+  // The first field of an ONNX file is ir_version.
+  if (file[0] === 0x08) return { ...parseOnnxWeights(file, where), format: 'onnx' };
+  throw new UserError({
+    where,
+    expected: 'weights as safetensors, torch checkpoint or ONNX',
+    received: file.length === 0 ? 'an empty file' : `a file starting with the bytes ${file.toString('hex', 0, 8)}`,
+    hint: 'Save a torch checkpoint again with torch.save of a current torch.',
+  });
+}
+
+function floatsOf(tensors: ReadonlyMap<string, Tensor>): Weights {
+  const weights: Weights = new Map();
+  for (const [name, { dtype, shape, data }] of tensors) {
+    if (dtype === 'F32') weights.set(name, { shape, data });
+    else if (dtype === 'F64') weights.set(name, { shape, data: Float32Array.from(data) });
+  }
+  return weights;
+}
+
+/**
+ * Counters of batches, and the `ema_…` buffers of mmdetection 2: its checkpoints hold the averaged weights under the
+ * plain names, which it evaluates, and those in training under `ema_…`.
+ */
+const isBookkeeping = (name: string): boolean => name.endsWith('.num_batches_tracked') || name.startsWith('ema_');

@@ -1,0 +1,163 @@
+import { z } from 'zod';
+import { messageOf, UserError } from '../../base/errors.js';
+import { writeAtomic } from '../../base/files.js';
+import { type Dtype, ITEM_BYTES, toFloat32 } from './dtype.js';
+import { readBytes } from './read_bytes.js';
+import { elements } from './weights.js';
+
+interface ArrayOf {
+  F64: Float64Array;
+  F32: Float32Array;
+  I64: BigInt64Array;
+  I32: Int32Array;
+  U8: Uint8Array;
+}
+
+/** A row-major tensor whose `dtype` tells the type of `data`; 16-bit floats are read as F32. */
+export type Tensor = { [D in keyof ArrayOf]: { dtype: D; shape: number[]; data: ArrayOf[D] } }[keyof ArrayOf];
+
+export interface SafetensorsFile {
+  tensors: Map<string, Tensor>;
+  metadata: Record<string, string>;
+}
+
+/** Largest header read, the limit of the reference implementation (safetensors 0.4). */
+const MAX_HEADER_BYTES = 100_000_000;
+
+const size = z.int().min(0);
+const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
+const metadataSchema = z.record(z.string(), z.string());
+type Entry = z.infer<typeof entrySchema>;
+
+/** Reads a safetensors file whole. UserError when it is damaged or holds a type not listed in `Tensor`. */
+export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  return parseSafetensors(await readBytes(path), path);
+}
+
+/** `where` names the bytes in messages. */
+export function parseSafetensors(file: Uint8Array, where: string): SafetensorsFile {
+  const { header, start } = parseHeader(file, where);
+  const { __metadata__: metadata = {}, ...rest } = header;
+  const texts = check(metadataSchema, metadata, where, '__metadata__');
+  const data = file.subarray(start);
+  const entries = Object.entries(rest).map(([name, value]) => [name, check(entrySchema, value, where, name)] as const);
+  checkLayout(entries, data.length, where);
+  const tensors = new Map<string, Tensor>();
+  for (const [name, { dtype, shape, data_offsets }] of entries) {
+    tensors.set(name, toTensor(dtype as Dtype, shape, data.subarray(...data_offsets)));
+  }
+  return { tensors, metadata: texts };
+}
+
+function parseHeader(file: Uint8Array, where: string): { header: Record<string, unknown>; start: number } {
+  const fail = (expected: string, received: unknown, cause?: unknown) =>
+    new UserError(
+      { where, field: 'header', expected, received, hint: 'The file is not safetensors, or damaged.' },
+      { cause },
+    );
+  if (file.length < 8) throw fail('at least 8 bytes', `${file.length} bytes`);
+  const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const limit = Math.min(MAX_HEADER_BYTES, file.length - 8);
+  if (length > limit) throw fail(`a length of at most ${limit} bytes`, length);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, 8 + length)));
+  } catch (error) {
+    throw fail('UTF-8 JSON', messageOf(error), error);
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw fail('a JSON object', header);
+  return { header: header as Record<string, unknown>, start: 8 + length };
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, where: string, name: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0];
+  throw new UserError({ where, field: [name, ...path].join('.'), expected: 'a valid header entry', received: message });
+}
+
+/** Each tensor has exactly the bytes of its shape, inside the file, shared with no other tensor. */
+function checkLayout(entries: readonly (readonly [string, Entry])[], bytes: number, where: string): void {
+  const ordered = entries.toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
+  let previous: { name: string; end: number } = { name: '', end: 0 };
+  for (const [name, { dtype, shape, data_offsets: offsets }] of ordered) {
+    const fail = (field: string, expected: string, received: unknown, hint?: string) =>
+      new UserError({ where, field: `${name}.${field}`, expected, received, hint });
+    if (!Object.hasOwn(ITEM_BYTES, dtype)) throw fail('dtype', `one of ${Object.keys(ITEM_BYTES).join(', ')}`, dtype);
+    const [begin, end] = offsets;
+    const length = elements(shape) * ITEM_BYTES[dtype as Dtype];
+    if (end - begin !== length) throw fail('data_offsets', `${length} bytes for shape [${shape}]`, offsets);
+    if (end > bytes) throw fail('data_offsets', `an end within ${bytes} bytes of data`, end, 'The file is truncated.');
+    if (begin < previous.end) throw fail('data_offsets', `bytes of its own, not those of "${previous.name}"`, offsets);
+    previous = { name, end };
+  }
+}
+
+function toTensor(dtype: Dtype, shape: number[], bytes: Uint8Array): Tensor {
+  const { buffer } = new Uint8Array(bytes);
+  switch (dtype) {
+    case 'F64':
+      return { dtype, shape, data: new Float64Array(buffer) };
+    case 'I64':
+      return { dtype, shape, data: new BigInt64Array(buffer) };
+    case 'I32':
+      return { dtype, shape, data: new Int32Array(buffer) };
+    case 'U8':
+      return { dtype, shape, data: new Uint8Array(buffer) };
+    default:
+      return { dtype: 'F32', shape, data: toFloat32(dtype, bytes) };
+  }
+}
+
+/** What can be written; the file's dtype follows from the array's class. */
+export interface TensorData {
+  shape: readonly number[];
+  data: ArrayOf[keyof ArrayOf];
+}
+
+/** Writes a safetensors file atomically. Equal content gives equal bytes: tensors are ordered by item size and key. */
+export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  await writeAtomic(path, serializeSafetensors(tensors, metadata));
+}
+
+export function serializeSafetensors(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Record<string, string>,
+): Uint8Array {
+  // Wide items first keeps every tensor aligned to its item size without holes, which the format forbids.
+  const ordered = [...tensors].sort(
+    ([a, { data: x }], [b, { data: y }]) => y.BYTES_PER_ELEMENT - x.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
+  );
+  let end = 0;
+  const entries: [string, Entry][] = ordered.map(([name, { shape, data }]) => {
+    if (elements(shape) !== data.length)
+      throw new RangeError(`${name}: shape [${shape}] has not ${data.length} values`);
+    const begin = end;
+    end += data.byteLength;
+    return [name, { dtype: dtypeOf(data), shape: [...shape], data_offsets: [begin, end] }];
+  });
+  const sortedMetadata = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const json = new TextEncoder().encode(
+    JSON.stringify({ __metadata__: sortedMetadata, ...Object.fromEntries(entries) }),
+  );
+  const headerBytes = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(8 + headerBytes + end).fill(0x20, 8, 8 + headerBytes);
+  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  file.set(json, 8);
+  ordered.forEach(([, { data }], i) => {
+    const [begin] = entries[i][1].data_offsets;
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 8 + headerBytes + begin);
+  });
+  return file;
+}
+
+function dtypeOf(data: TensorData['data']): keyof ArrayOf {
+  if (data instanceof Float32Array) return 'F32';
+  if (data instanceof Float64Array) return 'F64';
+  if (data instanceof BigInt64Array) return 'I64';
+  return data instanceof Int32Array ? 'I32' : 'U8';
+}

@@ -1,0 +1,127 @@
+import { BufferReader, Parser } from 'pickleparser';
+import type { Dtype } from './dtype.js';
+
+/** Storage classes of torch, by how their bytes are read. */
+const STORAGES = {
+  FloatStorage: 'F32',
+  DoubleStorage: 'F64',
+  HalfStorage: 'F16',
+  BFloat16Storage: 'BF16',
+  LongStorage: 'I64',
+  IntStorage: 'I32',
+  ByteStorage: 'U8',
+  BoolStorage: 'U8',
+} as const satisfies Record<string, Dtype>;
+
+/** A flat array in the checkpoint that tensors are views of; its bytes lie outside the pickle. */
+export interface Storage {
+  key: string;
+  /** Undefined for a class of storage not read here, e.g. quantised. */
+  dtype: Dtype | undefined;
+  /** Number of values. */
+  length: number;
+}
+
+/** A tensor as the pickle describes it: a strided view of a storage, in values. Later opcodes cannot change it. */
+export class TorchTensor {
+  readonly storage: Storage;
+  readonly offset: number;
+  readonly shape: readonly number[];
+  readonly stride: readonly number[];
+
+  constructor(storage: Storage, offset: number, shape: readonly number[], stride: readonly number[]) {
+    this.storage = storage;
+    this.offset = offset;
+    this.shape = [...shape];
+    this.stride = [...stride];
+    Object.freeze(this);
+  }
+}
+
+/** Stands for any object of a class that is not needed; takes what the pickle does to it and keeps nothing. */
+class Opaque {
+  __setstate__(): void {}
+  __setnewargs_ex__(): void {}
+  set(): void {}
+  push(): void {}
+  add(): void {}
+}
+
+type Callable = (...args: never[]) => unknown;
+
+/**
+ * Unpickles torch objects one after the other. Nothing named in a pickle is ever run: tensors, storages and plain
+ * containers become the types here, every other class or function becomes an inert object.
+ */
+export class TorchUnpickler {
+  /** Every storage the pickles referred to so far, by key. */
+  readonly storages = new Map<string, Storage>();
+  readonly #reader: BufferReader;
+  readonly #parser: Parser;
+  readonly #storageDtypes = new Map<unknown, Dtype>();
+  readonly #known = new Map<string, Callable>([
+    ['collections.OrderedDict', () => new Map()],
+    ['torch._utils._rebuild_tensor', rebuildTensor],
+    ['torch._utils._rebuild_tensor_v2', rebuildTensor],
+    ['torch._utils._rebuild_parameter', (tensor: unknown) => tensor],
+    ['torch.Size', (sizes: unknown) => sizes],
+  ]);
+
+  constructor(bytes: Uint8Array) {
+    this.#reader = new BufferReader(bytes);
+    for (const [name, dtype] of Object.entries(STORAGES)) {
+      const type = () => new Opaque();
+      this.#storageDtypes.set(type, dtype);
+      this.#known.set(`torch.${name}`, type);
+    }
+    this.#parser = new Parser({
+      unpicklingTypeOfDictionary: 'Map',
+      nameResolver: { resolve: (module, name) => (this.#known.get(`${module}.${name}`) ?? opaque) as () => unknown },
+      // A persistent id is a tuple here, although the package types it as text.
+      persistentResolver: { resolve: (id: unknown) => this.#storage(id) },
+    });
+  }
+
+  /** Position of the next byte. */
+  get position(): number {
+    return this.#reader.position;
+  }
+
+  /** The next object of the stream. Throws a plain Error when the pickle is damaged. */
+  next(): unknown {
+    return this.#parser.read(this.#reader);
+  }
+
+  #storage(id: unknown): Storage {
+    const [tag, type, key, , length, view] = Array.isArray(id) ? id : [];
+    if (tag !== 'storage' || typeof key !== 'string' || !isSize(length) || view) {
+      throw new Error('a persistent id that is not a torch storage');
+    }
+    const storage = this.storages.get(key) ?? Object.freeze({ key, dtype: this.#storageDtypes.get(type), length });
+    this.storages.set(key, storage);
+    return storage;
+  }
+}
+
+/** A function that also serves as a constructor, as the unpickler may call it either way. */
+const opaque = Object.freeze(function opaque(): Opaque {
+  return new Opaque();
+});
+
+const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+const rebuildTensor = Object.freeze(
+  (storage: Storage, offset: number, shape: number[], stride: number[]): TorchTensor => {
+    const sizes = [shape, stride].every((list) => Array.isArray(list) && list.every(isSize));
+    if (typeof storage?.key !== 'string' || !isSize(offset) || !sizes || shape.length !== stride.length) {
+      throw new Error('a tensor without a valid storage, offset, shape and stride');
+    }
+    const values = shape.reduce((a, b) => a * b, 1);
+    const last = shape.reduce((sum, side, i) => sum + (side - 1) * stride[i], offset);
+    // An expanded view (stride 0) could ask for any amount of memory; weights never are one.
+    if (values > storage.length || (values > 0 && last >= storage.length)) {
+      throw new Error(`a tensor of shape [${shape}] outside its storage of ${storage.length} values`);
+    }
+    return new TorchTensor(storage, offset, shape, stride);
+  },
+);

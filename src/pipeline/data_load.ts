@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { UserError } from '../base/errors.js';
+import { sha256, writeJson } from '../base/files.js';
+import { log, startProgress } from '../base/progress.js';
+import { BUILTIN_CATEGORIES, generateBuiltin } from '../data/builtin/index.js';
+import type { CocoDataset } from '../data/coco.js';
+import { readAnnotations } from '../data/sources/annotation_text.js';
+import { type LoadedCoco, loadCoco } from '../data/sources/coco.js';
+import { bringHere, openPictures } from '../data/sources/inputs.js';
+import { writeDataset } from '../data/tables.js';
+import { describeReport, Validation } from '../data/validation.js';
+import type { StepContext } from './step.js';
+
+export interface DataLoadOutputs {
+  /** Folder of the dataset's tables. */
+  dataset: string;
+  images: number;
+  annotations: number;
+  categories: number;
+  /** Items of the source that were left out. */
+  dropped: number;
+  /** The validation report, JSON. */
+  report: string;
+  /** Where the data came from, with the SHA-256 of what was read. */
+  source: Record<string, string | number | null>;
+}
+
+/**
+ * Brings a dataset into the store: pictures as objects by their content, images, annotations and categories as tables
+ * in the step's folder, and a report of everything that was repaired or left out.
+ *
+ * @throws UserError when the source is missing, is not COCO, or has no usable picture
+ */
+export async function dataLoad(context: StepContext): Promise<DataLoadOutputs> {
+  const { config, dir } = context;
+  const { dataset, report, source } =
+    config.data.source === 'builtin' ? await fromGenerator(context) : await fromCoco(context);
+  await writeDataset(dir, dataset);
+  const reportPath = join(dir, 'validation.json');
+  await writeJson(reportPath, report);
+  const dropped = report.items.filter(({ action }) => action === 'dropped').length;
+  if (report.items.length > 0) {
+    log(`validation: ${dropped} dropped, ${report.items.length - dropped} fixed, all listed in ${reportPath}`);
+    for (const line of describeReport(report)) log(line);
+  }
+  return {
+    dataset: dir,
+    images: dataset.images.length,
+    annotations: dataset.annotations.length,
+    categories: dataset.categories.length,
+    dropped,
+    report: reportPath,
+    source,
+  };
+}
+
+type Loaded = LoadedCoco & Pick<DataLoadOutputs, 'source'>;
+
+async function fromGenerator({ config, store }: StepContext): Promise<Loaded> {
+  const { builtin } = config.data;
+  const dataset: CocoDataset = { images: [], annotations: [], categories: [...BUILTIN_CATEGORIES] };
+  const progress = startProgress('generate', builtin.pictures);
+  for await (const { image, annotations, bytes } of generateBuiltin(builtin)) {
+    dataset.images.push({ ...image, sha256: await store.putObject(bytes) });
+    dataset.annotations.push(...annotations);
+    progress.update(dataset.images.length);
+  }
+  progress.stop();
+  return { dataset, report: new Validation().report, source: { kind: 'builtin', ...builtin } };
+}
+
+async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
+  const { images, annotations, imagesSha256, annotationsSha256, maxPixels } = config.data;
+  if (images === null) throw missing('data.images', 'a folder, a zip or the URL of a zip');
+  const pictures = await bringHere(images, {
+    field: 'data.images',
+    downloads: store.downloads,
+    expected: imagesSha256,
+  });
+  // A zip may hold its annotations beside the pictures.
+  if (annotations === null && !pictures.sha256)
+    throw missing('data.annotations', 'a COCO JSON, a zip or a URL of either');
+  const labels =
+    annotations === null
+      ? pictures
+      : await bringHere(annotations, {
+          field: 'data.annotations',
+          downloads: store.downloads,
+          expected: annotationsSha256,
+        });
+
+  const text = await readAnnotations(labels.path, labels.entry);
+  const files = await openPictures(pictures.path);
+  try {
+    const { dataset, report } = await loadCoco(text, files, { maxPixels, checkPixels: true, store });
+    const source = {
+      kind: 'coco',
+      images,
+      imagesSha256: pictures.sha256 ?? contentHash(dataset),
+      annotations,
+      annotationsSha256: labels.sha256 ?? null,
+    };
+    return { dataset, report, source };
+  } finally {
+    files.close();
+  }
+}
+
+/** One hash for the pictures of a folder: over their names and contents. */
+function contentHash({ images }: CocoDataset): string {
+  const lines = images.map((image) => `${image.sha256}  ${image.file_name}\n`);
+  return sha256(lines.sort().join(''));
+}
+
+function missing(field: string, expected: string): UserError {
+  return new UserError({ field, expected, received: null, hint: 'Or leave data.source at builtin.' });
+}

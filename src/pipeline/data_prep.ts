@@ -1,0 +1,149 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { UserError } from '../base/errors.js';
+import { readJson, writeAtomic, writeJson } from '../base/files.js';
+import { log, startProgress } from '../base/progress.js';
+import { palette } from '../data/classes.js';
+import type { CocoDataset, CocoImage } from '../data/coco.js';
+import { mapConcurrent } from '../data/concurrency.js';
+import { decodePicture } from '../data/decode.js';
+import { differenceHash, type Fingerprint, groupDuplicates } from '../data/duplicates.js';
+import { buildManifest, type Manifest, type SplitEntry, subset } from '../data/manifest.js';
+import { selectCategories } from '../data/select.js';
+import { SPLITS, type Split, type SplitPicture, stratifiedSplit } from '../data/split.js';
+import type { Store } from '../data/store.js';
+import { readDataset, writeDataset } from '../data/tables.js';
+import type { ValidationReport } from '../data/validation.js';
+import { annotate, type LabelledBox } from '../report/annotate.js';
+import { datasetReport, type Sample } from '../report/dataset_report.js';
+import type { StepContext } from './step.js';
+
+/** Pictures of each split shown in the report, and their longer side in pixels. */
+const SAMPLES: Record<Split, number> = { train: 12, val: 6, test: 6 };
+const SAMPLE_SIDE = 480;
+
+export interface DataPrepInputs {
+  /** Folder written by data_load: the tables and validation.json. */
+  dataset: string;
+}
+
+export interface DataPrepOutputs {
+  /** Folders of the splits' tables. */
+  train: string;
+  val: string;
+  test: string;
+  /** See {@link Manifest}, JSON. */
+  manifest: string;
+  /** HTML. */
+  report: string;
+  categories: string[];
+  counts: Manifest['counts'];
+}
+
+/**
+ * Keeps the configured categories, splits the pictures into train, val and test without a picture or a copy of it in
+ * two of them, and reports what is in each.
+ *
+ * @throws UserError when a category is unknown or has no object (at all, or to train on), or a split would be empty
+ */
+export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: StepContext): Promise<DataPrepOutputs> {
+  const { prep } = config;
+  const dataset = selectCategories(await readDataset(inputs.dataset), prep.categories, prep.keepEmpty);
+  const validation = await readJson<ValidationReport>(join(inputs.dataset, 'validation.json'));
+  const fingerprints = await fingerprint(dataset.images, store);
+  const groups = groupDuplicates(fingerprints);
+  const assigned = stratifiedSplit(withLabels(dataset, groups), prep.split, prep.seed);
+  const pictures = dataset.images.map(({ id, file_name }, i): SplitEntry => {
+    return { id, file_name, sha256: fingerprints[i].sha256, split: assigned[i], group: groups[i] };
+  });
+  const manifest = buildManifest(dataset, pictures, { seed: prep.seed, shares: prep.split });
+  refuseUntrained(manifest);
+
+  const part = (split: Split) => subset(dataset, pictures, split);
+  const splits = { train: part('train'), val: part('val'), test: part('test') };
+  for (const split of SPLITS) await writeDataset(join(dir, split), splits[split]);
+  const manifestPath = join(dir, 'manifest.json');
+  await writeJson(manifestPath, manifest);
+  const samples: Sample[] = [];
+  for (const split of SPLITS) samples.push(...(await drawSamples(splits[split], split, store)));
+  const report = join(dir, 'report.html');
+  await writeAtomic(
+    report,
+    await datasetReport({ title: `Dataset of ${config.pipeline}`, splits, manifest, validation, samples }),
+  );
+  for (const split of SPLITS) {
+    const { pictures: count, background, objects } = manifest.counts[split];
+    log(`${split}: ${count} pictures, ${background} of them background, ${objects} objects`);
+  }
+  return {
+    train: join(dir, 'train'),
+    val: join(dir, 'val'),
+    test: join(dir, 'test'),
+    manifest: manifestPath,
+    report,
+    categories: dataset.categories.map(({ name }) => name),
+    counts: manifest.counts,
+  };
+}
+
+async function fingerprint(images: readonly CocoImage[], store: Store): Promise<Fingerprint[]> {
+  const progress = startProgress('compare', images.length);
+  let done = 0;
+  return mapConcurrent(images, availableParallelism(), async (image) => {
+    const sha256 = contentOf(image);
+    const hash = await differenceHash(store.objectPath(sha256));
+    progress.update(++done);
+    return { sha256, hash };
+  }).finally(() => progress.stop());
+}
+
+function contentOf({ file_name, sha256 }: CocoImage): string {
+  if (sha256) return sha256;
+  throw new UserError({
+    where: file_name,
+    expected: 'a picture in the store',
+    hint: 'Run data-load on this dataset first.',
+  });
+}
+
+function withLabels({ images, annotations }: CocoDataset, groups: readonly number[]): SplitPicture[] {
+  const labels = new Map(images.map(({ id }) => [id, new Set<number>()]));
+  for (const { image_id, category_id } of annotations) labels.get(image_id)?.add(category_id);
+  return images.map(({ id }, i) => ({ labels: [...(labels.get(id) ?? [])], group: groups[i] }));
+}
+
+function refuseUntrained({ counts }: Manifest): void {
+  const absent = Object.keys(counts.train.categories).filter((name) => counts.train.categories[name] === 0);
+  if (absent.length === 0) return;
+  throw new UserError({
+    field: 'prep.split.train',
+    expected: 'objects of every category to train on',
+    received: `none of ${absent.join(', ')}`,
+    hint: 'Add pictures of it, leave it out of prep.categories, or try another prep.seed.',
+  });
+}
+
+/** Pictures with objects from all over the split, with their boxes. */
+async function drawSamples(
+  { images, annotations, categories }: CocoDataset,
+  split: Split,
+  store: Store,
+): Promise<Sample[]> {
+  const occupied = new Set(annotations.map(({ image_id }) => image_id));
+  const candidates = images.filter(({ id }) => occupied.has(id));
+  const count = Math.min(SAMPLES[split], candidates.length);
+  const chosen = Array.from({ length: count }, (_, i) => candidates[Math.floor((i * candidates.length) / count)]);
+  return mapConcurrent(chosen, availableParallelism(), async (image) => {
+    const picture = await decodePicture(store.objectPath(contentOf(image)), {
+      name: image.file_name,
+      maxPixels: Infinity,
+    });
+    const boxes = annotations
+      .filter(({ image_id }) => image_id === image.id)
+      .map(({ bbox: [x, y, w, h], category_id }): LabelledBox => {
+        const index = category_id - 1;
+        return { box: [x, y, x + w, y + h], label: categories[index].name, color: palette(index) };
+      });
+    return { jpeg: await annotate(picture, boxes, { maxSide: SAMPLE_SIDE }), fileName: image.file_name, split };
+  });
+}

@@ -1,0 +1,89 @@
+import { UserError } from '../base/errors.js';
+import { startProgress } from '../base/progress.js';
+import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../data/coco.js';
+import { type CocoEvaluation, evaluateCoco } from '../data/coco_eval/index.js';
+import { decodePicture } from '../data/decode.js';
+import type { Detection } from '../data/detections.js';
+import type { Picture } from '../data/picture.js';
+
+/** Pictures decoded ahead of the detector; more would only take memory. */
+const READ_AHEAD = 4;
+
+export interface EvaluateOptions {
+  /** Categories in the order of the detector's classes. Default: those of the dataset. */
+  categories?: readonly CocoCategory[];
+  /** Name of the progress bar. */
+  label?: string;
+  /** Larger pictures are refused. */
+  maxPixels?: number;
+}
+
+export interface DetectorEvaluation {
+  /** In the order of the dataset's images. */
+  detections: CocoDetection[];
+  evaluation: CocoEvaluation;
+  /** Decoding included. */
+  imagesPerSecond: number;
+}
+
+/**
+ * Runs a detector over a dataset's pictures, one by one while the next are decoded, and takes COCO's metrics.
+ *
+ * @param detect objects of a picture, boxes in its pixels
+ * @param pathOf where the file of an image is
+ * @throws UserError for a picture that cannot be decoded
+ */
+export async function evaluateDetector(
+  detect: (picture: Picture) => Promise<Detection[]>,
+  dataset: CocoDataset,
+  pathOf: (image: CocoImage) => string,
+  { categories = dataset.categories, label = 'evaluate', maxPixels }: EvaluateOptions = {},
+): Promise<DetectorEvaluation> {
+  const start = performance.now();
+  const progress = startProgress(label, dataset.images.length);
+  const detections: CocoDetection[] = [];
+  try {
+    let done = 0;
+    for await (const [image, picture] of readAhead(dataset.images, (image) => decodePicture(pathOf(image), { maxPixels }))) {
+      const found = await detect(picture);
+      detections.push(...found.map((detection) => toCoco(detection, image, categories)));
+      done++;
+      progress.update(done, `${rate(done, start).toFixed(1)} images/s`);
+    }
+  } finally {
+    progress.stop();
+  }
+  const imagesPerSecond = rate(dataset.images.length, start);
+  return { detections, evaluation: evaluateCoco(dataset, detections), imagesPerSecond };
+}
+
+/** Yields each item with what `load` gives for it, in order, while a few more are loading. */
+async function* readAhead<T, R>(items: readonly T[], load: (item: T) => Promise<R>): AsyncGenerator<[T, R]> {
+  const loading: Promise<R>[] = [];
+  let next = 0;
+  for (const item of items) {
+    for (; next < items.length && loading.length <= READ_AHEAD; next++) {
+      const promise = load(items[next]);
+      // A failure is thrown when its turn comes; until then Node would take it for unhandled.
+      promise.catch(() => undefined);
+      loading.push(promise);
+    }
+    yield [item, await (loading.shift() as Promise<R>)];
+  }
+}
+
+function toCoco({ box: [x1, y1, x2, y2], classIndex, score }: Detection, image: CocoImage, categories: readonly CocoCategory[]): CocoDetection {
+  const category = categories[classIndex];
+  if (!category) {
+    throw new UserError({
+      field: 'categories',
+      expected: 'one category for each class of the model',
+      received: `${categories.length} categories, class ${classIndex}`,
+    });
+  }
+  return { image_id: image.id, category_id: category.id, bbox: [x1, y1, x2 - x1, y2 - y1], score };
+}
+
+function rate(count: number, start: number): number {
+  return (count * 1000) / (performance.now() - start);
+}

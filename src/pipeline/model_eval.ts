@@ -1,0 +1,90 @@
+import { UserError } from '../base/errors.js';
+import { log } from '../base/progress.js';
+import type { CocoCategory, CocoDataset, CocoImage } from '../data/coco.js';
+import { type EvaluationSummary, summarize } from '../data/coco_eval/summary.js';
+import { readDataset } from '../data/tables.js';
+import type { Baseline } from '../report/eval_report.js';
+import { type Bundle, readBundle } from '../serve/bundle.js';
+import { Detector } from '../serve/detector.js';
+import { type DetectorEvaluation, evaluateDetector } from './evaluate.js';
+import { type EvaluationFiles, writeEvaluation } from './evaluation_files.js';
+import type { StepContext } from './step.js';
+
+export interface ModelEvalInputs {
+  /** Folder of the bundle. */
+  bundle: string;
+  /** Folder of the split, as `writeDataset` wrote it. */
+  dataset: string;
+  /** An earlier evaluation on the same split, for comparison. */
+  before?: Baseline;
+}
+
+export interface ModelEvalOutputs extends EvaluationSummary, EvaluationFiles {
+  images: number;
+  images_per_second: number;
+  gate: { minMap50: number | null; passed: boolean };
+}
+
+/**
+ * Runs the bundle over a split and writes its detections, metrics, report and annotated pictures.
+ * A missed gate is in the outputs, not thrown: there is a report to look at.
+ * @throws UserError when the split has a category that the bundle does not know
+ */
+export async function modelEval(inputs: ModelEvalInputs, context: StepContext): Promise<ModelEvalOutputs> {
+  const { config, dir, store } = context;
+  const bundle = await readBundle(inputs.bundle);
+  const dataset = await readDataset(inputs.dataset);
+  checkCategories(bundle.categories, dataset.categories, inputs);
+  const pathOf = (image: CocoImage) => store.objectPath(image.sha256 as string);
+  const result = await detectAll(bundle, dataset, pathOf, context);
+
+  const summary = summarize(result.evaluation);
+  const { minMap50, confidence, nms, maxDetections, pictures } = config.eval;
+  const gate = { minMap50, passed: minMap50 === null || summary.map50 >= minMap50 };
+  const files = await writeEvaluation(dir, dataset, pathOf, result, {
+    title: `Evaluation of ${bundle.name} ${bundle.version}`,
+    remarks: [
+      ...(minMap50 === null ? [] : [`Gate AP50 ≥ ${minMap50}: ${gate.passed ? 'passed' : 'missed'}.`]),
+      `Detections at confidence ${confidence} and above, at most ${maxDetections} a picture, non-maximum suppression at ` +
+        `IoU ${nms}; ${result.imagesPerSecond.toFixed(1)} images/s.`,
+    ],
+    confidence: bundle.thresholds.confidence,
+    pictures,
+    before: inputs.before,
+    extra: { gate, thresholds: { confidence, nms, maxDetections } },
+  });
+  log(`model-eval: AP ${summary.map.toFixed(4)}, AP50 ${summary.map50.toFixed(4)}, report ${files.report}`);
+  return { ...summary, ...files, images: dataset.images.length, images_per_second: result.imagesPerSecond, gate };
+}
+
+async function detectAll(
+  bundle: Bundle,
+  dataset: CocoDataset,
+  pathOf: (image: CocoImage) => string,
+  { config }: StepContext,
+): Promise<DetectorEvaluation> {
+  const { confidence, nms, maxDetections } = config.eval;
+  const detector = await Detector.open(bundle, { threads: config.serve.threads });
+  try {
+    return await evaluateDetector((picture) => detector.detect(picture, { confidence, nms, maxDetections }), dataset, pathOf, {
+      categories: bundle.categories,
+      label: 'model-eval',
+      maxPixels: config.data.maxPixels,
+    });
+  } finally {
+    await detector.close();
+  }
+}
+
+function checkCategories(known: readonly CocoCategory[], wanted: readonly CocoCategory[], { bundle, dataset }: ModelEvalInputs): void {
+  const names = new Map(known.map(({ id, name }) => [id, name]));
+  const stray = wanted.find(({ id, name }) => names.get(id) !== name);
+  if (!stray) return;
+  throw new UserError({
+    where: dataset,
+    field: 'categories',
+    expected: `the categories of ${bundle}`,
+    received: `${stray.id} ${stray.name}`,
+    hint: 'Evaluate on a split that was prepared with the categories the model was trained on.',
+  });
+}

@@ -1,0 +1,232 @@
+import { join } from 'node:path';
+import { UserError } from '../base/errors.js';
+import { writeAtomic } from '../base/files.js';
+import { formatSeconds, log, startProgress } from '../base/progress.js';
+import type { CocoDataset } from '../data/coco.js';
+import type { Store } from '../data/store.js';
+import { readDataset } from '../data/tables.js';
+import { tf } from '../kernels/tf.js';
+import type { Architecture } from '../model/network.js';
+import { learningRate } from '../model/schedule.js';
+import { type StepResult, TrainState } from '../model/train_state.js';
+import type { Weights } from '../model/weights/weights.js';
+import { trainingReport } from '../report/training_report.js';
+import { evaluateDetector } from './evaluate.js';
+import type { StepContext } from './step.js';
+import type { Example } from './training/augment.js';
+import { loadResume, type RunProgress, saveResume, saveWeights } from './training/checkpoint.js';
+import { type Batch, BatchLoader } from './training/loader.js';
+import { readLog, TrainingLog } from './training/log.js';
+import { startingWeights } from './training/start.js';
+import { networkDetector } from './weights_detector.js';
+
+export interface ModelTrainInputs {
+  /** Folders of the splits' tables. */
+  train: string;
+  val: string;
+}
+
+export interface ModelTrainOutputs {
+  /** Averaged weights of the best validated epoch, and of the last one. */
+  best: string;
+  last: string;
+  /** Weights the run started from, fitted to its classes; null from scratch. */
+  initial: string | null;
+  log: string;
+  report: string;
+  epochs: number;
+  /** AP of the best epoch on the validation split. */
+  map: number;
+  map50: number;
+  images_per_second: number;
+  seconds: number;
+}
+
+/** What the epochs of a run share. */
+interface Run {
+  context: StepContext;
+  state: TrainState;
+  loader: BatchLoader;
+  log: TrainingLog;
+  architecture: Architecture;
+  val: CocoDataset;
+  source: string;
+}
+
+/**
+ * Trains YOLOX on the train split, validating on the val split. Stopped at any time, the next call goes on after the
+ * last completed epoch and gives the same losses as an unbroken run.
+ */
+export async function modelTrain(inputs: ModelTrainInputs, context: StepContext): Promise<ModelTrainOutputs> {
+  const started = performance.now();
+  const { config, dir, store } = context;
+  const [train, val] = await Promise.all([readDataset(inputs.train), readDataset(inputs.val)]);
+  const { depth, width, depthwise } = config.model;
+  const architecture = { depth, width, depthwise, classes: train.categories.length };
+  const start = await startingWeights(config, architecture, train.categories);
+  const initial = start.pretrained ? join(dir, 'initial.safetensors') : null;
+  if (initial) await saveWeights(initial, start.weights, checkpointInfo(context, architecture, train, 0, start.source));
+
+  const resumed = await loadResume(dir);
+  const progress: RunProgress = resumed?.progress ?? { epoch: 0, bestMap: -1, bestEpoch: 0, stale: 0 };
+  if (resumed) log(`model-train: going on after epoch ${progress.epoch}`);
+  const run: Run = {
+    context,
+    state: new TrainState(resumed?.snapshot ?? start.weights, architecture, {
+      ...config.train,
+      fixedBatchNorm: start.fixedBatchNorm,
+    }),
+    loader: new BatchLoader(toExamples(train, store), config.model.preprocess, config.train),
+    log: await TrainingLog.open(dir, progress.epoch),
+    architecture,
+    val,
+    source: start.source,
+  };
+  try {
+    await trainEpochs(run, progress);
+  } finally {
+    await run.loader.close();
+    run.state.dispose();
+    run.log.flush();
+  }
+  const entries = await readLog(run.log.path);
+  const report = join(dir, 'report.html');
+  await writeAtomic(report, await trainingReport(entries));
+  const steps = entries.filter((entry) => entry.event === 'step');
+  const best = entries.find((entry) => entry.event === 'validation' && entry.epoch === progress.bestEpoch);
+  return {
+    best: join(dir, 'best.safetensors'),
+    last: join(dir, 'last.safetensors'),
+    initial,
+    log: run.log.path,
+    report,
+    epochs: progress.epoch,
+    map: progress.bestMap,
+    map50: best?.event === 'validation' ? best.map50 : -1,
+    images_per_second: median(steps.map((entry) => entry.images_per_second)),
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+async function trainEpochs(run: Run, progress: RunProgress): Promise<void> {
+  const { context, state, architecture, val, source } = run;
+  const { dir, config } = context;
+  const { epochs, validateEvery, patience } = config.train;
+  const info = () => checkpointInfo(context, architecture, val, progress.epoch, source);
+  while (progress.epoch < epochs && !(patience !== null && progress.stale >= patience)) {
+    await trainEpoch(run, progress.epoch);
+    progress.epoch++;
+    const weights = state.averaged();
+    if (progress.epoch % validateEvery === 0 || progress.epoch === epochs) {
+      const map = await validate(run, weights, progress.epoch);
+      progress.stale++;
+      if (map > progress.bestMap) {
+        Object.assign(progress, { bestMap: map, bestEpoch: progress.epoch, stale: 0 });
+        await saveWeights(join(dir, 'best.safetensors'), weights, info());
+      }
+    }
+    await saveWeights(join(dir, 'last.safetensors'), weights, info());
+    await saveResume(dir, state.snapshot(), progress);
+    run.log.flush();
+  }
+  if (progress.epoch < epochs) {
+    log(`model-train: stopped early, no better AP in the last ${progress.stale} validations`);
+  }
+}
+
+async function trainEpoch(run: Run, epoch: number): Promise<void> {
+  const { state, loader, context } = run;
+  const { train } = context.config;
+  const { iterationsPerEpoch } = loader;
+  const total = iterationsPerEpoch * train.epochs;
+  const lastEpochs = epoch >= train.epochs - train.schedule.noAugEpochs;
+  const lr = (train.optimizer.lr * train.batch) / 64;
+  const length = { iterationsPerEpoch, epochs: train.epochs };
+  const bar = startProgress(`epoch ${epoch + 1}/${train.epochs}`, total);
+  let before = performance.now();
+  for await (const batch of loader.epoch(epoch, !lastEpochs)) {
+    const rate = learningRate(state.step + 1, lr, length, train.schedule);
+    const result = update(state, batch, rate, lastEpochs);
+    const now = performance.now();
+    const imagesPerSecond = train.batch / ((now - before) / 1000);
+    before = now;
+    logStep(run, epoch + 1, rate, batch, result, imagesPerSecond);
+    const { total: loss } = result.losses;
+    bar.update(state.step, `loss ${loss.toFixed(3)} fg ${result.numFg} ${imagesPerSecond.toFixed(1)} img/s`);
+  }
+  bar.stop();
+}
+
+function update(state: TrainState, { images, labels, size }: Batch, lr: number, useL1: boolean): StepResult {
+  const [height, width] = size;
+  const tensor = tf.tensor4d(images, [images.length / (height * width * 3), height, width, 3]);
+  const result = state.update(tensor, labels, lr, useL1);
+  tensor.dispose();
+  if (!Number.isFinite(result.losses.total)) {
+    throw new UserError({
+      where: 'model-train',
+      field: `step ${state.step}`,
+      expected: 'a finite loss',
+      received: result.losses.total,
+      hint: 'Lower train.optimizer.lr or set train.optimizer.clipNorm; the last completed epoch is kept.',
+    });
+  }
+  return result;
+}
+
+function logStep(run: Run, epoch: number, lr: number, { size }: Batch, { losses, numFg }: StepResult, speed: number): void {
+  const { step } = run.state;
+  run.log.write(
+    {
+      event: 'step',
+      epoch,
+      step,
+      lr,
+      loss: losses.total,
+      loss_iou: losses.iou,
+      loss_obj: losses.obj,
+      loss_cls: losses.cls,
+      loss_l1: losses.l1,
+      num_fg: numFg,
+      images_per_second: speed,
+      size,
+    },
+    step,
+  );
+}
+
+async function validate(run: Run, weights: Weights, epoch: number): Promise<number> {
+  const { val, architecture, context } = run;
+  const { config, store } = context;
+  const started = performance.now();
+  const detector = networkDetector(weights, architecture, config.model.preprocess, val.categories);
+  const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
+  const { evaluation } = await evaluateDetector((picture) => detector.detect(picture, { ...config.eval, agnostic: false }), val, pathOf);
+  await detector.close();
+  const [map, map50] = evaluation.stats;
+  run.log.write({ event: 'validation', epoch, map, map50, stats: evaluation.stats }, run.state.step);
+  const seconds = formatSeconds((performance.now() - started) / 1000);
+  log(`epoch ${epoch}: AP ${map.toFixed(4)}, AP50 ${map50.toFixed(4)} on ${val.images.length} pictures in ${seconds}`);
+  return map;
+}
+
+function checkpointInfo({ config }: StepContext, architecture: Architecture, { categories }: CocoDataset, epoch: number, source: string) {
+  return { architecture, preprocess: config.model.preprocess, categories, epoch, ema: config.train.ema.enabled, source };
+}
+
+function toExamples({ images, annotations, categories }: CocoDataset, store: Store): Example[] {
+  const classOf = new Map(categories.map(({ id }, index) => [id, index]));
+  const examples = new Map<number, Example>();
+  for (const { id, sha256, width, height } of images) {
+    examples.set(id, { path: store.objectPath(sha256 as string), width, height, objects: [] });
+  }
+  for (const { image_id, category_id, bbox, iscrowd } of annotations) {
+    // A crowd is a region, not an object; nothing should learn its box.
+    if (!iscrowd) examples.get(image_id)?.objects.push({ classIndex: classOf.get(category_id) as number, bbox });
+  }
+  return [...examples.values()];
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}

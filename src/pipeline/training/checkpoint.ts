@@ -1,0 +1,61 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TrainSnapshot } from '../../model/train_state.js';
+import { type CheckpointInfo, checkpointMetadata } from '../../model/weights/checkpoint.js';
+import { readSafetensors, type TensorData, writeSafetensors } from '../../model/weights/safetensors.js';
+import type { Weights } from '../../model/weights/weights.js';
+
+/** What a training run is besides its tensors. */
+export interface RunProgress {
+  /** Epochs completed. */
+  epoch: number;
+  /** Best AP on the validation split and its epoch; −1 before the first validation. */
+  bestMap: number;
+  bestEpoch: number;
+  /** Validations since the best one. */
+  stale: number;
+}
+
+const RESUME_FILE = 'resume.safetensors';
+
+/** Weights for use, by Megvii key. */
+export async function saveWeights(path: string, weights: Weights, info: CheckpointInfo): Promise<void> {
+  await writeSafetensors(path, weights, checkpointMetadata(info));
+}
+
+/** Everything a stopped run needs to go on as if it had not stopped. */
+export async function saveResume(dir: string, snapshot: TrainSnapshot, progress: RunProgress): Promise<void> {
+  const tensors = new Map<string, TensorData>();
+  const put = (prefix: string, weights: Weights) => {
+    for (const [name, tensor] of weights) tensors.set(`${prefix}/${name}`, tensor);
+  };
+  put('weights', snapshot.weights);
+  put('average', snapshot.average);
+  snapshot.moments.forEach((moment, i) => put(`moment${i}`, moment));
+  await writeSafetensors(join(dir, RESUME_FILE), tensors, {
+    step: String(snapshot.step),
+    moments: String(snapshot.moments.length),
+    progress: JSON.stringify(progress),
+  });
+}
+
+export async function loadResume(dir: string): Promise<{ snapshot: TrainSnapshot; progress: RunProgress } | undefined> {
+  const path = join(dir, RESUME_FILE);
+  if (!existsSync(path)) return undefined;
+  const { tensors, metadata } = await readSafetensors(path);
+  const take = (prefix: string): Weights =>
+    new Map(
+      [...tensors]
+        .filter(([name]) => name.startsWith(`${prefix}/`))
+        .map(([name, { shape, data }]) => [name.slice(prefix.length + 1), { shape, data: data as Float32Array }]),
+    );
+  return {
+    snapshot: {
+      step: Number(metadata.step),
+      weights: take('weights'),
+      average: take('average'),
+      moments: Array.from({ length: Number(metadata.moments) }, (_, i) => take(`moment${i}`)),
+    },
+    progress: JSON.parse(metadata.progress),
+  };
+}

@@ -1,0 +1,62 @@
+import type { Config } from '../../config/schema.js';
+import { log } from '../../base/progress.js';
+import { COCO_CLASSES } from '../../data/classes.js';
+import type { CocoCategory } from '../../data/coco.js';
+import type { Architecture } from '../../model/network.js';
+import { type FitReport, fitWeights } from '../../model/weights/fit.js';
+import { initialWeights } from '../../model/weights/init.js';
+import { type LoadedWeights, loadWeights } from '../../model/weights/load.js';
+import type { Weights } from '../../model/weights/weights.js';
+
+export interface Start {
+  weights: Weights;
+  /** Whether the weights are somebody's, not random. */
+  pretrained: boolean;
+  /** Normalise with the stored statistics: asked for, or needed because there are none but those. */
+  fixedBatchNorm: boolean;
+  /** For people. */
+  source: string;
+}
+
+/** The weights a run starts from: random ones, or a file fitted to the run's classes. */
+export async function startingWeights(
+  { train }: Config,
+  architecture: Architecture,
+  categories: readonly CocoCategory[],
+): Promise<Start> {
+  if (train.weights === null) {
+    const fixedBatchNorm = train.batchNorm === 'fixed';
+    return { weights: initialWeights(architecture, train.seed), pretrained: false, fixedBatchNorm, source: 'from scratch' };
+  }
+  const loaded = await loadWeights(train.weights);
+  const classRows = matchClasses(loaded, categories);
+  const { weights, report } = fitWeights(loaded.weights, architecture, { classRows, seed: train.seed, where: train.weights });
+  describeFit(report, train.weights, classRows);
+  const fixedBatchNorm = train.batchNorm === 'fixed' || (train.batchNorm === 'auto' && loaded.folded);
+  if (loaded.folded) {
+    log(`${train.weights}: batch norms are folded into the convolutions; training keeps their statistics fixed`);
+  }
+  return { weights, pretrained: true, fixedBatchNorm, source: `fine-tuned from sha256:${loaded.sha256}` };
+}
+
+/** For each category the class of the weights with its name; weights without names and with 80 classes are COCO's. */
+function matchClasses({ weights, info }: LoadedWeights, categories: readonly CocoCategory[]): (number | null)[] | undefined {
+  const classes = weights.get('head.cls_preds.0.weight')?.shape[0];
+  const names = info?.categories ?? (classes === COCO_CLASSES.length ? COCO_CLASSES : undefined);
+  if (!names) return undefined;
+  return categories.map(({ name }) => {
+    const index = names.findIndex((category) => category.name === name);
+    return index < 0 ? null : index;
+  });
+}
+
+function describeFit(report: FitReport, path: string, classRows?: readonly (number | null)[]): void {
+  const { loaded, missing, unexpected, mismatched, reinitialised } = report;
+  const carried = classRows?.filter((row) => row !== null).length ?? 0;
+  log(`${path}: ${loaded} tensors loaded, ${missing.length} missing, ${unexpected.length} unexpected`);
+  for (const name of missing) log(`  missing: ${name}`);
+  for (const name of unexpected) log(`  unexpected: ${name}`);
+  for (const { name, expected, received } of mismatched) log(`  ${name}: [${received}] in the file, [${expected}] here`);
+  if (carried > 0) log(`  ${carried} of ${classRows?.length} classes are taken over by name`);
+  if (reinitialised.length > 0) log(`  initialised anew: ${reinitialised.join(', ')}`);
+}

@@ -1,0 +1,67 @@
+import { UserError } from '../base/errors.js';
+import type { Preprocess } from '../config/preprocess.js';
+import { configSchema } from '../config/schema.js';
+import { COCO_CLASSES } from '../data/classes.js';
+import type { CocoCategory } from '../data/coco.js';
+import { type Detection, type Thresholds, toPicture } from '../data/detections.js';
+import { letterbox } from '../data/letterbox.js';
+import type { Picture } from '../data/picture.js';
+import { decodeNms } from '../kernels/decode_nms/index.js';
+import { tf } from '../kernels/tf.js';
+import { Model } from '../model/inference.js';
+import type { Architecture } from '../model/network.js';
+import { type OpenOptions, openNetwork } from '../model/weights/open.js';
+import type { Weights } from '../model/weights/weights.js';
+
+/** The network on TensorFlow as a detector; boxes in picture pixels. */
+export interface WeightsDetector {
+  /** In the order of the network's classes. */
+  categories: CocoCategory[];
+  /** Thresholds default to those a bundle would get. */
+  detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
+  close(): Promise<void>;
+}
+
+/** Any weights file the product reads, as a detector. */
+export async function openWeightsDetector(path: string, options: OpenOptions = {}): Promise<WeightsDetector> {
+  const { weights, architecture, preprocess, info } = await openNetwork(path, options);
+  return networkDetector(weights, architecture, preprocess, info?.categories ?? namesFor(architecture.classes, path));
+}
+
+/** A network in memory as a detector. */
+export function networkDetector(
+  weights: Weights,
+  architecture: Architecture,
+  preprocess: Preprocess,
+  categories: CocoCategory[],
+): WeightsDetector {
+  const model = new Model(weights, architecture);
+  const defaults = configSchema.parse({}).pack;
+  const [height, width] = preprocess.size;
+  return {
+    categories,
+    async detect(picture, thresholds) {
+      const { data, ratio } = letterbox(picture, preprocess, 'nhwc');
+      const images = tf.tensor4d(data, [1, height, width, 3]);
+      const predictions = model.activated(images);
+      const [{ boxes, objectness, probability, classIndex }] = decodeNms(predictions, { ...defaults, ...thresholds });
+      tf.dispose([images, predictions]);
+      const detections = Array.from(classIndex, (index, i): Detection => {
+        const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+        return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };
+      });
+      return toPicture(detections, ratio, picture);
+    },
+    close: async () => model.dispose(),
+  };
+}
+
+function namesFor(classes: number, path: string): CocoCategory[] {
+  if (classes === COCO_CLASSES.length) return [...COCO_CLASSES];
+  throw new UserError({
+    where: path,
+    expected: `weights that name their classes, or have COCO's ${COCO_CLASSES.length}`,
+    received: `${classes} unnamed classes`,
+    hint: 'Fine-tune them with `yolox run --weights FILE`, which stores the names.',
+  });
+}

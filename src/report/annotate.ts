@@ -1,0 +1,123 @@
+import { createRequire } from 'node:module';
+import sharp from 'sharp';
+import type { Picture } from '../data/picture.js';
+
+/** Rectangle with a tag, in pixels of the picture. */
+export interface LabelledBox {
+  box: readonly [x1: number, y1: number, x2: number, y2: number];
+  /** Text of the tag; empty draws the rectangle alone. */
+  label: string;
+  /** `#rrggbb`. */
+  color: string;
+  dashed?: boolean;
+}
+
+export interface AnnotateOptions {
+  /** Longer side of the result, pixels; a larger picture is scaled down before drawing, so that tags stay readable. */
+  maxSide?: number;
+  /** JPEG quality, 1–100. */
+  quality?: number;
+}
+
+/** The font comes with the package: containers have none, and pango then draws nothing. */
+const FONT_FILE = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf');
+const FONT = 'DejaVu Sans Bold';
+
+interface Area {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+interface Tag extends Area {
+  color: string;
+  ink: Buffer;
+}
+
+/**
+ * Draws boxes with their tags over a picture, most important first; returns a JPEG. The first box is on top, and its
+ * tag chooses its place first: tags never cover each other, and one without a free place is left out.
+ */
+export async function annotate(
+  picture: Picture,
+  boxes: readonly LabelledBox[],
+  { maxSide = 1280, quality = 85 }: AnnotateOptions = {},
+): Promise<Buffer> {
+  const longer = Math.max(picture.width, picture.height);
+  const scale = Math.min(1, maxSide / longer);
+  const width = Math.max(1, Math.round(picture.width * scale));
+  const height = Math.max(1, Math.round(picture.height * scale));
+  const line = Math.max(1.5, (longer * scale) / 400);
+  const fontSize = Math.round(Math.min(24, Math.max(9, (longer * scale) / 55)));
+  const pad = Math.round(fontSize / 4);
+
+  const scaled = boxes.map((entry) => ({ ...entry, box: entry.box.map((value) => value * scale) }));
+  const tags: Tag[] = [];
+  for (const { box, label, color } of scaled) {
+    if (!label.trim()) continue;
+    const { data, info } = await renderText(label, inkOn(color), fontSize);
+    const size = { width: info.width + 2 * pad, height: fontSize + 2 * pad };
+    const place = placeTag(size, box, { width, height }, tags);
+    // Ink may be higher than its font's size says.
+    if (place && place.top + pad + info.height <= height) tags.push({ ...place, color, ink: data });
+  }
+  const rectangles = [
+    ...scaled.toReversed().map(({ box: [x1, y1, x2, y2], color, dashed }) => {
+      const dash = dashed ? ` stroke-dasharray="${4 * line} ${3 * line}"` : '';
+      return `<rect ${rectangle(x1, y1, x2 - x1, y2 - y1)} fill="none" stroke="${color}" stroke-width="${line}"${dash}/>`;
+    }),
+    ...tags.map((tag) => `<rect ${rectangle(tag.left, tag.top, tag.width, tag.height)} fill="${tag.color}"/>`),
+  ];
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${rectangles.join('')}</svg>`;
+
+  return sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
+    .resize(width, height, { fit: 'fill' })
+    .composite([{ input: Buffer.from(svg) }, ...tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad }))])
+    .jpeg({ quality })
+    .toBuffer();
+}
+
+function rectangle(x: number, y: number, width: number, height: number): string {
+  return `x="${x}" y="${y}" width="${width}" height="${height}"`;
+}
+
+/** A place on the box's top or bottom edge, outside or inside, within the picture and free of other tags. */
+function placeTag(
+  { width, height }: Pick<Area, 'width' | 'height'>,
+  [x1, y1, , y2]: readonly number[],
+  picture: Pick<Picture, 'width' | 'height'>,
+  placed: readonly Area[],
+): Area | undefined {
+  const left = Math.round(Math.max(0, Math.min(x1, picture.width - width)));
+  return [y1 - height, y1, y2, y2 - height]
+    .map((top) => ({ left, top: Math.round(top), width, height }))
+    .find((area) => {
+      const inside = area.top >= 0 && area.top + height <= picture.height && left + width <= picture.width;
+      return inside && !placed.some((other) => overlap(area, other));
+    });
+}
+
+function overlap(a: Area, b: Area): boolean {
+  return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
+}
+
+/** The ink of `text`, cropped, as a transparent PNG. */
+function renderText(text: string, color: string, fontSize: number) {
+  const markup = `<span foreground="${color}">${escapeMarkup(text)}</span>`;
+  // At 72 dpi a point is a pixel.
+  return sharp({ text: { text: markup, font: `${FONT} ${fontSize}`, fontfile: FONT_FILE, rgba: true, dpi: 72 } })
+    .png()
+    .toBuffer({ resolveWithObject: true });
+}
+
+/** Black on bright colours, white on dark ones, by the luma of Rec. 601. */
+function inkOn(color: string): string {
+  const value = Number.parseInt(color.slice(1), 16);
+  const luma = 0.299 * (value >> 16) + 0.587 * ((value >> 8) & 255) + 0.114 * (value & 255);
+  return luma > 150 ? '#000000' : '#ffffff';
+}
+
+function escapeMarkup(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}

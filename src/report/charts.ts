@@ -1,0 +1,226 @@
+import { BarChart, type BarSeriesOption, HeatmapChart, type HeatmapSeriesOption, LineChart, type LineSeriesOption } from 'echarts/charts';
+import {
+  GridComponent,
+  type GridComponentOption,
+  LegendComponent,
+  type LegendComponentOption,
+  TitleComponent,
+  type TitleComponentOption,
+  VisualMapComponent,
+  type VisualMapComponentOption,
+} from 'echarts/components';
+import { type ComposeOption, init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+
+use([BarChart, HeatmapChart, LineChart, GridComponent, LegendComponent, TitleComponent, VisualMapComponent, SVGRenderer]);
+
+type Option = ComposeOption<
+  | BarSeriesOption
+  | HeatmapSeriesOption
+  | LineSeriesOption
+  | GridComponentOption
+  | LegendComponentOption
+  | TitleComponentOption
+  | VisualMapComponentOption
+>;
+
+export interface ChartOptions {
+  title?: string;
+  /** Names of the axes. */
+  x?: string;
+  y?: string;
+  /** Ends of the value axis; what is absent follows the data. */
+  min?: number;
+  max?: number;
+  /** Ends of a line chart's x axis. */
+  xMin?: number;
+  xMax?: number;
+  /** Values on a logarithmic axis; they must be positive. */
+  log?: boolean;
+  /** Pixels. */
+  width?: number;
+  height?: number;
+}
+
+export interface BarSeries {
+  name: string;
+  /** One value per label. */
+  values: readonly number[];
+}
+
+export interface LineSeries {
+  name: string;
+  points: readonly (readonly [x: number, y: number])[];
+}
+
+/** Okabe and Ito's colours, distinct to the colour-blind, in the middle tones that read on white and on black. */
+const COLORS = ['#0072b2', '#e69f00', '#009e73', '#d55e00', '#cc79a7', '#56b4e9', '#8c6bb1', '#a6761d'];
+
+/** The page's own text colour, so that one SVG serves the light and the dark scheme. */
+const INK = 'currentColor';
+const FAINT = 'rgba(128,128,128,0.35)';
+
+/** 1,300 is `1.3K`. */
+const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 2 });
+
+/** More labels than this are listed downwards, where they stay readable. */
+const MOST_COLUMNS = 16;
+
+/** Series beyond the eighth take the colours again with the next line type. */
+const LINE_TYPES = ['solid', 'dashed', 'dotted'] as const;
+
+/** Most series a legend can tell apart. */
+const MOST_LEGENDS = COLORS.length * LINE_TYPES.length;
+
+/** Bars of one or several series side by side, upright, or lying when the labels are many; returns SVG. */
+export function barChart(labels: readonly string[], series: readonly BarSeries[], options: ChartOptions = {}): string {
+  const lying = labels.length > MOST_COLUMNS;
+  const height = options.height ?? (lying ? 90 + labels.length * Math.max(16, series.length * 10) : undefined);
+  const label = { color: INK, interval: 0, hideOverlap: true, overflow: 'truncate' as const };
+  const category = {
+    ...axis(lying ? options.y : options.x),
+    type: 'category' as const,
+    data: [...labels],
+    inverse: lying,
+    axisLabel: { ...label, width: lying ? 140 : (sizeOf(options).width - 80) / Math.max(1, labels.length) },
+    splitLine: { show: false },
+  };
+  const value = valueAxis(options, lying ? options.x : options.y);
+  return render(
+    {
+      ...frame(options, series),
+      xAxis: lying ? value : category,
+      yAxis: lying ? category : value,
+      series: series.map(({ name, values }) => ({ type: 'bar', name, data: [...values], barMaxWidth: 48, silent: true })),
+    },
+    { ...options, height },
+  );
+}
+
+/** Counts of `values` in `bins` steps of equal width (equal ratio with `logBins`); returns SVG. */
+export function histogram(
+  values: readonly number[],
+  options: ChartOptions & { bins?: number; logBins?: boolean } = {},
+): string {
+  const { bins = 12, logBins = false } = options;
+  const [to, from] = logBins ? [Math.log, Math.exp] : [(x: number) => x, (x: number) => x];
+  const usable = values.filter((value) => Number.isFinite(to(value))).map(to);
+  const low = usable.reduce((a, b) => Math.min(a, b), usable[0] ?? 0);
+  const high = usable.reduce((a, b) => Math.max(a, b), usable[0] ?? 0);
+  const step = (high - low) / bins || 1;
+  const counts = new Array<number>(bins).fill(0);
+  for (const value of usable) counts[Math.min(bins - 1, Math.floor((value - low) / step))]++;
+  const labels = counts.map((_, i) => SHORT.format(from(low + (i + 0.5) * step)));
+  return barChart(labels, [{ name: options.y ?? 'count', values: counts }], { y: 'count', ...options });
+}
+
+/** Curves over a numeric x axis; returns SVG. */
+export function lineChart(series: readonly LineSeries[], options: ChartOptions = {}): string {
+  return render(
+    {
+      ...frame(options, series),
+      xAxis: { ...axis(options.x), type: 'value', min: options.xMin ?? 'dataMin', max: options.xMax ?? 'dataMax' },
+      yAxis: valueAxis(options, options.y),
+      series: series.map(({ name, points }, index) => ({
+        type: 'line',
+        name,
+        data: points.map(([x, y]) => [x, y]),
+        symbol: points.length === 1 ? 'circle' : 'none',
+        sampling: 'lttb',
+        lineStyle: { width: 1.8, type: LINE_TYPES[Math.floor(index / COLORS.length) % LINE_TYPES.length] },
+        silent: true,
+      })),
+    },
+    { ...options, height: sizeOf(options).height + legendHeight(options, series) },
+  );
+}
+
+/**
+ * Table of shares 0–1, darker for more, with `texts[row][column]` in the cells; a cell of share 0 stays empty.
+ * The first row is on top. Returns SVG.
+ */
+export function heatmap(
+  rows: readonly string[],
+  columns: readonly string[],
+  shares: readonly (readonly number[])[],
+  texts: readonly (readonly string[])[],
+  options: ChartOptions = {},
+): string {
+  const size = (count: number) => 190 + count * Math.max(12, Math.min(52, 640 / count));
+  const roomy = Math.max(rows.length, columns.length) <= 24;
+  const labels = (data: readonly string[], rotate: number) => ({
+    type: 'category' as const,
+    data: [...data],
+    axisLabel: { color: INK, interval: 0, rotate, width: 110, overflow: 'truncate' as const, fontSize: roomy ? 12 : 10 },
+    splitLine: { show: true, interval: 0, lineStyle: { color: FAINT, width: 0.5 } },
+  });
+  // Empty cells are left to the background: most of a large confusion matrix is empty.
+  const filled = rows.flatMap((_, row) => columns.flatMap((_, column) => (shares[row][column] > 0 ? [{ row, column }] : [])));
+  const cells = filled.map(({ row, column }) => ({
+    value: [column, row, shares[row][column]],
+    label: { show: roomy, formatter: () => texts[row][column], color: shares[row][column] > 0.5 ? '#fff' : INK },
+  }));
+  return render(
+    {
+      ...frame(options, []),
+      xAxis: { ...axis(options.x), ...labels(columns, 45) },
+      yAxis: { ...axis(options.y), ...labels(rows, 0), inverse: true },
+      visualMap: { show: false, min: 0, max: 1, inRange: { color: ['rgba(0,114,178,0)', 'rgba(0,114,178,1)'] } },
+      series: [{ type: 'heatmap', data: cells, silent: true }],
+    },
+    { ...options, width: options.width ?? size(columns.length), height: options.height ?? size(rows.length) },
+  );
+}
+
+/** Title, legend and colours. */
+function frame(options: ChartOptions, series: readonly { name: string }[]): Option {
+  const legend = legendHeight(options, series);
+  const top = options.title ? 34 : 12;
+  return {
+    animation: false,
+    color: COLORS,
+    textStyle: { color: INK, fontFamily: 'system-ui, sans-serif' },
+    title: { text: options.title, left: 'center', top: 4, textStyle: { color: INK, fontSize: 14, fontWeight: 600 } },
+    legend: { show: legend > 0, top, textStyle: { color: INK }, itemGap: 16, itemWidth: 28 },
+    grid: { left: 10, right: 28, top: top + legend + 12, bottom: 10, outerBoundsMode: 'same', outerBoundsContain: 'all' },
+  };
+}
+
+/** Pixels the legend takes; 0 where there is none. Names are measured roughly, for no font is at hand. */
+function legendHeight(options: ChartOptions, series: readonly { name: string }[]): number {
+  if (series.length < 2 || series.length > MOST_LEGENDS) return 0;
+  const length = series.reduce((sum, { name }) => sum + 52 + name.length * 7, 0);
+  return 22 * Math.ceil(length / (sizeOf(options).width - 40));
+}
+
+function axis(name: string | undefined) {
+  return {
+    name,
+    nameLocation: 'middle' as const,
+    nameTextStyle: { color: INK },
+    nameGap: 14,
+    axisLabel: { color: INK },
+    axisLine: { lineStyle: { color: FAINT } },
+    axisTick: { show: false },
+    splitLine: { lineStyle: { color: FAINT } },
+  };
+}
+
+function valueAxis({ min, max, log }: ChartOptions, name: string | undefined) {
+  return log ? { ...axis(name), type: 'log' as const, min, max } : { ...axis(name), type: 'value' as const, min, max };
+}
+
+function sizeOf({ width = 540, height = 320 }: ChartOptions): { width: number; height: number } {
+  return { width, height };
+}
+
+function render(option: Option, options: ChartOptions): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, ...sizeOf(options) });
+  try {
+    chart.setOption(option);
+    return chart.renderToSVGString();
+  } finally {
+    // A chart left alive keeps an animation timer, and Node with it.
+    chart.dispose();
+  }
+}

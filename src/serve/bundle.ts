@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../base/errors.js';
+import { readJson, sha256File } from '../base/files.js';
+import { preprocessSchema } from '../config/preprocess.js';
+
+/** Name of the file that describes a bundle, inside its folder. */
+export const BUNDLE_FILE = 'bundle.json';
+
+/** A file directly inside the bundle's folder. */
+const fileName = z.string().regex(/^[\w-][\w.-]*$/, 'a plain file name');
+const unit = z.number().min(0).max(1);
+
+/** `bundle.json`: everything needed to serve a model, and to test that it is served right. */
+export const bundleSchema = z
+  .strictObject({
+    /** Version of this format; a reader refuses what it does not know. */
+    format: z.literal(1),
+    name: z.string().min(1),
+    version: z.string().min(1),
+    /** Time of packing, ISO 8601. */
+    created: z.iso.datetime(),
+    model: z.strictObject({
+      file: fileName,
+      /** Names in the ONNX graph: float32 [batch,3,H,W] in, [batch,A,5+C] decoded out. */
+      input: z.string(),
+      output: z.string(),
+      depth: z.number().positive(),
+      width: z.number().positive(),
+      depthwise: z.boolean(),
+      classes: z.int().positive(),
+    }),
+    preprocess: preprocessSchema,
+    categories: z.array(
+      z.strictObject({
+        id: z.int().min(0),
+        name: z.string(),
+        supercategory: z.string().optional(),
+        old_id: z.int().optional(),
+      }),
+    ),
+    thresholds: z.strictObject({ confidence: unit, nms: unit, maxDetections: z.int().positive(), agnostic: z.boolean() }),
+    /** A picture and the answer the server must give for it. */
+    test: z.strictObject({ image: fileName, result: fileName }),
+    weights: z.strictObject({ license: z.string(), source: z.string() }),
+    /** SHA-256 of every other file. */
+    files: z.record(fileName, z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex')),
+  })
+  .refine(({ model, categories }) => model.classes === categories.length, {
+    path: ['categories'],
+    error: 'one category for each of model.classes',
+  });
+
+export type BundleManifest = z.infer<typeof bundleSchema>;
+
+/** A bundle that was read and verified. */
+export interface Bundle extends BundleManifest {
+  /** Its folder. */
+  dir: string;
+}
+
+/**
+ * Reads a bundle and verifies the checksum of each file it needs.
+ * @throws UserError naming the file and field when one is missing, changed or of an unknown format.
+ */
+export async function readBundle(dir: string): Promise<Bundle> {
+  const path = join(dir, BUNDLE_FILE);
+  const parsed = bundleSchema.safeParse(await readJson(path), { reportInput: true });
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys : undefined;
+    throw new UserError({
+      where: path,
+      field: issue.path.join('.'),
+      expected: unknown ? 'known keys only' : issue.message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
+      received: unknown ?? issue.input,
+      hint: 'Pack the model again with this version: `yolox model-pack`.',
+    });
+  }
+  const manifest = parsed.data;
+  const { model, test, files } = manifest;
+  for (const name of new Set([model.file, test.image, test.result, ...Object.keys(files)])) {
+    await verify(dir, name, files[name]);
+  }
+  return { ...manifest, dir };
+}
+
+async function verify(dir: string, name: string, expected: string | undefined): Promise<void> {
+  const manifest = join(dir, BUNDLE_FILE);
+  if (expected === undefined) {
+    throw new UserError({ where: manifest, field: `files.${name}`, expected: 'the SHA-256 of a file the bundle needs' });
+  }
+  const path = join(dir, name);
+  const hint = 'The bundle is incomplete or damaged: copy it again.';
+  const received = await sha256File(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new UserError({ where: path, expected: 'a readable file', received: cause.code, hint }, { cause });
+  });
+  if (received !== expected) throw new UserError({ where: path, expected: `SHA-256 ${expected}`, received, hint });
+}

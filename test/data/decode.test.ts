@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs';
+import sharp, { type Sharp } from 'sharp';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UserError } from '../../src/base/errors.js';
+import { sha256 } from '../../src/base/files.js';
+import { checkPixels, decodePicture, readHeader } from '../../src/data/decode.js';
+import { shared, suiteNeeding } from '../helpers.js';
+
+const test = suite('decode');
+
+type Rgba = [number, number, number, number];
+
+const RED: Rgba = [255, 0, 0, 255];
+const BLUE: Rgba = [0, 0, 255, 255];
+const CLEAR: Rgba = [9, 9, 9, 0];
+
+/** 8×4, left half of one colour, right half of another. */
+function halves(left: Rgba, right: Rgba): Sharp {
+  const row = [...Array(4).fill(left), ...Array(4).fill(right)].flat();
+  return sharp(Buffer.from([row, row, row, row].flat()), { raw: { width: 8, height: 4, channels: 4 } });
+}
+
+async function refused(work: Promise<unknown>, pattern: RegExp): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    assert.instance(error, UserError);
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable('should have been refused');
+}
+
+const pixel = (picture: { width: number; data: Uint8Array }, x: number, y: number): number[] => [
+  ...picture.data.slice((y * picture.width + x) * 3, (y * picture.width + x) * 3 + 3),
+];
+
+const near = (actual: number[], expected: number[], tolerance = 6): void => {
+  const far = actual.some((value, i) => Math.abs(value - expected[i]) > tolerance);
+  assert.not.ok(far, `${actual} for ${expected}`);
+};
+
+test('each EXIF orientation comes out upright', async () => {
+  // Where the stored left half goes: [a pixel in it, a pixel in the other half] of the upright picture.
+  const homes: Record<number, [[number, number], [number, number]]> = {
+    1: [
+      [1, 1],
+      [6, 1],
+    ],
+    2: [
+      [6, 1],
+      [1, 1],
+    ],
+    3: [
+      [6, 1],
+      [1, 1],
+    ],
+    4: [
+      [1, 1],
+      [6, 1],
+    ],
+    5: [
+      [1, 1],
+      [1, 6],
+    ],
+    6: [
+      [1, 1],
+      [1, 6],
+    ],
+    7: [
+      [1, 6],
+      [1, 1],
+    ],
+    8: [
+      [1, 6],
+      [1, 1],
+    ],
+  };
+  for (const [orientation, [red, blue]] of Object.entries(homes)) {
+    const bytes = await halves(RED, BLUE)
+      .withMetadata({ orientation: Number(orientation) })
+      .png()
+      .toBuffer();
+    const picture = await decodePicture(bytes);
+    const { width, height } = await readHeader(bytes);
+    assert.equal([picture.width, picture.height], Number(orientation) < 5 ? [8, 4] : [4, 8]);
+    assert.equal([width, height], [picture.width, picture.height]);
+    assert.equal(
+      [pixel(picture, ...red), pixel(picture, ...blue)],
+      [
+        [255, 0, 0],
+        [0, 0, 255],
+      ],
+    );
+  }
+});
+
+test('grey, palette, transparent, CMYK and 16-bit pictures become RGB bytes', async () => {
+  const words = Uint16Array.from({ length: 8 * 4 }, () => 0x8080);
+  const cases: [name: string, bytes: Buffer, colour: number[]][] = [
+    ['grey', await halves([119, 119, 119, 255], BLUE).removeAlpha().greyscale().png().toBuffer(), [119, 119, 119]],
+    ['grey with alpha', await halves(CLEAR, BLUE).toColourspace('b-w').png().toBuffer(), [255, 255, 255]],
+    ['palette', await halves(RED, BLUE).png({ palette: true }).toBuffer(), [255, 0, 0]],
+    ['transparent', await halves(CLEAR, BLUE).png().toBuffer(), [255, 255, 255]],
+    ['half transparent', await halves([255, 0, 0, 128], BLUE).webp({ lossless: true }).toBuffer(), [255, 127, 127]],
+    [
+      'CMYK',
+      await halves(CLEAR, CLEAR).flatten({ background: '#fff' }).toColourspace('cmyk').jpeg().toBuffer(),
+      [255, 255, 255],
+    ],
+    ['RGB 16 bit', await halves(RED, BLUE).removeAlpha().toColourspace('rgb16').png().toBuffer(), [255, 0, 0]],
+    [
+      'grey 16 bit',
+      await sharp(words, { raw: { width: 8, height: 4, channels: 1 } })
+        .toColourspace('grey16')
+        .png()
+        .toBuffer(),
+      [128, 128, 128],
+    ],
+  ];
+  for (const [name, bytes, colour] of cases) {
+    const picture = await decodePicture(bytes);
+    assert.is(picture.data.length, 8 * 4 * 3, name);
+    near(pixel(picture, 1, 1), colour);
+  }
+});
+
+test('what is no picture is refused in words', async () => {
+  const jpeg = await halves(RED, BLUE).resize(256, 256).jpeg().toBuffer();
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');
+  await refused(decodePicture(Buffer.alloc(0), { name: 'a.jpg' }), /^a\.jpg: expected a picture .*empty/);
+  await refused(decodePicture(Buffer.from('plain text')), /expected a picture/);
+  await refused(decodePicture(svg), /received "svg"/);
+  await refused(decodePicture('no/such.jpg'), /no\/such\.jpg.*missing/);
+  await refused(decodePicture(jpeg.subarray(0, jpeg.length * 0.7)), /premature end/);
+  await refused(checkPixels(jpeg.subarray(0, jpeg.length - 2)), /premature end/);
+  await refused(decodePicture(jpeg, { maxPixels: 256 * 256 - 1 }), /at most 65535 pixels, received "256x256"/);
+  await decodePicture(jpeg, { maxPixels: 256 * 256 });
+});
+
+test('a gigantic picture is refused by its header', async () => {
+  const bomb = await sharp({
+    create: { width: 11_000, height: 10_000, channels: 3, background: '#fff' },
+    limitInputPixels: false,
+  })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+  assert.ok(bomb.length < 2_000_000);
+  await refused(decodePicture(bomb), /at most 100000000 pixels, received "11000x10000"/);
+});
+
+test.run();
+
+const photo = shared('photos', 'dog.jpg');
+const real = suiteNeeding('decode a real picture', [photo]);
+
+real('a JPEG decodes to the bytes OpenCV gives', async () => {
+  const bytes = readFileSync(photo);
+  const { width, height, data } = await decodePicture(bytes);
+  assert.equal([width, height], [768, 576]);
+  assert.is(sha256(data), 'bd6a179ed7d1bd7854dca517afb82e4de37b209f675171eb31c29ce3b4de18a6');
+  await checkPixels(bytes);
+});
+
+real('a JPEG damaged in the middle is found', async () => {
+  const bytes = readFileSync(photo);
+  bytes.fill(0x5a, 80_000, 80_200);
+  await refused(checkPixels(bytes), /Corrupt JPEG/);
+});
+
+real.run();

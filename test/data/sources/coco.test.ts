@@ -1,0 +1,167 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readCoco } from '../../../src/data/sources/coco.js';
+import type { ValidationReport } from '../../../src/data/validation.js';
+import { shared, suiteNeeding } from '../../helpers.js';
+import { annotate, jpeg, messageFrom, writeTree } from './make_coco.js';
+
+const test = suite<{ dir: string; images: string; labels: string }>('coco');
+
+test.before.each((context) => {
+  context.dir = mkdtempSync(join(tmpdir(), 'coco-'));
+  context.images = join(context.dir, 'images');
+  context.labels = join(context.dir, 'labels.json');
+  mkdirSync(context.images);
+});
+test.after.each(({ dir }) => rmSync(dir, { recursive: true }));
+
+const found = ({ counts }: ValidationReport): object =>
+  Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
+
+test('pictures are found by file name, nested ones too', async ({ dir, images, labels }) => {
+  const names = ['a.jpg', 'deep/er/b.jpg', 'ä ß.jpg'];
+  const made = annotate(names);
+  await writeTree(images, {
+    'a.jpg': await jpeg(1),
+    'deep/er/b.jpg': await jpeg(2),
+    'ä ß.jpg': await jpeg(3),
+    'more/other.jpg': await jpeg(4),
+  });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report, pathOf } = await readCoco(images, labels, { checkPixels: true });
+  assert.equal(dataset, made);
+  assert.equal(found(report), { unlistedPicture: 1 });
+  assert.equal(report.items, []);
+  assert.is(pathOf(dataset.images[1]), join(images, 'deep/er/b.jpg'));
+});
+
+test('every kind of unusable picture is dropped with its annotations and listed', async ({ dir, images, labels }) => {
+  const good = await jpeg(1);
+  const bad: Record<string, Uint8Array | string> = {
+    'cut.jpg': good.subarray(0, good.length * 0.6),
+    'almost.jpg': good.subarray(0, good.length - 2),
+    'zero.jpg': '',
+    'text.jpg': 'not a picture',
+    'svg.jpg': '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"/>',
+    'cut.png': (await sharp(good).png().toBuffer()).subarray(0, 3000),
+    'huge.png': await sharp({ create: { width: 900, height: 900, channels: 3, background: '#fff' } })
+      .png()
+      .toBuffer(),
+  };
+  await writeTree(images, { 'good.jpg': good, ...bad });
+  await writeTree(dir, { 'secret.jpg': good });
+  const names = [
+    'good.jpg',
+    ...Object.keys(bad),
+    'missing.jpg',
+    '../secret.jpg',
+    `${dir}/secret.jpg`,
+    'x/../../secret.jpg',
+  ];
+  await writeTree(dir, { 'labels.json': JSON.stringify(annotate(names)) });
+  const { dataset, report } = await readCoco(images, labels, { checkPixels: true, maxPixels: 500_000 });
+  assert.equal(
+    dataset.images.map(({ file_name }) => file_name),
+    ['good.jpg'],
+  );
+  assert.equal(
+    dataset.annotations.map(({ id }) => id),
+    [1],
+  );
+  assert.equal(found(report), { unreadablePicture: 7, missingPicture: 1, unsafePath: 3, annotationOfDropped: 11 });
+  const listed = report.items.map(({ where }) => where);
+  for (const [i, name] of names.slice(1).entries()) assert.ok(listed.includes(`images[${i + 1}] ${name}`), name);
+  assert.match(report.items.find(({ where }) => where.endsWith('huge.png'))?.detail ?? '', /at most 500000 pixels/);
+});
+
+test('without checkPixels only the headers are read', async ({ dir, images, labels }) => {
+  const good = await jpeg(1);
+  await writeTree(images, { 'cut.jpg': good.subarray(0, good.length * 0.6) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(annotate(['cut.jpg'])) });
+  assert.is((await readCoco(images, labels)).dataset.images.length, 1);
+});
+
+test('a size that disagrees with the file is replaced, boxes clipped to it', async ({ dir, images, labels }) => {
+  const made = annotate(['a.jpg', 'b.jpg']);
+  Object.assign(made.images[0], { width: 640, height: 480 });
+  Object.assign(made.images[1], { width: undefined });
+  Object.assign(made.annotations[0], { bbox: [70, 50, 100, 100] });
+  await writeTree(images, { 'a.jpg': await jpeg(1), 'b.jpg': await jpeg(2) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report } = await readCoco(images, labels);
+  assert.equal(
+    dataset.images.map(({ width, height }) => [width, height]),
+    [
+      [80, 60],
+      [80, 60],
+    ],
+  );
+  assert.equal(dataset.annotations[0].bbox, [70, 50, 10, 10]);
+  assert.equal(found(report), { sizeMismatch: 2, boxClipped: 1 });
+});
+
+test('EXIF: boxes of the upright picture stay, boxes of the stored one are turned', async ({ dir, images, labels }) => {
+  const made = annotate(['upright.jpg', 'stored.jpg', 'flipped.jpg']);
+  Object.assign(made.images[0], { width: 60, height: 80 });
+  await writeTree(images, {
+    'upright.jpg': await jpeg(1, 6),
+    'stored.jpg': await jpeg(2, 6),
+    'flipped.jpg': await jpeg(3, 3),
+  });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report } = await readCoco(images, labels);
+  assert.equal(
+    dataset.images.map(({ width, height }) => [width, height]),
+    [
+      [60, 80],
+      [60, 80],
+      [80, 60],
+    ],
+  );
+  assert.equal(
+    dataset.annotations.map(({ bbox }) => bbox),
+    [
+      [0, 5, 30, 20],
+      [60 - 5 - 20, 1, 20, 30],
+      [2, 5, 30, 20],
+    ],
+  );
+  assert.equal(found(report), { rotatedPicture: 1 });
+});
+
+test('no usable picture, no folder, no COCO: one clear error', async ({ dir, images, labels }) => {
+  await writeTree(dir, { 'labels.json': JSON.stringify(annotate(['a.jpg', 'b.jpg'])), 'broken.json': '{"images": [' });
+  assert.match(
+    await messageFrom(readCoco(images, labels)),
+    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable picture, received "2 unusable, this one: picture file not found"/,
+  );
+  assert.match(
+    await messageFrom(readCoco(join(dir, 'nowhere'), labels)),
+    /^UserError: .*nowhere: expected a folder of pictures/,
+  );
+  assert.match(
+    await messageFrom(readCoco(images, join(dir, 'broken.json'))),
+    /^UserError: .*broken\.json: expected valid JSON/,
+  );
+});
+
+test.run();
+
+const folder = shared('coco');
+const real = suiteNeeding('coco on real pictures', [folder]);
+
+real('the COCO subset is sound: nothing is changed', async () => {
+  const { dataset, report } = await readCoco(join(folder, 'images'), join(folder, 'instances.json'), {
+    checkPixels: true,
+  });
+  assert.is(dataset.images.length, 146);
+  assert.is(dataset.annotations.length, 1230);
+  assert.is(dataset.categories.length, 80);
+  assert.equal(found(report), { unlistedPicture: 61 });
+});
+
+real.run();

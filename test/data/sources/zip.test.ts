@@ -1,0 +1,95 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readAnnotations } from '../../../src/data/sources/annotation_text.js';
+import { isZip, openZip, openZipPictures } from '../../../src/data/sources/zip.js';
+import { messageFrom, writeZip } from './make_coco.js';
+
+const test = suite<{ dir: string; path: string }>('zip');
+
+test.before.each((context) => {
+  context.dir = mkdtempSync(join(tmpdir(), 'zip-'));
+  context.path = join(context.dir, 'a.zip');
+});
+test.after.each(({ dir }) => rmSync(dir, { recursive: true }));
+
+test('pictures are found by their full name or by the only one that ends in theirs', async ({ path }) => {
+  await writeZip(path, {
+    'val/1.jpg': 'one',
+    'val/2.jpg': 'two',
+    'train/2.jpg': 'other',
+    '__MACOSX/val/._1.jpg': 'fork',
+    'notes.txt': '',
+  });
+  const pictures = await openZipPictures(path);
+  assert.is(await pictures.find('val/1.jpg'), 'val/1.jpg');
+  assert.is(await pictures.find('1.jpg'), 'val/1.jpg');
+  assert.is(await pictures.find('train/2.jpg'), 'train/2.jpg');
+  assert.is(await pictures.find('2.jpg'), undefined);
+  assert.is(await pictures.find('al/1.jpg'), undefined);
+  assert.is(String(await pictures.read('val/1.jpg')), 'one');
+  assert.is(await pictures.countOthers(new Set(['val/1.jpg'])), 2);
+  pictures.close();
+});
+
+test('many entries can be read at once', async ({ path }) => {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.jpg`, Buffer.alloc(50_000, i)]));
+  await writeZip(path, files);
+  const pictures = await openZipPictures(path);
+  const read = await Promise.all(Object.keys(files).map((name) => pictures.read(name)));
+  assert.ok(Object.values(files).every((bytes, i) => bytes.equals(read[i])));
+  pictures.close();
+});
+
+test('an entry leading out of the zip refuses the whole zip', async ({ path }) => {
+  await writeZip(path, { 'aa/evil.json': '{}' });
+  const bytes = readFileSync(path);
+  // Same length, so every offset in the zip stays right.
+  writeFileSync(path, bytes.toString('latin1').replaceAll('aa/evil.json', '../evil.json'), 'latin1');
+  assert.match(
+    await messageFrom(openZip(path)),
+    /^UserError: .*a\.zip: expected a sound zip, received .*\.\.\/evil\.json/,
+  );
+});
+
+test('a truncated zip, damaged or oversized entries are errors', async ({ path }) => {
+  await writeZip(path, { 'a.bin': Buffer.from('some content that is stored in the zip') });
+  const bytes = readFileSync(path);
+  const zip = await openZip(path);
+  assert.match(await messageFrom(zip.read('a.bin', 10)), /the file has 38 bytes/);
+  zip.close();
+  const damaged = Buffer.from(bytes);
+  damaged[damaged.indexOf('a.bin') + 8] ^= 1;
+  writeFileSync(path, damaged);
+  const broken = await openZip(path);
+  assert.is.not(await messageFrom(broken.read('a.bin', 100)), 'no error');
+  broken.close();
+  writeFileSync(path, bytes.subarray(0, bytes.length / 2));
+  assert.ok(await isZip(path));
+  assert.match(await messageFrom(openZip(path)), /^UserError: .*expected a sound zip/);
+});
+
+test('annotations: the only JSON, the only instances JSON, the one named, or the candidates', async ({ path }) => {
+  await writeZip(path, { 'deep/labels.json': '1', 'a.jpg': '' });
+  assert.equal(await readAnnotations(path), { text: '1', where: `${path}#deep/labels.json` });
+  await writeZip(path, { 'x/instances_val.json': '2', 'x/captions_val.json': '3' });
+  assert.is((await readAnnotations(path)).text, '2');
+  assert.is((await readAnnotations(path, 'x/captions_val.json')).text, '3');
+  await writeZip(path, { 'instances_a.json': '4', 'instances_b.json': '5' });
+  const message = await messageFrom(readAnnotations(path));
+  assert.match(message, /^UserError: .*received "2 JSON files".*#instances_a\.json, #instances_b\.json/);
+  assert.match(await messageFrom(readAnnotations(path, 'c.json')), /^UserError: .*c\.json: expected an entry/);
+  await writeZip(path, { 'a.jpg': '' });
+  assert.match(await messageFrom(readAnnotations(path)), /"0 JSON files"/);
+});
+
+test('a plain file is its own text; a folder or nothing is an error', async ({ dir }) => {
+  writeFileSync(join(dir, 'a.json'), '{}');
+  assert.is((await readAnnotations(join(dir, 'a.json'))).text, '{}');
+  assert.match(await messageFrom(readAnnotations(dir)), /^UserError: .*received "a folder"/);
+  assert.match(await messageFrom(readAnnotations(join(dir, 'b.json'))), /^UserError: .*received "nothing there"/);
+});
+
+test.run();

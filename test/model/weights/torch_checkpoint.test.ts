@@ -1,0 +1,149 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UserError } from '../../../src/base/errors.js';
+import { parseTorchCheckpoint } from '../../../src/model/weights/torch_checkpoint.js';
+import { shared, suiteNeeding } from '../../helpers.js';
+import * as make from './make_pickle.js';
+
+let dir: string;
+const test = suite('torch checkpoint');
+test.before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'torch-'));
+});
+test.after(() => rm(dir, { recursive: true }));
+
+const read = (bytes: Buffer) => parseTorchCheckpoint(bytes, 'file');
+
+async function refusal(bytes: Buffer): Promise<string> {
+  const error = await read(bytes).then(
+    () => assert.unreachable('it was read'),
+    (thrown: unknown) => thrown,
+  );
+  assert.instance(error, UserError);
+  return (error as UserError).message;
+}
+
+const floats = (...values: number[]) => make.bytesOf(Float32Array.from(values));
+const vector = (key: string, length: number) => make.tensor(make.storage('Float', key, length), [length], [1]);
+
+test('strides and offsets are respected, storages shared', async () => {
+  const source = make.storage('Float', '0', 6);
+  const root = make.dict({
+    rows: make.tensor(source, [2, 3], [3, 1]),
+    turned: make.tensor(source, [3, 2], [1, 3]),
+    tail: make.tensor(source, [2], [2], 3),
+    scalar: make.tensor(source, [], [], 5),
+  });
+  const state = await read(await make.zipCheckpoint(root, { 0: floats(1, 2, 3, 4, 5, 6) }));
+  assert.equal(state.get('rows'), { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) });
+  assert.equal(state.get('turned'), { shape: [3, 2], data: Float32Array.of(1, 4, 2, 5, 3, 6) });
+  assert.equal(state.get('tail'), { shape: [2], data: Float32Array.of(4, 6) });
+  assert.equal(state.get('scalar'), { shape: [], data: Float32Array.of(6) });
+});
+
+const STORED: [type: string, bytes: Uint8Array][] = [
+  ['Float', floats(1, -2.5)],
+  ['Double', make.bytesOf(Float64Array.of(1, -2.5))],
+  ['Half', make.bytesOf(Uint16Array.of(0x3c00, 0xc100))],
+  ['BFloat16', make.bytesOf(Uint16Array.of(0x3f80, 0xc020))],
+];
+
+for (const [type, bytes] of STORED) {
+  test(`${type} values are read, in the old format too`, async () => {
+    const root = make.dict({ x: make.tensor(make.storage(type, 'k', 2), [2], [1]) });
+    for (const file of [
+      await make.zipCheckpoint(root, { k: bytes }),
+      make.legacyCheckpoint(root, { k: { length: 2, bytes } }),
+    ]) {
+      assert.equal((await read(file)).get('x')?.data, Float32Array.of(1, -2.5));
+    }
+  });
+}
+
+test('integers are read', async () => {
+  const root = make.dict({ n: make.tensor(make.storage('Long', '0', 1), [], []), w: vector('1', 1) });
+  const state = await read(await make.zipCheckpoint(root, { 0: make.bytesOf(BigInt64Array.of(-7n)), 1: floats(0) }));
+  assert.equal(state.get('n')?.data, Float32Array.of(-7));
+});
+
+test('the state dict is found in every form, module prefixes go', async () => {
+  const state = make.dict({ 'module.module.w': vector('0', 1) });
+  const forms = [state, make.dict({ model: state }), make.dict({ meta: make.dict({}), state_dict: state })];
+  for (const root of forms) {
+    const found = await read(await make.zipCheckpoint(root, { 0: floats(4) }));
+    assert.equal([...found], [['w', { shape: [1], data: Float32Array.of(4) }]]);
+  }
+});
+
+test('nothing a pickle names is run, and classes of others do no harm', async () => {
+  const canary = join(dir, 'canary');
+  const root = make.dict({
+    attack: make.call(make.global('os', 'system'), make.text(`touch ${canary}`)),
+    evaluated: make.call(make.global('builtins', 'eval'), make.text(`require('fs').writeFileSync('${canary}', '')`)),
+    constructor: make.call(make.global('constructor', 'constructor'), make.text('return 1')),
+    optimizer: make.construct(make.global('some.module', 'Thing'), make.dict({ lr: make.integer(1) })),
+    model: make.dict({ w: vector('0', 1) }),
+  });
+  const state = await read(await make.zipCheckpoint(root, { 0: floats(4) }));
+  assert.equal([...state.keys()], ['w']);
+  assert.is(await readFile(canary).catch(() => 'absent'), 'absent');
+});
+
+test('a tensor cannot be changed once it is built', async () => {
+  const grown = Buffer.concat([
+    vector('0', 1),
+    make.dict({ shape: make.tuple(make.integer(2 ** 30)) }),
+    Buffer.from('b'),
+  ]);
+  assert.match(
+    await refusal(await make.zipCheckpoint(make.dict({ w: grown }), { 0: floats(4) })),
+    /sound torch checkpoint/,
+  );
+});
+
+test('a pickled model without a state dict is refused', async () => {
+  const root = make.dict({ model: make.construct(make.global('yolox', 'YOLOX'), make.dict({})) });
+  assert.match(await refusal(await make.zipCheckpoint(root, {})), /expected a state dict.*keys model/);
+});
+
+const view = (shape: number[], stride: number[], offset = 0) =>
+  make.zipCheckpoint(make.dict({ x: make.tensor(make.storage('Float', '0', 4), shape, stride, offset) }), {
+    0: floats(1, 2, 3, 4),
+  });
+
+test('views outside their storage are refused', async () => {
+  assert.match(await refusal(await view([4], [1], 1)), /outside its storage/);
+  assert.match(await refusal(await view([2, 2], [3, 1])), /outside its storage/);
+  assert.match(await refusal(await view([100_000, 100_000], [0, 0])), /outside its storage/);
+  assert.match(await refusal(await view([-1], [1])), /without a valid/);
+});
+
+test('damaged and foreign files are refused', async () => {
+  const root = make.dict({ x: vector('0', 2) });
+  const zip = await make.zipCheckpoint(root, { 0: floats(1, 2) });
+  for (const length of [0, 1, 30, zip.length >> 1, zip.length - 1]) await refusal(zip.subarray(0, length));
+  const legacy = make.legacyCheckpoint(root, { 0: { length: 2, bytes: floats(1, 2) } });
+  for (const length of [15, 40, legacy.length >> 1, legacy.length - 1]) await refusal(legacy.subarray(0, length));
+  assert.match(await refusal(await make.zipCheckpoint(root, { 0: floats(1) })), /4 bytes for storage 0/);
+  assert.match(await refusal(await make.zipCheckpoint(root, {})), /without data\/0/);
+  await refusal(Buffer.from('not a checkpoint'));
+  assert.match(await refusal(await make.zipCheckpoint(Buffer.from('R'), {})), /sound torch checkpoint/);
+});
+
+test.run();
+
+const LEGACY = shared('weights/yolox_nano_legacy_v010.pth');
+const realTest = suiteNeeding('torch checkpoint, real', [LEGACY]);
+
+realTest('a checkpoint of torch before 1.6 is read whole', async () => {
+  const state = await read(await readFile(LEGACY));
+  assert.is(state.size, 642);
+  assert.equal(state.get('head.cls_preds.2.weight')?.shape, [80, 64, 1, 1]);
+  const variances = [...state].filter(([name]) => name.endsWith('running_var'));
+  assert.ok(variances.length === 104 && variances.every(([, { data }]) => data.every((value) => value >= 0)));
+});
+
+realTest.run();

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UserError } from '../../src/base/errors.js';
+import { readJson, sha256 } from '../../src/base/files.js';
+import { type Config, configSchema } from '../../src/config/schema.js';
+import type { CocoDataset } from '../../src/data/coco.js';
+import type { Manifest } from '../../src/data/manifest.js';
+import { SPLITS } from '../../src/data/split.js';
+import { Store } from '../../src/data/store.js';
+import { readDataset, writeDataset } from '../../src/data/tables.js';
+import { dataLoad } from '../../src/pipeline/data_load.js';
+import { type DataPrepOutputs, dataPrep } from '../../src/pipeline/data_prep.js';
+import type { StepContext } from '../../src/pipeline/step.js';
+import { shared, suiteNeeding } from '../helpers.js';
+
+const root = mkdtempSync(join(tmpdir(), 'data-prep-'));
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+const store = new Store(join(root, 'store'));
+
+type Overrides = Parameters<typeof configSchema.parse>[0];
+const contextOf = (dir: string, config: Overrides): StepContext => ({
+  config: configSchema.parse(config) as Config,
+  dir: join(root, dir),
+  store,
+});
+
+async function readSplits(outputs: DataPrepOutputs): Promise<Record<(typeof SPLITS)[number], CocoDataset>> {
+  const [train, val, test] = await Promise.all(SPLITS.map((split) => readDataset(outputs[split])));
+  return { train, val, test };
+}
+
+const builtin = suite('data_prep');
+const BUILTIN = { data: { builtin: { pictures: 40, side: 96, seed: 5 } } };
+
+/** The loaded built-in dataset, with re-encoded copies of its first two pictures added at the end. */
+async function loadWithCopies(): Promise<string> {
+  const { dataset: dir } = await dataLoad(contextOf('load', BUILTIN));
+  const dataset = await readDataset(dir);
+  const copies = await Promise.all(
+    dataset.images.slice(0, 2).map(async (image, i) => {
+      const bytes = await sharp(store.objectPath(image.sha256 ?? ''))
+        .jpeg({ quality: 85 })
+        .toBuffer();
+      return { ...image, id: 1000 + i, file_name: `copy_${i}.jpg`, sha256: await store.putObject(bytes) };
+    }),
+  );
+  await writeDataset(dir, { ...dataset, images: [...dataset.images, ...copies] });
+  return dir;
+}
+
+builtin('splits whole pictures with all their objects, copies together, as the manifest says', async () => {
+  const source = await loadWithCopies();
+  const loaded = await readDataset(source);
+  const outputs = await dataPrep({ dataset: source }, contextOf('prep', BUILTIN));
+  const splits = await readSplits(outputs);
+  const byId = <T extends { id: number }>(items: T[]) => items.sort((a, b) => a.id - b.id);
+  assert.equal(byId(SPLITS.flatMap((split) => splits[split].images)), byId(loaded.images));
+  assert.equal(byId(SPLITS.flatMap((split) => splits[split].annotations)), byId(loaded.annotations));
+
+  const manifest = await readJson<Manifest>(outputs.manifest);
+  assert.is(manifest.checksum, sha256(JSON.stringify(manifest.pictures)));
+  assert.is(manifest.duplicates, 4);
+  for (const split of SPLITS) {
+    const listed = manifest.pictures.filter((picture) => picture.split === split);
+    assert.equal(
+      splits[split].images.map(({ id, sha256 }) => [id, sha256]),
+      listed.map(({ id, sha256 }) => [id, sha256]),
+    );
+    assert.is(manifest.counts[split].objects, splits[split].annotations.length);
+    assert.equal(manifest.counts[split], outputs.counts[split]);
+  }
+  const splitOf = new Map(manifest.pictures.map(({ id, split }) => [id, split]));
+  for (const [i, { id }] of loaded.images.slice(0, 2).entries()) assert.is(splitOf.get(1000 + i), splitOf.get(id));
+
+  const again = await dataPrep({ dataset: source }, contextOf('again', BUILTIN));
+  assert.equal(await readJson(again.manifest), manifest);
+});
+
+builtin('the report is one file with charts and annotated pictures', async () => {
+  const html = await readFile(join(root, 'prep', 'report.html'), 'utf8');
+  assert.match(html, /4 pictures have an equal or nearly equal one/);
+  assert.match(html, /Nothing had to be repaired/);
+  for (const name of ['car', 'house', 'boat', 'balloon', 'butterfly']) assert.ok(html.includes(`>${name}<`), name);
+  assert.ok((html.match(/<svg/g) ?? []).length >= 5);
+  assert.ok((html.match(/src="data:image\/jpeg;base64,/g) ?? []).length >= 12);
+  assert.not.match(html, /<script|(src|href)="https?:/);
+});
+
+builtin('categories, splits and pictures it cannot use are refused by name', async () => {
+  const dataset = join(root, 'load');
+  const refuses = async (prep: Overrides, message: RegExp) => {
+    const error = await dataPrep({ dataset }, contextOf('refused', { ...BUILTIN, prep } as Overrides)).catch(
+      (reason) => reason,
+    );
+    assert.instance(error, UserError);
+    assert.match(error.message, message);
+  };
+  await refuses({ categories: ['car', 'bote'] }, /"bote".*Did you mean "boat"/);
+  await refuses({ split: { train: 0.7, val: 0.3, test: 0 } }, /prep\.split\.test: expected pictures in every split/);
+  await refuses({ split: { train: 0.01, val: 0.01, test: 0.98 } }, /prep\.split\.train/);
+});
+
+builtin.run();
+
+const coco = suiteNeeding('data_prep on COCO', [shared('coco', 'instances.json')]);
+
+coco('keeps six classes of real pictures and shares them out', async () => {
+  const names = ['person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck'];
+  const config = {
+    data: { source: 'coco', images: shared('coco', 'images'), annotations: shared('coco', 'instances.json') },
+    prep: { categories: names, split: { train: 0.6, val: 0.15, test: 0.25 } },
+  };
+  const { dataset } = await dataLoad(contextOf('coco-load', config));
+  const outputs = await dataPrep({ dataset }, contextOf('coco-prep', config));
+  const loaded = await readDataset(dataset);
+  assert.equal(outputs.categories, names);
+  for (const [name, total] of names.map((name) => [name, countOf(loaded, name)] as const)) {
+    const counts = SPLITS.map((split) => outputs.counts[split].categories[name]);
+    assert.is(
+      counts.reduce((a, b) => a + b),
+      total,
+    );
+    assert.ok(counts[0] > 0, `${name}: ${counts}`);
+  }
+  const pictures = SPLITS.map((split) => outputs.counts[split].pictures / loaded.images.length);
+  for (const [i, share] of [0.6, 0.15, 0.25].entries()) assert.ok(Math.abs(pictures[i] - share) < 0.05, `${pictures}`);
+});
+
+function countOf({ categories, annotations }: CocoDataset, name: string): number {
+  const id = categories.find((category) => category.name === name)?.id;
+  return annotations.filter(({ category_id }) => category_id === id).length;
+}
+
+coco.run();

@@ -1,0 +1,77 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UserError } from '../../src/base/errors.js';
+import { readJson, readText, writeJson } from '../../src/base/files.js';
+import { configSchema } from '../../src/config/schema.js';
+import { Store } from '../../src/data/store.js';
+import { type ModelTestOutputs, modelTest } from '../../src/pipeline/model_test.js';
+import type { StepContext } from '../../src/pipeline/step.js';
+import type { Answer } from '../../src/serve/answer.js';
+import type { BundleManifest } from '../../src/serve/bundle.js';
+import { makeBundle, writeManifest } from '../serve/make_bundle.js';
+
+const test = suite('model_test');
+let bundle: string;
+let context: StepContext;
+
+test.before.each(async () => {
+  bundle = await makeBundle();
+  const dir = await mkdtemp(join(tmpdir(), 'yolox-model-test-'));
+  const config = configSchema.parse({ test: { seconds: 0.4, warmupSeconds: 0.1, connections: 2 }, serve: { threads: 1 } });
+  context = { config, dir, store: new Store(dir) };
+});
+test.after.each(async () => {
+  for (const dir of [bundle, context.dir]) await rm(dir, { recursive: true });
+});
+
+async function failure(): Promise<string> {
+  try {
+    await modelTest({ bundle }, context);
+  } catch (error) {
+    assert.instance(error, UserError);
+    return (error as UserError).message;
+  }
+  return assert.unreachable('the test passed') as never;
+}
+
+/** Renews the checksums after a change of the bundle's files. */
+async function seal(): Promise<void> {
+  await writeManifest(bundle, await readJson<BundleManifest>(join(bundle, 'bundle.json')));
+}
+
+test('a good bundle: every object matched, every request answered, an orderly end, both reports', async () => {
+  const { annotations } = await readJson<Answer>(join(bundle, 'test_result.json'));
+  const outputs = await modelTest({ bundle }, context);
+  assert.is(outputs.matched, annotations.length);
+  assert.equal([outputs.missing, outputs.extra, outputs.errors, outputs.non2xx, outputs.exit_code], [0, 0, 0, 0, 0]);
+  assert.ok(outputs.requests > 0 && outputs.throughput > 0 && outputs.p50_ms > 0);
+  assert.equal(await readJson(join(context.dir, 'result.json')), outputs);
+  assert.match(await readText(join(context.dir, 'result.txt')), `${annotations.length} of ${annotations.length} matched`);
+});
+
+test('an answer unlike the reference fails the step, names the boxes, and keeps the result', async () => {
+  const path = join(bundle, 'test_result.json');
+  const answer = await readJson<Answer>(path);
+  const [first, second] = answer.annotations;
+  first.score -= 0.1;
+  second.category_id = (second.category_id % 3) + 1;
+  await writeJson(path, answer);
+  await seal();
+  const message = await failure();
+  assert.match(message, /4 failures/);
+  assert.match(message, `missing: category ${first.category_id}, score ${first.score.toFixed(4)}`);
+  assert.match(message, 'not in the reference: ');
+  const { missing, extra } = await readJson<ModelTestOutputs>(join(context.dir, 'result.json'));
+  assert.equal([missing, extra], [2, 2]);
+});
+
+test('a server that does not get ready is reported with the end of its log', async () => {
+  await writeFile(join(bundle, 'model.onnx'), 'not a model');
+  await seal();
+  assert.match(await failure(), /yolox serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s);
+});
+
+test.run();

@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { json, text } from 'node:stream/consumers';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { UserError } from '../../src/base/errors.js';
+import { readJson } from '../../src/base/files.js';
+import { configSchema } from '../../src/config/schema.js';
+import { startServer } from '../../src/serve/server.js';
+import { makeBundle } from './make_bundle.js';
+
+const test = suite('server');
+const config = { ...configSchema.parse({}).serve, port: 0, maxBytes: 100_000 };
+let dir: string;
+let image: Buffer<ArrayBuffer>;
+let reference: object;
+
+test.before(async () => {
+  dir = await makeBundle();
+  image = await readFile(join(dir, 'test_image.jpg'));
+  reference = await readJson(join(dir, 'test_result.json'));
+});
+test.after(() => rm(dir, { recursive: true }));
+
+const predict = (url: string, body: RequestInit['body'] = image) =>
+  fetch(`${url}/predict`, { method: 'POST', body, headers: { 'content-type': 'image/jpeg' } });
+
+test('serves on a free port; many requests at once get the answer of one', async () => {
+  const server = await startServer(dir, config);
+  assert.is((await fetch(`${server.url}/readyz`)).status, 200);
+  const answers = await Promise.all(Array.from({ length: 20 }, async () => (await predict(server.url)).json()));
+  for (const answer of answers) assert.equal(answer, reference);
+  await server.close();
+});
+
+test('closing finishes what is in flight and takes nothing new', async () => {
+  const server = await startServer(dir, config);
+  const headers = { 'content-type': 'image/jpeg', 'content-length': image.length, expect: '100-continue' };
+  const inFlight = request(`${server.url}/predict`, { method: 'POST', headers });
+  inFlight.flushHeaders();
+  // The server has taken the request once it asks for the body.
+  await once(inFlight, 'continue');
+  const closed = server.close();
+  assert.is(await predict(server.url).catch(() => 'refused'), 'refused');
+  inFlight.end(image);
+  const [response] = (await once(inFlight, 'response')) as [IncomingMessage];
+  assert.equal(await json(response), reference);
+  await closed;
+});
+
+test('a body that is too large is refused while it is sent', async () => {
+  const server = await startServer(dir, config);
+  const { port } = new URL(server.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.write('POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n');
+  socket.write(Buffer.alloc(1000));
+  const answer = await Promise.race([new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data)))), text(socket)]);
+  assert.match(answer, /^HTTP\/1.1 413 /);
+  socket.destroy();
+  await server.close();
+});
+
+test('a client that leaves in the middle of its body harms nobody', async () => {
+  const server = await startServer(dir, config);
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  socket.write('POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf');
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.destroy();
+  assert.equal(await (await predict(server.url)).json(), reference);
+  await server.close();
+});
+
+async function refusal(options: Partial<typeof config>): Promise<string> {
+  try {
+    const server = await startServer(dir, { ...config, ...options });
+    await server.close();
+  } catch (error) {
+    assert.instance(error, UserError);
+    return (error as UserError).message;
+  }
+  return assert.unreachable('the server started') as never;
+}
+
+test('a port in use and a foreign address are named with a remedy', async () => {
+  const server = await startServer(dir, config);
+  const port = Number(new URL(server.url).port);
+  assert.match(await refusal({ port }), new RegExp(`127\\.0\\.0\\.1:${port}: port: expected a port that is not in use.*--port 0`));
+  await server.close();
+  assert.match(await refusal({ host: '192.0.2.1' }), /192\.0\.2\.1:0: host: expected an address of this machine/);
+});
+
+test.run();
