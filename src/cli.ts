@@ -1,8 +1,9 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { messageOf, UserError } from './base/errors.js';
+import { didYouMean, messageOf, UserError } from './base/errors.js';
 import { cocoEvalCommand } from './cli/coco_eval.js';
-import { doctorCommand } from './cli/doctor.js';
+import { FLAGS } from './cli/config_options.js';
+
 import { exportOnnxCommand } from './cli/export_onnx.js';
 import { importWeightsCommand } from './cli/import_weights.js';
 import { modelEvalCommand } from './cli/model_eval.js';
@@ -23,25 +24,40 @@ const commands = [
   importWeightsCommand,
   exportOnnxCommand,
   cocoEvalCommand,
-  doctorCommand,
+
 ];
+
+/** Wrong use of the command line. */
+class UsageError extends Error {
+  override name = 'UsageError';
+}
 
 const parser = yargs(hideBin(process.argv))
   .scriptName('yolox')
   .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
   .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
-  .demandCommand(1, 'Name a command.')
+  .demandCommand(1, 'Name a command; `yolox --help` lists them.')
   .recommendCommands()
   .strict()
   .wrap(Math.min(110, process.stdout.columns ?? 110))
   .exitProcess(false)
-  .fail(false);
+  .fail((message, error) => {
+    throw error ?? new UsageError(`${message}${suggestion(message)}`);
+  });
 for (const command of commands) parser.command(command as never);
+
+/** For an unknown flag: the one that was probably meant. */
+function suggestion(message: string): string {
+  const unknown = /^Unknown arguments?: ([^,]+)/.exec(message)?.[1];
+  if (unknown === undefined) return '';
+  const hint = didYouMean(unknown, FLAGS);
+  return hint.startsWith('Did') ? `. ${hint}` : '. `yolox <command> --help` lists the flags.';
+}
 
 try {
   await parser.parseAsync();
 } catch (error) {
-  const known = error instanceof UserError || (error as Error)?.name === 'YError';
+  const known = error instanceof UserError || error instanceof UsageError;
   process.stderr.write(`yolox: ${messageOf(error)}\n`);
   if (process.argv.includes('--trace')) process.stderr.write(`${(error as Error).stack}\n`);
   else if (!known) process.stderr.write('This is a fault of yolox-node; run again with --trace for its stack trace.\n');

@@ -13,6 +13,9 @@ const SHORT = {
   store: ['store', 'Folder of the store'],
 } as const;
 
+/** Every flag that sets a configuration key. */
+export const FLAGS: readonly string[] = [...Object.keys(SHORT), ...CONFIG_KEYS];
+
 interface ConfigFlags {
   config?: string;
   [flag: string]: unknown;

@@ -62,7 +62,7 @@ function describe(args: ImportArgs, network: OpenedNetwork): string {
   return [
     `written        ${args.out}`,
     `architecture   ${describeArchitecture(architecture)}`,
-    `format         ${format}${folded ? ', batch norms folded: train with train.batchNorm=fixed' : ''}`,
+    `format         ${format}${folded ? ', batch norms folded: training keeps them fixed' : ''}`,
     `preprocessing  ${colours} (${basisOf(args, network)}), input ${preprocess.size.join('×')}`,
     `tensors        ${report.loaded} taken over`,
     ...report.unexpected.map((name) => `unexpected     ${name}`),

@@ -1,7 +1,7 @@
 import { UserError } from '../base/errors.js';
 import { log } from '../base/progress.js';
 import type { CocoCategory, CocoDataset, CocoImage } from '../data/coco.js';
-import { type EvaluationSummary, summarize } from '../data/coco_eval/summary.js';
+import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
 import type { Baseline } from '../report/eval_report.js';
 import { type Bundle, readBundle } from '../serve/bundle.js';
@@ -53,7 +53,7 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
     before: inputs.before,
     extra: { gate, thresholds: { confidence, nms, maxDetections } },
   });
-  log(`model-eval: AP ${summary.map.toFixed(4)}, AP50 ${summary.map50.toFixed(4)}, report ${files.report}`);
+  log(`model-eval: AP ${formatFigure(summary.map, 4)}, AP50 ${formatFigure(summary.map50, 4)}, report ${files.report}`);
   return { ...summary, ...files, images: dataset.images.length, images_per_second: result.imagesPerSecond, gate };
 }
 

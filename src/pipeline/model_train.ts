@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { writeAtomic } from '../base/files.js';
-import { formatSeconds, log, startProgress } from '../base/progress.js';
+import { formatSeconds, log, type Progress, startProgress } from '../base/progress.js';
 import type { CocoDataset } from '../data/coco.js';
 import type { Store } from '../data/store.js';
 import { readDataset } from '../data/tables.js';
@@ -113,8 +113,9 @@ async function trainEpochs(run: Run, progress: RunProgress): Promise<void> {
   const { dir, config } = context;
   const { epochs, validateEvery, patience } = config.train;
   const info = () => checkpointInfo(context, architecture, val, progress.epoch, source);
+  const bar = startProgress('model-train', run.loader.iterationsPerEpoch * epochs);
   while (progress.epoch < epochs && !(patience !== null && progress.stale >= patience)) {
-    await trainEpoch(run, progress.epoch);
+    await trainEpoch(run, progress.epoch, bar);
     progress.epoch++;
     const weights = state.averaged();
     if (progress.epoch % validateEvery === 0 || progress.epoch === epochs) {
@@ -129,20 +130,19 @@ async function trainEpochs(run: Run, progress: RunProgress): Promise<void> {
     await saveResume(dir, state.snapshot(), progress);
     run.log.flush();
   }
+  bar.stop();
   if (progress.epoch < epochs) {
     log(`model-train: stopped early, no better AP in the last ${progress.stale} validations`);
   }
 }
 
-async function trainEpoch(run: Run, epoch: number): Promise<void> {
+async function trainEpoch(run: Run, epoch: number, bar: Progress): Promise<void> {
   const { state, loader, context } = run;
   const { train } = context.config;
   const { iterationsPerEpoch } = loader;
-  const total = iterationsPerEpoch * train.epochs;
   const lastEpochs = epoch >= train.epochs - train.schedule.noAugEpochs;
   const lr = (train.optimizer.lr * train.batch) / 64;
   const length = { iterationsPerEpoch, epochs: train.epochs };
-  const bar = startProgress(`epoch ${epoch + 1}/${train.epochs}`, total);
   let before = performance.now();
   for await (const batch of loader.epoch(epoch, !lastEpochs)) {
     const rate = learningRate(state.step + 1, lr, length, train.schedule);
@@ -152,9 +152,8 @@ async function trainEpoch(run: Run, epoch: number): Promise<void> {
     before = now;
     logStep(run, epoch + 1, rate, batch, result, imagesPerSecond);
     const { total: loss } = result.losses;
-    bar.update(state.step, `loss ${loss.toFixed(3)} fg ${result.numFg} ${imagesPerSecond.toFixed(1)} img/s`);
+    bar.update(state.step, `epoch ${epoch + 1}/${train.epochs} loss ${loss.toFixed(3)} fg ${result.numFg} ${imagesPerSecond.toFixed(1)} img/s`);
   }
-  bar.stop();
 }
 
 function update(state: TrainState, { images, labels, size }: Batch, lr: number, useL1: boolean): StepResult {

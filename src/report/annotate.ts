@@ -74,7 +74,8 @@ export async function annotate(
   return sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
     .resize(width, height, { fit: 'fill' })
     .composite([{ input: Buffer.from(svg) }, ...tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad }))])
-    .jpeg({ quality })
+    // Halved chroma would grey out lines this thin.
+    .jpeg({ quality, chromaSubsampling: '4:4:4' })
     .toBuffer();
 }
 

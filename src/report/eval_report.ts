@@ -1,9 +1,9 @@
 import type { CocoCategory } from '../data/coco.js';
-import { meanOfPresent, RECALLS } from '../data/coco_eval/accumulate.js';
+import { ABSENT, meanOfPresent, RECALLS } from '../data/coco_eval/accumulate.js';
 import { bestPoint, type OperatingPoint } from '../data/coco_eval/confidence.js';
 import { type CategoryEvaluation, type CocoEvaluation, STAT_NAMES } from '../data/coco_eval/index.js';
 import { IOU_THRESHOLDS } from '../data/coco_eval/match.js';
-import { STAT_MEANINGS } from '../data/coco_eval/summary.js';
+import { formatFigure, STAT_MEANINGS } from '../data/coco_eval/summary.js';
 import { barChart, heatmap, type LineSeries, lineChart } from './charts.js';
 import { beside, chart, gallery, type Markup, page, picture, type Section, table, text } from './html.js';
 import { type Gallery, LEGEND } from './outcome_pictures.js';
@@ -56,7 +56,7 @@ export function evalReport(report: EvalReport): Promise<string> {
 
 function resultOf({ evaluation: { stats }, before }: EvalReport): Markup[] {
   if (!before) return [table(['', 'value', ''], STAT_NAMES.map((name, i) => [name, figure(stats[i]), STAT_MEANINGS[i]]))];
-  const change = (i: number) => (stats[i] < 0 || before.stats[i] < 0 ? '–' : signed(stats[i] - before.stats[i]));
+  const change = (i: number) => (stats[i] === ABSENT || before.stats[i] === ABSENT ? '–' : signed(stats[i] - before.stats[i]));
   const rows = STAT_NAMES.map((name, i) => [name, figure(before.stats[i]), figure(stats[i]), change(i), STAT_MEANINGS[i]]);
   const series = [
     { name: before.label, values: before.stats.map((value) => Math.max(0, value)) },
@@ -167,7 +167,7 @@ function picturesOf(pictures: readonly ReportPicture[]): Section[] {
 }
 
 function figure(value: number): string {
-  return value < 0 ? '–' : value.toFixed(3);
+  return formatFigure(value, 3);
 }
 
 function signed(value: number): string {

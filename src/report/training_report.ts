@@ -1,4 +1,5 @@
 import { STAT_NAMES } from '../data/coco_eval/index.js';
+import { formatFigure } from '../data/coco_eval/summary.js';
 import { type LineSeries, lineChart } from './charts.js';
 import { chart, type Markup, page, table, text } from './html.js';
 
@@ -72,7 +73,7 @@ function validationsOf(validations: readonly ValidationEntry[]): Markup[] {
     { name: 'AP', points: validations.map(({ epoch, map }) => [epoch, Math.max(0, map)] as const) },
     { name: 'AP50', points: validations.map(({ epoch, map50 }) => [epoch, Math.max(0, map50)] as const) },
   ];
-  const rows = validations.map(({ epoch, stats }) => [epoch, ...stats.map((value) => (value < 0 ? '–' : value.toFixed(3)))]);
+  const rows = validations.map(({ epoch, stats }) => [epoch, ...stats.map((value) => formatFigure(value, 3))]);
   return [
     chart(lineChart(series, { title: 'Average precision', x: 'epoch', min: 0, max: 1, xMin: 0 }), 'Average precision by epoch'),
     table(['epoch', ...STAT_NAMES], rows),

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import { BATCH_NORM_EPSILON } from '../../src/kernels/batch_norm_silu/index.js';
+import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import type { Layers } from '../../src/model/network.js';
 import { type Node, TfLayers } from '../../src/model/tf_layers.js';
 import { maxAbs, maxDifference } from '../golden/read.js';
@@ -19,7 +19,11 @@ class PlainLayers implements Layers<Tensor4D> {
       x.stridedSlice([0, row, column, 0], [n, h, w, c], [1, 2, 2, 1]) as Tensor4D;
     return tf.concat([patch(0, 0), patch(1, 0), patch(0, 1), patch(1, 1)], 3);
   }
-  convBnSilu(x: Tensor4D, name: string, { kernel, stride = 1, groups = 1 }: { kernel: number; stride?: number; groups?: number }): Tensor4D {
+  convBnSilu(
+    x: Tensor4D,
+    name: string,
+    { kernel, stride = 1, groups = 1 }: { kernel: number; stride?: number; groups?: number },
+  ): Tensor4D {
     const y = this.#convolve(x, `${name}.conv.weight`, kernel, stride, groups > 1);
     const { mean, variance } = tf.moments(y, [0, 1, 2]);
     const z = y
@@ -35,12 +39,16 @@ class PlainLayers implements Layers<Tensor4D> {
   concat = (xs: readonly Tensor4D[]): Tensor4D => tf.concat([...xs], 3);
   add = (a: Tensor4D, b: Tensor4D): Tensor4D => a.add(b);
   maxPool = (x: Tensor4D, kernel: number): Tensor4D => tf.maxPool(x, kernel, 1, 'same');
-  upsample = (x: Tensor4D): Tensor4D =>
-    tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]);
+  upsample = (x: Tensor4D): Tensor4D => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]);
 
   #convolve(x: Tensor4D, name: string, kernel: number, stride: number, depthwise: boolean): Tensor4D {
     const p = (kernel - 1) / 2;
-    const padded = tf.pad(x, [[0, 0], [p, p], [p, p], [0, 0]]);
+    const padded = tf.pad(x, [
+      [0, 0],
+      [p, p],
+      [p, p],
+      [0, 0],
+    ]);
     const filter = this.#get(name) as Tensor4D;
     return depthwise ? tf.depthwiseConv2d(padded, filter, stride, 'valid') : tf.conv2d(padded, filter, stride, 'valid');
   }
@@ -83,29 +91,37 @@ function makeParameters(seed: number): Map<string, Tensor> {
 
 test('outputs and gradients agree for random shapes', () =>
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }), fc.nat(1000), (n, h, w, seed) => {
-      const parameters = makeParameters(seed);
-      const x = tf.randomNormal([n, 4 * h, 4 * w, 3], 0, 1, 'float32', seed) as Tensor4D;
-      const weights = tf.randomNormal([n, 2 * h, 2 * w, 3], 0, 1, 'float32', seed + 7);
+    fc.property(
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.nat(1000),
+      (n, h, w, seed) => {
+        const parameters = makeParameters(seed);
+        const x = tf.randomNormal([n, 4 * h, 4 * w, 3], 0, 1, 'float32', seed) as Tensor4D;
+        const weights = tf.randomNormal([n, 2 * h, 2 * w, 3], 0, 1, 'float32', seed + 7);
 
-      const layers = new TfLayers(parameters, { record: true });
-      const output = network<Node>(layers, { value: x, needsGrad: false });
-      const ours = output.value.dataSync();
-      layers.backward([{ node: output, grad: weights.clone() }]);
+        const layers = new TfLayers(parameters, { record: true });
+        const output = network<Node>(layers, { value: x, needsGrad: false });
+        const ours = output.value.dataSync();
+        layers.backward([{ node: output, grad: weights.clone() }]);
 
-      const learnt = SHAPES.map(([name]) => name).filter((name) => !isStatistic(name));
-      const loss = (...tensors: Tensor[]) =>
-        network(new PlainLayers(new Map(tensors.map((tensor, i) => [learnt[i], tensor]))), x).mul(weights).sum();
-      const theirs = network(new PlainLayers(parameters), x).dataSync();
-      const grads = tf.grads(loss)(learnt.map((name) => parameters.get(name) as Tensor));
-      assert.ok(maxDifference(ours, theirs) <= 1e-4 * Math.max(1, maxAbs(theirs)));
-      learnt.forEach((name, i) => {
-        const expected = grads[i].dataSync();
-        const difference = maxDifference((layers.gradients.get(name) as Tensor).dataSync(), expected);
-        assert.ok(difference <= 2e-3 * Math.max(1, maxAbs(expected)), `${name}: ${difference}`);
-      });
-      tf.disposeVariables();
-    }),
+        const learnt = SHAPES.map(([name]) => name).filter((name) => !isStatistic(name));
+        const loss = (...tensors: Tensor[]) =>
+          network(new PlainLayers(new Map(tensors.map((tensor, i) => [learnt[i], tensor]))), x)
+            .mul(weights)
+            .sum();
+        const theirs = network(new PlainLayers(parameters), x).dataSync();
+        const grads = tf.grads(loss)(learnt.map((name) => parameters.get(name) as Tensor));
+        assert.ok(maxDifference(ours, theirs) <= 1e-4 * Math.max(1, maxAbs(theirs)));
+        learnt.forEach((name, i) => {
+          const expected = grads[i].dataSync();
+          const difference = maxDifference((layers.gradients.get(name) as Tensor).dataSync(), expected);
+          assert.ok(difference <= 2e-3 * Math.max(1, maxAbs(expected)), `${name}: ${difference}`);
+        });
+        tf.disposeVariables();
+      },
+    ),
     { numRuns: 15 },
   ));
 
@@ -131,7 +147,13 @@ test('frozen layers get no gradient and keep their statistics', () => {
   const layers = new TfLayers(parameters, { record: true, isFrozen: (name) => /^[ab]\b/.test(name) });
   const output = network<Node>(layers, { value: x, needsGrad: false });
   layers.backward([{ node: output, grad: tf.onesLike(output.value) }]);
-  assert.equal([...layers.gradients.keys()].sort(), ['c.bn.bias', 'c.bn.weight', 'c.conv.weight', 'e.bias', 'e.weight']);
+  assert.equal([...layers.gradients.keys()].sort(), [
+    'c.bn.bias',
+    'c.bn.weight',
+    'c.conv.weight',
+    'e.bias',
+    'e.weight',
+  ]);
   assert.equal([...layers.statistics.keys()].sort(), ['c.bn.running_mean', 'c.bn.running_var']);
 });
 

@@ -33,9 +33,11 @@ test('any evaluation has a report', async () => {
     fc.asyncProperty(problems, async ([dataset, detections]) => {
       const html = await report(dataset, detections);
       assert.not.match(html, /NaN|undefined/);
-      assert.is(charts(html), dataset.annotations.every(({ iscrowd }) => iscrowd) ? 1 : detections.length > 0 && html.includes('F1 is') ? 5 : 4);
+      // Classes, two curves, confidence, confusion; the last alone needs no objects.
+      const expected = dataset.annotations.every(({ iscrowd }) => iscrowd) ? 1 : html.includes('Nothing was detected') ? 4 : 5;
+      assert.is(charts(html), expected);
     }),
-    { numRuns: 20 },
+    { numRuns: 8 },
   );
 });
 

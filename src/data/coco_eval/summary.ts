@@ -1,3 +1,4 @@
+import { ABSENT } from './accumulate.js';
 import { type CocoEvaluation, STAT_NAMES } from './index.js';
 
 /** The figures of an evaluation as plain JSON. */
@@ -42,18 +43,18 @@ export function summarize({ stats, categories }: CocoEvaluation): EvaluationSumm
 
 /** The twelve figures, then the categories that have objects, as lines for a terminal. */
 export function summaryText({ stats, per_category }: EvaluationSummary): string {
-  const lines = STAT_NAMES.map((name, i) => `${name.padEnd(6)} ${figure(stats[i])}  ${STAT_MEANINGS[i]}`);
+  const cell = (value: number) => formatFigure(value, 4).padStart(8);
+  const lines = STAT_NAMES.map((name, i) => `${name.padEnd(6)}${cell(stats[i])}  ${STAT_MEANINGS[i]}`);
   const present = Object.values(per_category).filter(({ objects }) => objects > 0);
-  const width = Math.max(8, ...present.map(({ name }) => name.length));
-  const header = `${'category'.padEnd(width)}      AP    AP50   AR100  objects`;
-  const rows = present.map(
-    ({ name, ap, ap50, ar100, objects }) =>
-      `${name.padEnd(width)}  ${figure(ap)}  ${figure(ap50)}  ${figure(ar100)}  ${String(objects).padStart(7)}`,
+  const width = Math.max('category'.length, ...present.map(({ name }) => name.length));
+  const header = 'category'.padEnd(width) + ['AP', 'AP50', 'AR100', 'objects'].map((word) => word.padStart(8)).join('');
+  const rows = present.map(({ name, ap, ap50, ar100, objects }) =>
+    [name.padEnd(width), ...[ap, ap50, ar100].map(cell), String(objects).padStart(8)].join(''),
   );
   return [...lines, '', header, ...rows].join('\n');
 }
 
-/** Six wide; a dash for what is absent. */
-function figure(value: number): string {
-  return value < 0 ? '     –' : value.toFixed(4);
+/** A figure with so many digits; a dash where it is absent. */
+export function formatFigure(value: number, digits: number): string {
+  return value === ABSENT ? '–' : value.toFixed(digits);
 }

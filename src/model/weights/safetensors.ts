@@ -78,7 +78,8 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string, name: str
 
 /** Each tensor has exactly the bytes of its shape, inside the file, shared with no other tensor. */
 function checkLayout(entries: readonly (readonly [string, Entry])[], bytes: number, where: string): void {
-  const ordered = entries.toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
+  // An empty tensor goes before the one that starts at the same place.
+  const ordered = entries.toSorted(([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1]);
   let previous: { name: string; end: number } = { name: '', end: 0 };
   for (const [name, { dtype, shape, data_offsets: offsets }] of ordered) {
     const fail = (field: string, expected: string, received: unknown, hint?: string) =>

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs';
+import { requireNode } from '../scripts/setup/node_version.mjs';
+
+requireNode();
+const cli = new URL('../dist/cli.js', import.meta.url);
+if (process.argv[2] === 'setup') {
+  const { main } = await import('../scripts/setup/main.mjs');
+  await main(process.argv.slice(3));
+} else if (existsSync(cli)) {
+  await import(cli.href);
+} else {
+  process.stderr.write('error: yolox-node is not built yet. Run "npm run setup" in the clone first.\n');
+  process.exitCode = 1;
+}

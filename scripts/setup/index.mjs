@@ -1,0 +1,67 @@
+import { bindingCached, bindingReady, installBinding, linkedFlavour } from './binding.mjs';
+import { build, buildReady } from './build.mjs';
+import { checkTensorflow } from './check.mjs';
+import { stopCommands } from './command.mjs';
+import { stage } from './console.mjs';
+import { withLock } from './lock.mjs';
+import { installPackages, PACKAGES_BYTES, packagesReady } from './packages.mjs';
+import { cacheDir, isClone, packageDir, root, workDir } from './paths.mjs';
+import { checkCompiler, checkDisk, checkPlatform, checkPython, hasNvidiaDriver } from './platform.mjs';
+import { removeStaging, sweepStaging } from './staging.mjs';
+import { bytesNeeded, installTensorflow, missingWheels, tensorflowDir } from './tensorflow.mjs';
+
+/** Whether everything set-up installs is in place, dist aside; takes milliseconds. */
+export function isReady() {
+  const flavour = linkedFlavour();
+  if (!flavour || (isClone && !packagesReady())) return false;
+  return missingWheels(flavour).length === 0 && bindingReady(flavour);
+}
+
+/**
+ * Brings everything in place that is missing and checks it.
+ * `flavour`: 'cpu' or 'cuda'; by default the one linked before, else 'cuda' where an NVIDIA driver is installed.
+ * Returns {flavour, version, device, directory, seconds: {stage: s}}.
+ */
+export async function setUp(flavour = linkedFlavour() ?? (hasNvidiaDriver() ? 'cuda' : 'cpu')) {
+  const seconds = {};
+  await stage('platform', seconds, () => checkPlatform());
+  return stoppingCleanly(() => withLock(cacheDir, () => install(flavour, seconds)));
+}
+
+async function install(flavour, seconds) {
+  for (const dir of [cacheDir, workDir, packageDir('@tensorflow/tfjs-node-gpu') ?? workDir]) await sweepStaging(dir);
+  const packages = !isClone || packagesReady();
+  const wheels = missingWheels(flavour);
+  if (wheels.length > 0) await checkPython();
+  if (!bindingCached()) await checkCompiler();
+  await checkDisk([
+    [cacheDir, bytesNeeded(wheels)],
+    [root, packages ? 0 : PACKAGES_BYTES],
+  ]);
+  if (isClone) await stage('packages', seconds, () => (packages ? 'in place' : installPackages()));
+  await stage('tensorflow', seconds, () => installTensorflow(flavour));
+  await stage('binding', seconds, () => (bindingReady(flavour) ? 'in place' : installBinding(flavour)));
+  let result;
+  await stage('check', seconds, async () => {
+    result = await checkTensorflow(flavour);
+    return `TensorFlow ${result.version} computes on the ${result.device}`;
+  });
+  if (isClone) await stage('build', seconds, () => (buildReady() ? 'in place' : build()));
+  return { flavour, ...result, directory: tensorflowDir(flavour), seconds };
+}
+
+/** Told to stop, ends the commands under way and removes unfinished work; a kill -9 leaves that to the next set-up. */
+async function stoppingCleanly(work) {
+  const stop = (_signal, number) => {
+    stopCommands();
+    removeStaging();
+    process.exit(128 + number);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.once(signal, stop);
+  try {
+    return await work();
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+  }
+}

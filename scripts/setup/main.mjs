@@ -1,0 +1,43 @@
+import { parseArgs } from 'node:util';
+import { reportFailure, SetupError, say } from './console.mjs';
+import { setUp } from './index.mjs';
+
+const HELP = `Usage: npm run setup [-- OPTIONS]    (in a clone)
+       npx yolox setup [OPTIONS]       (installed as a package)
+
+Installs what yolox-node needs and checks it: npm packages, TensorFlow, the binding between them.
+Safe to interrupt and to run again.
+
+  --cuda   TensorFlow with CUDA (default where an NVIDIA driver is installed)
+  --cpu    TensorFlow without CUDA
+  --json   print one JSON object as the last line of stdout
+  --help   show this text
+
+YOLOX_CACHE names the folder that keeps TensorFlow (default ~/.cache/yolox-node).`;
+
+/** The set-up command: `args` are its flags. */
+export async function main(args) {
+  try {
+    const { help, json, flavour } = parse(args);
+    if (help) return console.log(HELP);
+    const start = performance.now();
+    const result = await setUp(flavour);
+    const seconds = (performance.now() - start) / 1000;
+    say(`Set-up is complete (${seconds.toFixed(1)} s). Try: npx yolox --help`);
+    if (json) console.log(JSON.stringify({ ...result, seconds: { ...result.seconds, total: seconds } }));
+  } catch (error) {
+    reportFailure(error);
+  }
+}
+
+function parse(args) {
+  const flag = { type: 'boolean', default: false };
+  let values;
+  try {
+    values = parseArgs({ args, options: { cuda: flag, cpu: flag, json: flag, help: { ...flag, short: 'h' } } }).values;
+  } catch (error) {
+    throw new SetupError(`${error.message} (see --help)`);
+  }
+  if (values.cuda && values.cpu) throw new SetupError('Expected one of --cuda and --cpu, received both.');
+  return { ...values, flavour: values.cuda ? 'cuda' : values.cpu ? 'cpu' : undefined };
+}

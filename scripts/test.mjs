@@ -1,0 +1,16 @@
+import { availableParallelism } from 'node:os';
+import { requireNode } from './setup/node_version.mjs';
+
+requireNode();
+const { reportFailure } = await import('./setup/console.mjs');
+const { isReady, setUp } = await import('./setup/index.mjs');
+const { root } = await import('./setup/paths.mjs');
+const { runTests } = await import('./test/runner.mjs');
+
+const jobs = Number(process.env.YOLOX_TEST_JOBS) || Math.min(2, availableParallelism());
+try {
+  if (!isReady()) await setUp();
+  if (!(await runTests(root, process.argv.slice(2), { jobs }))) process.exitCode = 1;
+} catch (error) {
+  reportFailure(error);
+}

@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import yargs from 'yargs';
+import { UserError } from '../../src/base/errors.js';
+import { cocoEvalCommand } from '../../src/cli/coco_eval.js';
+
+const root = mkdtempSync(join(tmpdir(), 'coco-eval-cli-'));
+process.on('exit', () => rmSync(root, { recursive: true, force: true }));
+
+function write(name: string, content: unknown): string {
+  const path = join(root, name);
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+}
+
+const object = { image_id: 1, category_id: 3, bbox: [0, 0, 50, 50] };
+const gt = write('gt.json', {
+  images: [{ id: 1, file_name: '1.jpg', width: 100, height: 100 }],
+  categories: [{ id: 3, name: 'bicycle' }],
+  annotations: [{ ...object, id: 1, area: 2500, iscrowd: 0 }],
+});
+const dt = write('dt.json', [{ ...object, score: 0.5 }]);
+
+/** What the command prints. */
+async function run(...args: string[]): Promise<string> {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => lines.push(line);
+  try {
+    await yargs(['coco-eval', ...args]).command(cocoEvalCommand).fail(false).parseAsync();
+  } finally {
+    console.log = log;
+  }
+  return lines.join('\n');
+}
+
+const test = suite('yolox coco-eval');
+
+test('--json prints one object', async () => {
+  const { map, map50, stats, names, per_category } = JSON.parse(await run('--gt', gt, '--dt', dt, '--json'));
+  assert.equal([map, map50].map((value) => value.toFixed(9)), ['1.000000000', '1.000000000']);
+  assert.is(stats.length, 12);
+  assert.is(names[1], 'AP50');
+  assert.is(per_category[3].name, 'bicycle');
+});
+
+test('without it, a table', async () => {
+  const text = await run('--gt', gt, '--dt', dt);
+  assert.match(text, /AP50 +1\.0000/);
+  assert.match(text, /APs +–/);
+  assert.match(text, /bicycle +1\.0000 +1\.0000 +1\.0000 +1$/);
+});
+
+test('swapped files are told apart', async () => {
+  try {
+    await run('--gt', dt, '--dt', gt);
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, UserError);
+  }
+});
+
+test.run();
