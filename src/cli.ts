@@ -40,6 +40,7 @@ const parser = yargs(hideBin(process.argv))
   .recommendCommands()
   .strict()
   .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .parserConfiguration({ 'dot-notation': false })
   .exitProcess(false)
   .fail((message, error) => {
     throw error ?? new UsageError(`${message}${suggestion(message)}`);

@@ -66,7 +66,8 @@ async function predict(args: PredictArgs): Promise<void> {
   const predictions: Prediction[] = [];
   try {
     const files = outputFiles(args);
-    for (const [i, picture] of args.pictures.entries()) predictions.push(await predictOne(picture, finder, args, files?.[i]));
+    for (const [i, picture] of args.pictures.entries())
+      predictions.push(await predictOne(picture, finder, args, files?.[i]));
   } finally {
     await finder.close();
   }
@@ -147,7 +148,8 @@ function describe(prediction: Prediction): string {
   if ('error' in prediction) return `${prediction.picture}: failed`;
   const { picture, detections, annotated } = prediction;
   const lines = detections.map(
-    ({ category, score, bbox }) => `  ${category} ${score.toFixed(2)} at ${bbox.map((side) => side.toFixed(1)).join(' ')}`,
+    ({ category, score, bbox }) =>
+      `  ${category} ${score.toFixed(2)} at ${bbox.map((side) => side.toFixed(1)).join(' ')}`,
   );
   return [`${picture}: ${detections.length} objects${annotated ? `, drawn in ${annotated}` : ''}`, ...lines].join('\n');
 }

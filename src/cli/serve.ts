@@ -20,16 +20,27 @@ export const serveCommand: CommandModule<object, ServeArgs> = {
     const options = jsonOption(yargs)
       .positional('bundle', { type: 'string', demandOption: true, describe: 'Folder of a packed model' })
       .option('config', { type: 'string', describe: 'Configuration file, or the name of a preset' })
-      .option('host', { type: 'string', requiresArg: true, describe: 'Address to listen on; 0.0.0.0 for every interface' })
+      .option('host', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Address to listen on; 0.0.0.0 for every interface',
+      })
       .option('port', { type: 'string', requiresArg: true, describe: 'Port to listen on; 0 takes a free one' })
       .example('$0 serve out/bundle --port 8080', 'Serve until Ctrl-C')
       .example('curl -F image=@photo.jpg http://127.0.0.1:8080/predict', 'Ask it')
       .epilogue(`Configuration keys are flags as well: ${SERVE_KEYS.map((key) => `--${key}`).join(', ')}.`);
-    return SERVE_KEYS.reduce((all, key) => all.option(key, { type: 'string', requiresArg: true, hidden: true }), options);
+    return SERVE_KEYS.reduce(
+      (all, key) => all.option(key, { type: 'string', requiresArg: true, hidden: true }),
+      options,
+    );
   },
   async handler(args) {
     const { host, port } = args;
-    const config = await configFrom({ ...args, ...(host && { 'serve.host': host }), ...(port && { 'serve.port': port }) });
+    const config = await configFrom({
+      ...args,
+      ...(host && { 'serve.host': host }),
+      ...(port && { 'serve.port': port }),
+    });
     const { startServer, stopSignal } = await import('../serve/server.js');
     const server = await startServer(args.bundle, config.serve);
     printResult({ url: server.url }, `ready on ${server.url}`, args);

@@ -99,10 +99,12 @@ export function toPicture(
 ): Detection[] {
   const clip = (value: number, limit: number) => Math.min(Math.max(value / ratio, 0), limit);
   return detections
-    .map(({ box: [x1, y1, x2, y2], ...rest }): Detection => ({
-      ...rest,
-      box: [clip(x1, width), clip(y1, height), clip(x2, width), clip(y2, height)],
-    }))
+    .map(
+      ({ box: [x1, y1, x2, y2], ...rest }): Detection => ({
+        ...rest,
+        box: [clip(x1, width), clip(y1, height), clip(x2, width), clip(y2, height)],
+      }),
+    )
     .filter(({ box: [x1, y1, x2, y2] }) => x2 > x1 && y2 > y1);
 }
 

@@ -33,7 +33,10 @@ export async function withServer<T>(
   try {
     const url = await announcedUrl(child, exited).catch((cause) => {
       const hint = `Its log ends:\n${logEnd.trim()}`;
-      throw new UserError({ where: 'yolox serve', expected: 'a server that gets ready', received: messageOf(cause), hint }, { cause });
+      throw new UserError(
+        { where: 'yolox serve', expected: 'a server that gets ready', received: messageOf(cause), hint },
+        { cause },
+      );
     });
     const result = await use(url);
     return { result, exitCode: await stop(child, exited) };

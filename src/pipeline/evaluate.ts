@@ -44,7 +44,9 @@ export async function evaluateDetector(
   const detections: CocoDetection[] = [];
   try {
     let done = 0;
-    for await (const [image, picture] of readAhead(dataset.images, (image) => decodePicture(pathOf(image), { maxPixels }))) {
+    for await (const [image, picture] of readAhead(dataset.images, (image) =>
+      decodePicture(pathOf(image), { maxPixels }),
+    )) {
       const found = await detect(picture);
       detections.push(...found.map((detection) => toCoco(detection, image, categories)));
       done++;
@@ -72,7 +74,11 @@ async function* readAhead<T, R>(items: readonly T[], load: (item: T) => Promise<
   }
 }
 
-function toCoco({ box: [x1, y1, x2, y2], classIndex, score }: Detection, image: CocoImage, categories: readonly CocoCategory[]): CocoDetection {
+function toCoco(
+  { box: [x1, y1, x2, y2], classIndex, score }: Detection,
+  image: CocoImage,
+  categories: readonly CocoCategory[],
+): CocoDetection {
   const category = categories[classIndex];
   if (!category) {
     throw new UserError({

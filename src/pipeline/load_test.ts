@@ -56,7 +56,9 @@ async function run({ url, body, connections }: LoadOptions, seconds: number, lab
       done,
     )
       .on('response', (_client, _status, _bytes, milliseconds) => latencies.push(milliseconds))
-      .on('tick', () => progress.update(Math.min(Math.floor(elapsed()), whole), `${(latencies.length / elapsed()).toFixed(1)}/s`));
+      .on('tick', () =>
+        progress.update(Math.min(Math.floor(elapsed()), whole), `${(latencies.length / elapsed()).toFixed(1)}/s`),
+      );
   });
   const took = elapsed();
   progress.stop();

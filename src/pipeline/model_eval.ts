@@ -66,17 +66,26 @@ async function detectAll(
   const { confidence, nms, maxDetections } = config.eval;
   const detector = await Detector.open(bundle, { threads: config.serve.threads });
   try {
-    return await evaluateDetector((picture) => detector.detect(picture, { confidence, nms, maxDetections }), dataset, pathOf, {
-      categories: bundle.categories,
-      label: 'model-eval',
-      maxPixels: config.data.maxPixels,
-    });
+    return await evaluateDetector(
+      (picture) => detector.detect(picture, { confidence, nms, maxDetections }),
+      dataset,
+      pathOf,
+      {
+        categories: bundle.categories,
+        label: 'model-eval',
+        maxPixels: config.data.maxPixels,
+      },
+    );
   } finally {
     await detector.close();
   }
 }
 
-function checkCategories(known: readonly CocoCategory[], wanted: readonly CocoCategory[], { bundle, dataset }: ModelEvalInputs): void {
+function checkCategories(
+  known: readonly CocoCategory[],
+  wanted: readonly CocoCategory[],
+  { bundle, dataset }: ModelEvalInputs,
+): void {
   const names = new Map(known.map(({ id, name }) => [id, name]));
   const stray = wanted.find(({ id, name }) => names.get(id) !== name);
   if (!stray) return;

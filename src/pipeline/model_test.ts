@@ -25,7 +25,10 @@ export interface ModelTestOutputs extends LoadResult {
  * under load, and stops it. Writes result.json and result.txt.
  * @throws UserError, after writing, when objects differ, a request failed, or the server did not stop in order
  */
-export async function modelTest({ bundle }: { bundle: string }, { config, dir }: StepContext): Promise<ModelTestOutputs> {
+export async function modelTest(
+  { bundle }: { bundle: string },
+  { config, dir }: StepContext,
+): Promise<ModelTestOutputs> {
   const settings = Object.entries({ ...config.serve, host: '127.0.0.1', port: 0 });
   const flags = settings.flatMap(([key, value]) => [`--serve.${key}`, String(value)]);
   const { result, exitCode } = await withServer([bundle, ...flags], async (url) => {

@@ -71,12 +71,17 @@ export async function annotate(
   ];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${rectangles.join('')}</svg>`;
 
-  return sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
-    .resize(width, height, { fit: 'fill' })
-    .composite([{ input: Buffer.from(svg) }, ...tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad }))])
-    // Halved chroma would grey out lines this thin.
-    .jpeg({ quality, chromaSubsampling: '4:4:4' })
-    .toBuffer();
+  return (
+    sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
+      .resize(width, height, { fit: 'fill' })
+      .composite([
+        { input: Buffer.from(svg) },
+        ...tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad })),
+      ])
+      // Halved chroma would grey out lines this thin.
+      .jpeg({ quality, chromaSubsampling: '4:4:4' })
+      .toBuffer()
+  );
 }
 
 function rectangle(x: number, y: number, width: number, height: number): string {

@@ -1,4 +1,11 @@
-import { BarChart, type BarSeriesOption, HeatmapChart, type HeatmapSeriesOption, LineChart, type LineSeriesOption } from 'echarts/charts';
+import {
+  BarChart,
+  type BarSeriesOption,
+  HeatmapChart,
+  type HeatmapSeriesOption,
+  LineChart,
+  type LineSeriesOption,
+} from 'echarts/charts';
 import {
   GridComponent,
   type GridComponentOption,
@@ -12,7 +19,16 @@ import {
 import { type ComposeOption, init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 
-use([BarChart, HeatmapChart, LineChart, GridComponent, LegendComponent, TitleComponent, VisualMapComponent, SVGRenderer]);
+use([
+  BarChart,
+  HeatmapChart,
+  LineChart,
+  GridComponent,
+  LegendComponent,
+  TitleComponent,
+  VisualMapComponent,
+  SVGRenderer,
+]);
 
 type Option = ComposeOption<
   | BarSeriesOption
@@ -35,8 +51,6 @@ export interface ChartOptions {
   /** Ends of a line chart's x axis. */
   xMin?: number;
   xMax?: number;
-  /** Values on a logarithmic axis; they must be positive. */
-  log?: boolean;
   /** Pixels. */
   width?: number;
   height?: number;
@@ -91,7 +105,13 @@ export function barChart(labels: readonly string[], series: readonly BarSeries[]
       ...frame(options, series),
       xAxis: lying ? value : category,
       yAxis: lying ? category : value,
-      series: series.map(({ name, values }) => ({ type: 'bar', name, data: [...values], barMaxWidth: 48, silent: true })),
+      series: series.map(({ name, values }) => ({
+        type: 'bar',
+        name,
+        data: [...values],
+        barMaxWidth: 48,
+        silent: true,
+      })),
     },
     { ...options, height },
   );
@@ -151,11 +171,20 @@ export function heatmap(
   const labels = (data: readonly string[], rotate: number) => ({
     type: 'category' as const,
     data: [...data],
-    axisLabel: { color: INK, interval: 0, rotate, width: 110, overflow: 'truncate' as const, fontSize: roomy ? 12 : 10 },
+    axisLabel: {
+      color: INK,
+      interval: 0,
+      rotate,
+      width: 110,
+      overflow: 'truncate' as const,
+      fontSize: roomy ? 12 : 10,
+    },
     splitLine: { show: true, interval: 0, lineStyle: { color: FAINT, width: 0.5 } },
   });
   // Empty cells are left to the background: most of a large confusion matrix is empty.
-  const filled = rows.flatMap((_, row) => columns.flatMap((_, column) => (shares[row][column] > 0 ? [{ row, column }] : [])));
+  const filled = rows.flatMap((_, row) =>
+    columns.flatMap((_, column) => (shares[row][column] > 0 ? [{ row, column }] : [])),
+  );
   const cells = filled.map(({ row, column }) => ({
     value: [column, row, shares[row][column]],
     label: { show: roomy, formatter: () => texts[row][column], color: shares[row][column] > 0.5 ? '#fff' : INK },
@@ -182,7 +211,14 @@ function frame(options: ChartOptions, series: readonly { name: string }[]): Opti
     textStyle: { color: INK, fontFamily: 'system-ui, sans-serif' },
     title: { text: options.title, left: 'center', top: 4, textStyle: { color: INK, fontSize: 14, fontWeight: 600 } },
     legend: { show: legend > 0, top, textStyle: { color: INK }, itemGap: 16, itemWidth: 28 },
-    grid: { left: 10, right: 28, top: top + legend + 12, bottom: 10, outerBoundsMode: 'same', outerBoundsContain: 'all' },
+    grid: {
+      left: 10,
+      right: 28,
+      top: top + legend + 12,
+      bottom: 10,
+      outerBoundsMode: 'same',
+      outerBoundsContain: 'all',
+    },
   };
 }
 
@@ -206,8 +242,8 @@ function axis(name: string | undefined) {
   };
 }
 
-function valueAxis({ min, max, log }: ChartOptions, name: string | undefined) {
-  return log ? { ...axis(name), type: 'log' as const, min, max } : { ...axis(name), type: 'value' as const, min, max };
+function valueAxis({ min, max }: ChartOptions, name: string | undefined) {
+  return { ...axis(name), type: 'value' as const, min, max };
 }
 
 function sizeOf({ width = 540, height = 320 }: ChartOptions): { width: number; height: number } {

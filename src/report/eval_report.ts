@@ -55,9 +55,22 @@ export function evalReport(report: EvalReport): Promise<string> {
 }
 
 function resultOf({ evaluation: { stats }, before }: EvalReport): Markup[] {
-  if (!before) return [table(['', 'value', ''], STAT_NAMES.map((name, i) => [name, figure(stats[i]), STAT_MEANINGS[i]]))];
-  const change = (i: number) => (stats[i] === ABSENT || before.stats[i] === ABSENT ? '–' : signed(stats[i] - before.stats[i]));
-  const rows = STAT_NAMES.map((name, i) => [name, figure(before.stats[i]), figure(stats[i]), change(i), STAT_MEANINGS[i]]);
+  if (!before)
+    return [
+      table(
+        ['', 'value', ''],
+        STAT_NAMES.map((name, i) => [name, figure(stats[i]), STAT_MEANINGS[i]]),
+      ),
+    ];
+  const change = (i: number) =>
+    stats[i] === ABSENT || before.stats[i] === ABSENT ? '–' : signed(stats[i] - before.stats[i]);
+  const rows = STAT_NAMES.map((name, i) => [
+    name,
+    figure(before.stats[i]),
+    figure(stats[i]),
+    change(i),
+    STAT_MEANINGS[i],
+  ]);
   const series = [
     { name: before.label, values: before.stats.map((value) => Math.max(0, value)) },
     { name: 'this model', values: stats.map((value) => Math.max(0, value)) },
@@ -72,7 +85,11 @@ function resultOf({ evaluation: { stats }, before }: EvalReport): Markup[] {
 }
 
 function classesOf(all: readonly CategoryEvaluation[], present: readonly CategoryEvaluation[]): Markup[] {
-  const rows = all.map(({ category, objects, ap, ap50, ap75, ar100 }) => [category.name, objects, ...[ap, ap50, ap75, ar100].map(figure)]);
+  const rows = all.map(({ category, objects, ap, ap50, ap75, ar100 }) => [
+    category.name,
+    objects,
+    ...[ap, ap50, ap75, ar100].map(figure),
+  ]);
   const overview = table(['class', 'objects', 'AP', 'AP50', 'AP75', 'AR100'], rows);
   if (present.length === 0) return [text('No class has objects.'), overview];
   const series = [
@@ -98,7 +115,10 @@ function curvesOf(present: readonly CategoryEvaluation[]): Markup[] {
   const axes = { x: 'recall', y: 'precision', min: 0, max: 1, xMin: 0, xMax: 1 };
   return [
     chart(lineChart(overall, { ...axes, title: 'Mean of all classes' }), 'Precision by recall, mean of all classes'),
-    chart(lineChart(byClass, { ...axes, title: `${which} at IoU .50` }), 'Precision by recall of single classes at IoU .50'),
+    chart(
+      lineChart(byClass, { ...axes, title: `${which} at IoU .50` }),
+      'Precision by recall of single classes at IoU .50',
+    ),
   ];
 }
 
@@ -132,7 +152,9 @@ function operationOf(points: readonly OperatingPoint[]): Markup[] {
 function confusionOf({ categories, matrix, confidence }: EvalReport['confusion']): Markup[] {
   const background = categories.length;
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-  const used = matrix.flatMap((row, i) => (sum(row) + sum(matrix.map((other) => other[i])) > 0 || i === background ? [i] : []));
+  const used = matrix.flatMap((row, i) =>
+    sum(row) + sum(matrix.map((other) => other[i])) > 0 || i === background ? [i] : [],
+  );
   const names = used.map((i) => categories[i]?.name);
   const shares = used.map((row) => used.map((column) => matrix[row][column] / Math.max(1, sum(matrix[row]))));
   const counts = used.map((row) => used.map((column) => (matrix[row][column] || '').toString()));
@@ -162,7 +184,9 @@ function picturesOf(pictures: readonly ReportPicture[]): Section[] {
   return (Object.keys(about) as Gallery[]).flatMap((kind) => {
     const own = pictures.filter((entry) => entry.gallery === kind);
     const figures = own.map(({ jpeg, caption }) => picture(jpeg, caption, caption));
-    return own.length === 0 ? [] : [{ title: titles[kind], content: [text(`${about[kind]} ${LEGEND}`), gallery(figures)] }];
+    return own.length === 0
+      ? []
+      : [{ title: titles[kind], content: [text(`${about[kind]} ${LEGEND}`), gallery(figures)] }];
   });
 }
 

@@ -30,9 +30,11 @@ export async function page({ title, subtitle, sections }: Page): Promise<string>
 <header><h1>${title}</h1>${subtitle ? html`<p>${subtitle}</p>` : ''}
 <nav aria-label="Sections">${anchored.map(({ id, title }) => html`<a href="#${id}">${title}</a> `)}</nav></header>
 <main>
-${anchored.map(({ id, title, content }) => html`<section id="${id}"><h2><a href="#${id}">${title}</a></h2>
+${anchored.map(
+  ({ id, title, content }) => html`<section id="${id}"><h2><a href="#${id}">${title}</a></h2>
 ${[...content]}
-</section>`)}
+</section>`,
+)}
 </main>
 </body>
 </html>
@@ -47,12 +49,16 @@ export function text(words: string): Markup {
 
 /** Rows under a header; numbers are aligned right, as they stand, so format them before. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): Markup {
-  const numeric = header.map((_, column) => rows.every((row) => /^[−+-]?[\d.,]+( ?%)?$|^[–-]?$/.test(String(row[column]))));
+  const numeric = header.map((_, column) =>
+    rows.every((row) => /^[−+-]?[\d.,]+( ?%)?$|^[–-]?$/.test(String(row[column]))),
+  );
   const style = (column: number) => (numeric[column] && column > 0 ? 'number' : 'word');
   return html`<div class="scroll"><table>
 <thead><tr>${header.map((name, column) => html`<th scope="col" class="${style(column)}">${name}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map((value, column) => html`<td class="${style(column)}">${value}</td>`)}</tr>
-`)}</tbody>
+<tbody>${rows.map(
+    (row) => html`<tr>${row.map((value, column) => html`<td class="${style(column)}">${value}</td>`)}</tr>
+`,
+  )}</tbody>
 </table></div>`;
 }
 
@@ -80,7 +86,10 @@ export function beside(...parts: readonly Markup[]): Markup {
 }
 
 function anchor(title: string, index: number): string {
-  const words = title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '');
+  const words = title
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
   return `${words || 'section'}-${index + 1}`;
 }
 

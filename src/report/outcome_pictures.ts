@@ -12,7 +12,8 @@ export interface Choice {
 }
 
 /** What the colours mean, for the reader of the pictures. */
-export const LEGEND = 'Green: found. Orange, dashed: missed. Purple: found as another class. Red: detected where nothing is.';
+export const LEGEND =
+  'Green: found. Orange, dashed: missed. Purple: found as another class. Red: detected where nothing is.';
 
 const COLORS: Record<OutcomeKind, string> = {
   hit: '#009e73',
@@ -42,10 +43,22 @@ export function choosePictures(outcomes: ReadonlyMap<number, readonly Outcome[]>
     for (const { imageId } of free.slice(0, share)) chosen.set(imageId, gallery);
   };
   const third = Math.floor(count / 3);
-  choose('misses', count - 2 * third, images.filter(({ missed }) => missed > 0).sort((a, b) => b.missed - a.missed));
-  choose('false alarms', third, images.filter(({ alarm }) => alarm > 0).sort((a, b) => b.alarm - a.alarm));
+  choose(
+    'misses',
+    count - 2 * third,
+    images.filter(({ missed }) => missed > 0).sort((a, b) => b.missed - a.missed),
+  );
+  choose(
+    'false alarms',
+    third,
+    images.filter(({ alarm }) => alarm > 0).sort((a, b) => b.alarm - a.alarm),
+  );
   const found = images.filter(({ hits }) => hits > 0);
-  choose('hits', third, found.sort((a, b) => a.missed + a.alarm - b.missed - b.alarm || a.iou / a.hits - b.iou / b.hits));
+  choose(
+    'hits',
+    third,
+    found.sort((a, b) => a.missed + a.alarm - b.missed - b.alarm || a.iou / a.hits - b.iou / b.hits),
+  );
   return [...chosen].map(([imageId, gallery]) => ({ imageId, gallery }));
 }
 
@@ -59,7 +72,11 @@ export function annotateOutcomes(
   const nameOf = ({ category_id }: { category_id: number }) => names.get(category_id) ?? `category ${category_id}`;
   const order: OutcomeKind[] = ['false alarm', 'confused', 'miss', 'hit'];
   const sorted = outcomes.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
-  return annotate(picture, sorted.map((outcome) => drawing(outcome, nameOf)), { maxSide: MAX_SIDE });
+  return annotate(
+    picture,
+    sorted.map((outcome) => drawing(outcome, nameOf)),
+    { maxSide: MAX_SIDE },
+  );
 }
 
 /** `2 hits, 1 miss`. */

@@ -38,8 +38,14 @@ const MOST_POINTS = 200;
 
 /** Report of a training as one HTML file. Of iterations logged twice, as after a resume, the later line counts. */
 export function trainingReport(logLines: readonly TrainingLogEntry[]): Promise<string> {
-  const steps = latest(logLines.filter((entry) => entry.event === 'step'), ({ step }) => step);
-  const validations = latest(logLines.filter((entry) => entry.event === 'validation'), ({ epoch }) => epoch);
+  const steps = latest(
+    logLines.filter((entry) => entry.event === 'step'),
+    ({ step }) => step,
+  );
+  const validations = latest(
+    logLines.filter((entry) => entry.event === 'validation'),
+    ({ epoch }) => epoch,
+  );
   const last = steps.at(-1);
   return page({
     title: 'Training',
@@ -63,7 +69,13 @@ function lossesOf(steps: readonly StepEntry[]): Markup[] {
   const axes = { x: 'iteration', y: 'loss', min: 0, xMin: 0 };
   return [
     chart(lineChart([curve(steps, 'total', 'loss')], { ...axes, title: 'Total' }), 'Total loss by iteration'),
-    chart(lineChart(parts.map(([name, key]) => curve(steps, name, key)), { ...axes, title: 'Parts' }), 'Parts of the loss by iteration'),
+    chart(
+      lineChart(
+        parts.map(([name, key]) => curve(steps, name, key)),
+        { ...axes, title: 'Parts' },
+      ),
+      'Parts of the loss by iteration',
+    ),
   ];
 }
 
@@ -75,7 +87,10 @@ function validationsOf(validations: readonly ValidationEntry[]): Markup[] {
   ];
   const rows = validations.map(({ epoch, stats }) => [epoch, ...stats.map((value) => formatFigure(value, 3))]);
   return [
-    chart(lineChart(series, { title: 'Average precision', x: 'epoch', min: 0, max: 1, xMin: 0 }), 'Average precision by epoch'),
+    chart(
+      lineChart(series, { title: 'Average precision', x: 'epoch', min: 0, max: 1, xMin: 0 }),
+      'Average precision by epoch',
+    ),
     table(['epoch', ...STAT_NAMES], rows),
   ];
 }
@@ -83,7 +98,10 @@ function validationsOf(validations: readonly ValidationEntry[]): Markup[] {
 function ratesOf(steps: readonly StepEntry[]): Markup[] {
   if (steps.length === 0) return [];
   const single = (title: string, key: keyof StepEntry, y: string) =>
-    chart(lineChart([curve(steps, title, key)], { title, x: 'iteration', y, min: 0, xMin: 0 }), `${title} by iteration`);
+    chart(
+      lineChart([curve(steps, title, key)], { title, x: 'iteration', y, min: 0, xMin: 0 }),
+      `${title} by iteration`,
+    );
   return [
     single('Learning rate', 'lr', 'rate'),
     single('Throughput', 'images_per_second', 'images/s'),
@@ -104,5 +122,7 @@ function curve(steps: readonly StepEntry[], name: string, key: keyof StepEntry):
 
 /** The last entry of each key, in ascending order of the keys. */
 function latest<T>(entries: readonly T[], keyOf: (entry: T) => number): T[] {
-  return [...new Map(entries.map((entry) => [keyOf(entry), entry]))].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+  return [...new Map(entries.map((entry) => [keyOf(entry), entry]))]
+    .sort(([a], [b]) => a - b)
+    .map(([, entry]) => entry);
 }

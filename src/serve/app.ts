@@ -33,6 +33,11 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
   const bundled = (file: string) => readFile(join(bundle.dir, file));
   const app = new Hono();
 
+  // A connection kept alive would hold up the shutdown.
+  app.use(async (c, next) => {
+    await next();
+    if (!readiness.ready) c.header('Connection', 'close');
+  });
   // Plain HTTP: whether browsers must use TLS is for the proxy in front to say.
   app.use(secureHeaders({ strictTransportSecurity: false }));
   app.use(
@@ -40,7 +45,12 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
       app,
       onMethodNotAllowed(c, methods) {
         c.header('Allow', methods.join(', '));
-        return refuse(c, 405, { code: 'wrong_method', message: 'The path does not take this method.', expected: methods.join(', '), received: c.req.method });
+        return refuse(c, 405, {
+          code: 'wrong_method',
+          message: 'The path does not take this method.',
+          expected: methods.join(', '),
+          received: c.req.method,
+        });
       },
     }),
   );
@@ -67,16 +77,27 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
     },
   );
   app.on(READ, '/test_data', async (c) => c.body(await bundled(test.image), 200, { 'Content-Type': 'image/jpeg' }));
-  app.on(READ, '/test_result', async (c) => c.body(await bundled(test.result), 200, { 'Content-Type': 'application/json' }));
+  app.on(READ, '/test_result', async (c) =>
+    c.body(await bundled(test.result), 200, { 'Content-Type': 'application/json' }),
+  );
   app.on(READ, '/service_version', (c) => c.json({ name, version, created }));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {
     if (readiness.ready) return c.json({ status: 'ready' });
-    return refuse(c, 503, { code: 'not_ready', message: 'The service is warming up or shutting down.', hint: 'Ask again in a second.' });
+    return refuse(c, 503, {
+      code: 'not_ready',
+      message: 'The service is warming up or shutting down.',
+      hint: 'Ask again in a second.',
+    });
   });
 
   app.notFound((c) =>
-    refuse(c, 404, { code: 'unknown_path', message: 'There is nothing at this path.', expected: 'POST /predict', received: c.req.path }),
+    refuse(c, 404, {
+      code: 'unknown_path',
+      message: 'There is nothing at this path.',
+      expected: 'POST /predict',
+      received: c.req.path,
+    }),
   );
   app.onError((error, c) => {
     if (error instanceof HttpProblem) return refuse(c, error.status, error.reason);
@@ -89,7 +110,12 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
 /** The picture's id as the client counts them; 0 when it does not say. */
 function readImageId(text = '0'): number {
   if (!/^\d{1,15}$/.test(text)) {
-    throw new HttpProblem(400, { code: 'bad_image_id', message: 'The image_id is not a whole number.', expected: 'digits', received: text });
+    throw new HttpProblem(400, {
+      code: 'bad_image_id',
+      message: 'The image_id is not a whole number.',
+      expected: 'digits',
+      received: text,
+    });
   }
   return Number(text);
 }

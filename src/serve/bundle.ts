@@ -39,7 +39,12 @@ export const bundleSchema = z
         old_id: z.int().optional(),
       }),
     ),
-    thresholds: z.strictObject({ confidence: unit, nms: unit, maxDetections: z.int().positive(), agnostic: z.boolean() }),
+    thresholds: z.strictObject({
+      confidence: unit,
+      nms: unit,
+      maxDetections: z.int().positive(),
+      agnostic: z.boolean(),
+    }),
     /** A picture and the answer the server must give for it. */
     test: z.strictObject({ image: fileName, result: fileName }),
     weights: z.strictObject({ license: z.string(), source: z.string() }),
@@ -72,7 +77,9 @@ export async function readBundle(dir: string): Promise<Bundle> {
     throw new UserError({
       where: path,
       field: issue.path.join('.'),
-      expected: unknown ? 'known keys only' : issue.message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
+      expected: unknown
+        ? 'known keys only'
+        : issue.message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
       received: unknown ?? issue.input,
       hint: 'Pack the model again with this version: `yolox model-pack`.',
     });
@@ -88,7 +95,11 @@ export async function readBundle(dir: string): Promise<Bundle> {
 async function verify(dir: string, name: string, expected: string | undefined): Promise<void> {
   const manifest = join(dir, BUNDLE_FILE);
   if (expected === undefined) {
-    throw new UserError({ where: manifest, field: `files.${name}`, expected: 'the SHA-256 of a file the bundle needs' });
+    throw new UserError({
+      where: manifest,
+      field: `files.${name}`,
+      expected: 'the SHA-256 of a file the bundle needs',
+    });
   }
   const path = join(dir, name);
   const hint = 'The bundle is incomplete or damaged: copy it again.';

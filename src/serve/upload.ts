@@ -11,7 +11,8 @@ export interface Upload {
   name: string;
 }
 
-const EXAMPLE = 'For example: curl -H "Content-Type: image/jpeg" --data-binary @picture.jpg URL, or curl -F image=@picture.jpg URL.';
+const EXAMPLE =
+  'For example: curl -H "Content-Type: image/jpeg" --data-binary @picture.jpg URL, or curl -F image=@picture.jpg URL.';
 const ACCEPTED = 'image/*, application/octet-stream or multipart/form-data';
 
 /**
@@ -56,8 +57,20 @@ export async function decodeUpload({ bytes }: Upload, maxPixels: number): Promis
     const size = await readHeader(bytes, { maxPixels: Number.POSITIVE_INFINITY }).catch(() => undefined);
     const tooMany = size !== undefined && size.width * size.height > maxPixels;
     throw tooMany
-      ? new HttpProblem(413, { code: 'too_many_pixels', message: 'The picture has too many pixels.', expected, received, hint })
-      : new HttpProblem(422, { code: 'undecodable', message: 'The body is not a picture, or a damaged one.', expected, received, hint });
+      ? new HttpProblem(413, {
+          code: 'too_many_pixels',
+          message: 'The picture has too many pixels.',
+          expected,
+          received,
+          hint,
+        })
+      : new HttpProblem(422, {
+          code: 'undecodable',
+          message: 'The body is not a picture, or a damaged one.',
+          expected,
+          received,
+          hint,
+        });
   }
 }
 

@@ -30,7 +30,10 @@ async function run(...args: string[]): Promise<string> {
   const { log } = console;
   console.log = (line: string) => lines.push(line);
   try {
-    await yargs(['coco-eval', ...args]).command(cocoEvalCommand).fail(false).parseAsync();
+    await yargs(['coco-eval', ...args])
+      .command(cocoEvalCommand)
+      .fail(false)
+      .parseAsync();
   } finally {
     console.log = log;
   }
@@ -41,7 +44,10 @@ const test = suite('yolox coco-eval');
 
 test('--json prints one object', async () => {
   const { map, map50, stats, names, per_category } = JSON.parse(await run('--gt', gt, '--dt', dt, '--json'));
-  assert.equal([map, map50].map((value) => value.toFixed(9)), ['1.000000000', '1.000000000']);
+  assert.equal(
+    [map, map50].map((value) => value.toFixed(9)),
+    ['1.000000000', '1.000000000'],
+  );
   assert.is(stats.length, 12);
   assert.is(names[1], 'AP50');
   assert.is(per_category[3].name, 'bicycle');

@@ -47,11 +47,18 @@ test('a bad picture among good ones is reported; the others are answered and dra
 
   const { pictures, failed } = JSON.parse(stdout);
   assert.is(failed, 2);
-  assert.equal(pictures.map(({ picture }: { picture: string }) => picture), [good, bad, absent, twin]);
+  assert.equal(
+    pictures.map(({ picture }: { picture: string }) => picture),
+    [good, bad, absent, twin],
+  );
   const { annotations, width, height } = await readJson<Answer>(join(bundle, 'test_result.json'));
   assert.equal([pictures[0].width, pictures[0].height], [width, height]);
   assert.equal(
-    pictures[0].detections.map(({ bbox, category_id, score }: Record<string, unknown>) => ({ bbox, category_id, score })),
+    pictures[0].detections.map(({ bbox, category_id, score }: Record<string, unknown>) => ({
+      bbox,
+      category_id,
+      score,
+    })),
     annotations.map(({ bbox, category_id, score }) => ({ bbox, category_id, score })),
   );
   assert.match(pictures[1].error, bad);

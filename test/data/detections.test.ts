@@ -8,8 +8,19 @@ const CLASSES = 3;
 
 const probability = fc.float({ min: 0, max: 1, noNaN: true });
 const coordinate = fc.integer({ min: 0, max: 60 });
-const anchor = fc.tuple(coordinate, coordinate, coordinate, coordinate, probability, probability, probability, probability);
-const outputs = fc.array(anchor, { maxLength: 40 }).map((rows) => ({ anchors: rows.length, output: Float32Array.from(rows.flat()) }));
+const anchor = fc.tuple(
+  coordinate,
+  coordinate,
+  coordinate,
+  coordinate,
+  probability,
+  probability,
+  probability,
+  probability,
+);
+const outputs = fc
+  .array(anchor, { maxLength: 40 })
+  .map((rows) => ({ anchors: rows.length, output: Float32Array.from(rows.flat()) }));
 const thresholds: fc.Arbitrary<Thresholds> = fc.record({
   confidence: fc.double({ min: 0, max: 0.6, noNaN: true }),
   nms: fc.double({ min: 0, max: 1, noNaN: true }),
@@ -22,7 +33,8 @@ test('keeps the best boxes, none of which overlaps a better rival, and suppresse
     fc.property(outputs, thresholds, ({ output, anchors }, limits) => {
       const all = postprocess(output, { ...limits, anchors, classes: CLASSES, nms: 2, maxDetections: anchors + 1 });
       const kept = postprocess(output, { ...limits, anchors, classes: CLASSES });
-      const rivals = (a: { classIndex: number }, b: { classIndex: number }) => limits.agnostic || a.classIndex === b.classIndex;
+      const rivals = (a: { classIndex: number }, b: { classIndex: number }) =>
+        limits.agnostic || a.classIndex === b.classIndex;
       assert.ok(kept.length <= limits.maxDetections);
       kept.forEach((one, i) => {
         assert.ok(one.score >= Math.fround(limits.confidence));
@@ -33,7 +45,9 @@ test('keeps the best boxes, none of which overlaps a better rival, and suppresse
       if (kept.length === limits.maxDetections) return;
       const isKept = (one: (typeof all)[number]) => kept.some((other) => JSON.stringify(other) === JSON.stringify(one));
       for (const one of all.filter((candidate) => !isKept(candidate))) {
-        assert.ok(kept.some((other) => other.score >= one.score && rivals(one, other) && iou(one.box, other.box) > limits.nms));
+        assert.ok(
+          kept.some((other) => other.score >= one.score && rivals(one, other) && iou(one.box, other.box) > limits.nms),
+        );
       }
     }),
   );
@@ -42,7 +56,14 @@ test('keeps the best boxes, none of which overlaps a better rival, and suppresse
 test('of equal scores the lower anchor wins; NaN never passes', () => {
   const row = (x: number, obj: number) => [x, 10, 8, 8, obj, 0.5, 0.25, 0.5];
   const output = Float32Array.from([row(11, Number.NaN), row(10, 0.8), row(10.5, 0.8)].flat());
-  const found = postprocess(output, { anchors: 3, classes: CLASSES, confidence: 0, nms: 0.5, maxDetections: 9, agnostic: false });
+  const found = postprocess(output, {
+    anchors: 3,
+    classes: CLASSES,
+    confidence: 0,
+    nms: 0.5,
+    maxDetections: 9,
+    agnostic: false,
+  });
   assert.equal(found, [{ box: [6, 6, 14, 14], classIndex: 0, score: Math.fround(0.4) }]);
 });
 

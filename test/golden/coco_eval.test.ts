@@ -66,7 +66,10 @@ const PUBLISHED: [name: string, gt: string, dt: string, aps: number[]][] = [
   ],
 ];
 
-const published = suiteNeeding('published COCO metrics', PUBLISHED.flatMap(([, gt, dt]) => [gt, dt]));
+const published = suiteNeeding(
+  'published COCO metrics',
+  PUBLISHED.flatMap(([, gt, dt]) => [gt, dt]),
+);
 
 for (const [name, gt, dt, aps] of PUBLISHED) {
   published(name, async () => {

@@ -21,7 +21,11 @@ test('an answer matches itself in any order, duplicates included', () => {
   fc.assert(
     fc.property(objects, fc.infiniteStream(fc.nat()), (list, keys) => {
       const shuffled = list.map((one) => ({ one, key: keys.next().value })).sort((a, b) => a.key - b.key);
-      const found = compareAnswers(list, shuffled.map(({ one }) => structuredClone(one)), tolerance);
+      const found = compareAnswers(
+        list,
+        shuffled.map(({ one }) => structuredClone(one)),
+        tolerance,
+      );
       assert.equal(found, { matched: list.length, missing: [], extra: [] });
     }),
   );
@@ -39,7 +43,14 @@ test('every object is counted once, on its side', () => {
   );
 });
 
-const box: AnswerAnnotation = { id: 1, image_id: 0, category_id: 1, score: 0.5, bbox: [10, 10, 100, 100], segmentation: [] };
+const box: AnswerAnnotation = {
+  id: 1,
+  image_id: 0,
+  category_id: 1,
+  score: 0.5,
+  bbox: [10, 10, 100, 100],
+  segmentation: [],
+};
 const changes: [string, Partial<AnswerAnnotation>, boolean][] = [
   ['a little moved', { bbox: [12, 10, 100, 100] }, true],
   ['too far moved', { bbox: [20, 10, 100, 100] }, false],

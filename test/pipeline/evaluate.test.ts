@@ -75,7 +75,8 @@ test('only a few pictures are read ahead', async () => {
 
 test('a picture that cannot be decoded stops the evaluation with its name', async () => {
   writeFileSync(join(root, 'broken.jpg'), 'no picture');
-  const broken = (image: { id: number; file_name: string }) => (image.id === 6 ? join(root, 'broken.jpg') : pathOf(image));
+  const broken = (image: { id: number; file_name: string }) =>
+    image.id === 6 ? join(root, 'broken.jpg') : pathOf(image);
   try {
     await evaluateDetector(whole, dataset, broken);
     assert.unreachable();

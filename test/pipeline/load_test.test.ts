@@ -41,7 +41,12 @@ test('counts answers, refusals and the requests that got none', async () => {
   assert.is(result.errors, 0);
   assert.ok(result.seconds >= options.seconds);
   assert.ok(Math.abs(result.throughput - result.requests / result.seconds) < 1e-9);
-  assert.ok(0 < result.p50_ms && result.p50_ms <= result.p90_ms && result.p90_ms <= result.p99_ms && result.p99_ms <= result.max_ms);
+  assert.ok(
+    0 < result.p50_ms &&
+      result.p50_ms <= result.p90_ms &&
+      result.p90_ms <= result.p99_ms &&
+      result.p99_ms <= result.max_ms,
+  );
 
   server.close();
   server.closeAllConnections();

@@ -32,7 +32,10 @@ function contextOf(name: string, evaluate: object = {}): StepContext {
 }
 
 /** Pictures, and as truth what the bundle itself finds in them, so that it must be right. */
-async function makeDataset(name: string, change: (dataset: CocoDataset) => CocoDataset = (dataset) => dataset): Promise<string> {
+async function makeDataset(
+  name: string,
+  change: (dataset: CocoDataset) => CocoDataset = (dataset) => dataset,
+): Promise<string> {
   const dir = join(root, name);
   const images: CocoDataset['images'] = [];
   const annotations: CocoAnnotation[] = [];
@@ -41,7 +44,10 @@ async function makeDataset(name: string, change: (dataset: CocoDataset) => CocoD
     const jpeg = await randomJpeg(id);
     const { width, height, data } = await decodePicture(jpeg);
     images.push({ id, file_name: `folder/${id}.jpg`, width, height, sha256: await store.putObject(jpeg) });
-    for (const { box, classIndex } of await detector.detect({ width, height, data }, { nms: 0.65, maxDetections: 100 })) {
+    for (const { box, classIndex } of await detector.detect(
+      { width, height, data },
+      { nms: 0.65, maxDetections: 100 },
+    )) {
       const [x, y, w, h] = [box[0], box[1], box[2] - box[0], box[3] - box[1]];
       const entry = { image_id: id, category_id: classIndex + 1, bbox: [x, y, w, h] as CocoAnnotation['bbox'] };
       annotations.push({ ...entry, id: annotations.length + 1, area: w * h, iscrowd: 0 });

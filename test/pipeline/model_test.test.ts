@@ -20,7 +20,10 @@ let context: StepContext;
 test.before.each(async () => {
   bundle = await makeBundle();
   const dir = await mkdtemp(join(tmpdir(), 'yolox-model-test-'));
-  const config = configSchema.parse({ test: { seconds: 0.4, warmupSeconds: 0.1, connections: 2 }, serve: { threads: 1 } });
+  const config = configSchema.parse({
+    test: { seconds: 0.4, warmupSeconds: 0.1, connections: 2 },
+    serve: { threads: 1 },
+  });
   context = { config, dir, store: new Store(dir) };
 });
 test.after.each(async () => {
@@ -49,7 +52,10 @@ test('a good bundle: every object matched, every request answered, an orderly en
   assert.equal([outputs.missing, outputs.extra, outputs.errors, outputs.non2xx, outputs.exit_code], [0, 0, 0, 0, 0]);
   assert.ok(outputs.requests > 0 && outputs.throughput > 0 && outputs.p50_ms > 0);
   assert.equal(await readJson(join(context.dir, 'result.json')), outputs);
-  assert.match(await readText(join(context.dir, 'result.txt')), `${annotations.length} of ${annotations.length} matched`);
+  assert.match(
+    await readText(join(context.dir, 'result.txt')),
+    `${annotations.length} of ${annotations.length} matched`,
+  );
 });
 
 test('an answer unlike the reference fails the step, names the boxes, and keeps the result', async () => {
@@ -71,7 +77,10 @@ test('an answer unlike the reference fails the step, names the boxes, and keeps 
 test('a server that does not get ready is reported with the end of its log', async () => {
   await writeFile(join(bundle, 'model.onnx'), 'not a model');
   await seal();
-  assert.match(await failure(), /yolox serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s);
+  assert.match(
+    await failure(),
+    /yolox serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s,
+  );
 });
 
 test.run();

@@ -18,10 +18,18 @@ async function decode(jpeg: Buffer) {
     for (let i = 0; i < data.length; i += 3) if (wanted(data[i], data[i + 1], data[i + 2])) pixels++;
     return pixels;
   };
-  return { ...info, white: count((r, g, b) => Math.min(r, g, b) > 180), blue: count((r, g, b) => b > 150 && r < 100 && g < 100) };
+  return {
+    ...info,
+    white: count((r, g, b) => Math.min(r, g, b) > 180),
+    blue: count((r, g, b) => b > 150 && r < 100 && g < 100),
+  };
 }
 
-const box = (label: string, at: LabelledBox['box'] = [40, 40, 160, 120]): LabelledBox => ({ box: at, label, color: '#0000ff' });
+const box = (label: string, at: LabelledBox['box'] = [40, 40, 160, 120]): LabelledBox => ({
+  box: at,
+  label,
+  color: '#0000ff',
+});
 
 test('boxes are outlined, tags filled and written on', async () => {
   const plain = await decode(await annotate(black(320, 240), []));
@@ -62,7 +70,11 @@ test('odd boxes, labels and pictures are drawn', async () => {
     box('a very long name that is wider than the picture it belongs to, by far', [0, 0, 20, 20]),
     box(' '),
   ];
-  for (const [width, height] of [[1, 1], [7, 300], [120, 80]]) {
+  for (const [width, height] of [
+    [1, 1],
+    [7, 300],
+    [120, 80],
+  ]) {
     assert.is((await decode(await annotate(black(width, height), odd))).width, width);
   }
 });

@@ -1,6 +1,6 @@
+import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import sharp from 'sharp';
 import { barChart, heatmap, histogram, lineChart } from '../../src/report/charts.js';
 
 const test = suite('charts');
@@ -18,7 +18,13 @@ const texts = (svg: string) => [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].
 const HOSTILE = ['<script>alert(1)</script>', 'a & b', '"quoted"', 'späte Äpfel'];
 
 test('names of any kind leave the SVG well-formed', async () => {
-  const curve = HOSTILE.map((name) => ({ name, points: [[0, 1], [1, 0]] as const }));
+  const curve = HOSTILE.map((name) => ({
+    name,
+    points: [
+      [0, 1],
+      [1, 0],
+    ] as const,
+  }));
   const shares = HOSTILE.map(() => HOSTILE.map(() => 0.5));
   const cells = HOSTILE.map(() => HOSTILE);
   for (const svg of [

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { CocoDataset, CocoDetection } from '../../src/data/coco.js';
 import { operatingPoints } from '../../src/data/coco_eval/confidence.js';
 import { classifyOutcomes, confusionMatrix } from '../../src/data/coco_eval/confusion.js';
 import { evaluateCoco } from '../../src/data/coco_eval/index.js';
-import type { CocoDataset, CocoDetection } from '../../src/data/coco.js';
 import { type EvalReport, evalReport } from '../../src/report/eval_report.js';
 import { problems } from '../data/coco_eval/arbitrary.js';
 
@@ -34,7 +34,11 @@ test('any evaluation has a report', async () => {
       const html = await report(dataset, detections);
       assert.not.match(html, /NaN|undefined/);
       // Classes, two curves, confidence, confusion; the last alone needs no objects.
-      const expected = dataset.annotations.every(({ iscrowd }) => iscrowd) ? 1 : html.includes('Nothing was detected') ? 4 : 5;
+      const expected = dataset.annotations.every(({ iscrowd }) => iscrowd)
+        ? 1
+        : html.includes('Nothing was detected')
+          ? 4
+          : 5;
       assert.is(charts(html), expected);
     }),
     { numRuns: 8 },
@@ -54,7 +58,9 @@ test('nothing found, and nothing to find, are said in words', async () => {
 });
 
 test('an earlier evaluation is compared with', async () => {
-  const html = await report(dataset, [found], { before: { label: 'imported', stats: [0.4, 0.5, 0.4, -1, 0.4, -1, 0.4, 0.4, 0.4, -1, 0.4, -1] } });
+  const html = await report(dataset, [found], {
+    before: { label: 'imported', stats: [0.4, 0.5, 0.4, -1, 0.4, -1, 0.4, 0.4, 0.4, -1, 0.4, -1] },
+  });
   assert.match(html, 'imported');
   assert.match(html, '+0.600');
 });

@@ -13,7 +13,12 @@ test('words are escaped wherever they stand', async () => {
     sections: [
       {
         title: words,
-        content: [text(words), table([words], [[words]]), chart('<svg></svg>', words), beside(gallery([picture(Buffer.from('x'), words, words)]))],
+        content: [
+          text(words),
+          table([words], [[words]]),
+          chart('<svg></svg>', words),
+          beside(gallery([picture(Buffer.from('x'), words, words)])),
+        ],
       },
     ],
   });
@@ -23,7 +28,10 @@ test('words are escaped wherever they stand', async () => {
 });
 
 test('a page needs nothing from elsewhere', async () => {
-  const document = await page({ title: 'a', sections: [{ title: 'b', content: [picture(Buffer.from('jpeg'), 'alt')] }] });
+  const document = await page({
+    title: 'a',
+    sections: [{ title: 'b', content: [picture(Buffer.from('jpeg'), 'alt')] }],
+  });
   assert.not.match(document, /https?:|<script|<link|@import|url\(/);
   assert.match(document, `data:image/jpeg;base64,${Buffer.from('jpeg').toString('base64')}`);
 });
@@ -40,7 +48,11 @@ test('every heading has its own anchor, which the navigation knows', async () =>
 });
 
 test('columns of numbers are aligned right', async () => {
-  const rows = [['a', '0.5', 'x'], ['b', '–', '1'], ['c', 7, '2']];
+  const rows = [
+    ['a', '0.5', 'x'],
+    ['b', '–', '1'],
+    ['c', 7, '2'],
+  ];
   const markup = String(await table(['name', 'value', 'mixed'], rows));
   assert.is(markup.match(/class="number"/g)?.length, 4);
 });

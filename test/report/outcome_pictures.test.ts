@@ -41,7 +41,10 @@ test('the worst come first', () => {
     [6, [hit(0.6), hit(0.7)]],
     [7, []],
   ]);
-  const of = (gallery: string) => choosePictures(outcomes, 6).filter((c) => c.gallery === gallery).map((c) => c.imageId);
+  const of = (gallery: string) =>
+    choosePictures(outcomes, 6)
+      .filter((c) => c.gallery === gallery)
+      .map((c) => c.imageId);
   assert.equal(of('misses'), [2, 1]);
   assert.equal(of('false alarms'), [4, 3]);
   assert.equal(of('hits'), [6, 5]);

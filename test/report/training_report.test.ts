@@ -23,7 +23,13 @@ const charts = (html: string) => html.match(/<svg/g)?.length ?? 0;
 
 test('shows curves and validations', async () => {
   const log: TrainingLogEntry[] = Array.from({ length: 1000 }, (_, i) => step(i + 1, 1000 / (i + 1)));
-  log.push({ event: 'validation', epoch: 50, map: 0.1234, map50: 0.3, stats: [0.1234, 0.3, ...new Array(10).fill(-1)] });
+  log.push({
+    event: 'validation',
+    epoch: 50,
+    map: 0.1234,
+    map50: 0.3,
+    stats: [0.1234, 0.3, ...new Array(10).fill(-1)],
+  });
   const html = await trainingReport(log);
   assert.is(charts(html), 6);
   assert.match(html, '1000 iterations, 100 epochs');

@@ -117,14 +117,21 @@ test('what is not one picture is refused', async () => {
   assert.equal(await refusal(post(image, 'application/x-www-form-urlencoded')), [415, 'unsupported_type']);
   assert.equal(await refusal(post('not a picture', 'image/jpeg')), [422, 'undecodable']);
   assert.equal(await refusal(post(image.subarray(0, image.length / 2), 'image/jpeg')), [422, 'undecodable']);
-  assert.equal(await refusal(post('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 'image/svg+xml')), [422, 'undecodable']);
+  assert.equal(await refusal(post('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 'image/svg+xml')), [
+    422,
+    'undecodable',
+  ]);
   assert.equal(await refusal(post(image, 'image/jpeg', '/predict?image_id=-1')), [400, 'bad_image_id']);
   const gzip = { method: 'POST', body: image, headers: { 'content-encoding': 'gzip' } };
   assert.equal(await refusal(app.request('/predict', gzip)), [415, 'unsupported_encoding']);
 });
 
 test('a multipart body that is not exactly one file is refused', async () => {
-  for (const body of [form(['image', file('a')], ['image', file('b')]), form(['image', 'text']), form(['a', file('a')], ['b', 'text'])]) {
+  for (const body of [
+    form(['image', file('a')], ['image', file('b')]),
+    form(['image', 'text']),
+    form(['a', file('a')], ['b', 'text']),
+  ]) {
     assert.equal(await refusal(post(body)), [400, 'not_one_file']);
   }
   assert.equal(await refusal(post(form(['image', new File([], 'empty.jpg')]))), [400, 'empty_body']);
@@ -143,12 +150,17 @@ test('a body above the limit is refused before it is read whole', async () => {
       controller.enqueue(new Uint8Array(10_000));
     },
   });
-  assert.equal(await refusal(app.request('/predict', { method: 'POST', body: endless, duplex: 'half' } as RequestInit)), [413, 'too_large']);
+  assert.equal(
+    await refusal(app.request('/predict', { method: 'POST', body: endless, duplex: 'half' } as RequestInit)),
+    [413, 'too_large'],
+  );
   assert.ok(sent < 2 * limits.maxBytes);
 });
 
 test('a small file of a huge picture is refused by its header', async () => {
-  const bomb = await sharp({ create: { width: 4000, height: 4000, channels: 3, background: '#888' } }).png().toBuffer();
+  const bomb = await sharp({ create: { width: 4000, height: 4000, channels: 3, background: '#888' } })
+    .png()
+    .toBuffer();
   assert.ok(bomb.length < limits.maxBytes);
   assert.equal(await refusal(post(new Uint8Array(bomb), 'image/png')), [413, 'too_many_pixels']);
 });
@@ -162,7 +174,13 @@ test('unknown paths and methods are refused, with the methods that would do', as
 });
 
 const types = fc.oneof(
-  fc.constantFrom('image/jpeg', 'application/octet-stream', 'multipart/form-data; boundary=b', 'multipart/form-data', undefined),
+  fc.constantFrom(
+    'image/jpeg',
+    'application/octet-stream',
+    'multipart/form-data; boundary=b',
+    'multipart/form-data',
+    undefined,
+  ),
   fc.stringMatching(/^[a-z]{1,8}\/[a-z;= ]{1,12}$/),
 );
 const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 20 });

@@ -67,8 +67,16 @@ const faults: [string, (manifest: BundleManifest & Record<string, unknown>) => u
   ['an unknown key', (m) => Object.assign(m, { surprise: true }), /bundle\.json: .*surprise/],
   ['a wrong type', (m) => Object.assign(m.thresholds, { nms: 'high' }), /thresholds\.nms: .*number.*"high"/],
   ['categories that do not fit the model', (m) => m.categories.pop(), /categories: expected one category for each/],
-  ['a file outside the bundle', (m) => Object.assign(m.model, { file: '../model.onnx' }), /model\.file: .*plain file name/],
-  ['a file without a checksum', (m) => Reflect.deleteProperty(m.files, 'model.onnx'), /files\.model\.onnx: expected the SHA-256/],
+  [
+    'a file outside the bundle',
+    (m) => Object.assign(m.model, { file: '../model.onnx' }),
+    /model\.file: .*plain file name/,
+  ],
+  [
+    'a file without a checksum',
+    (m) => Reflect.deleteProperty(m.files, 'model.onnx'),
+    /files\.model\.onnx: expected the SHA-256/,
+  ],
 ];
 for (const [name, edit, message] of faults) {
   test(`${name} is refused with the field`, async () => {

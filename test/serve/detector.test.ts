@@ -25,7 +25,9 @@ test.after(async () => {
 });
 
 test('answers at once and in any mixture what it answers one by one', async () => {
-  const pictures = await Promise.all([1, 2, 3, 4].map(async (seed) => decodePicture(await randomJpeg(seed, 100 + 40 * seed))));
+  const pictures = await Promise.all(
+    [1, 2, 3, 4].map(async (seed) => decodePicture(await randomJpeg(seed, 100 + 40 * seed))),
+  );
   const alone = [];
   for (const picture of pictures) alone.push(await detector.detect(picture));
   assert.ok(alone.every((found) => found.length > 0));
@@ -35,7 +37,9 @@ test('answers at once and in any mixture what it answers one by one', async () =
 
 test('boxes lie inside the picture', async () => {
   const picture = await decodePicture(await randomJpeg(5, 33, 210));
-  for (const { box: [x1, y1, x2, y2] } of await detector.detect(picture)) {
+  for (const {
+    box: [x1, y1, x2, y2],
+  } of await detector.detect(picture)) {
     assert.ok(0 <= x1 && x1 < x2 && x2 <= 33 && 0 <= y1 && y1 < y2 && y2 <= 210);
   }
 });
@@ -76,6 +80,13 @@ real('finds the dog, the bicycle and the car', async () => {
   await nano.close();
   const scores = found.map(({ classIndex, score }) => [classIndex, score.toFixed(2)]);
   // Indices of COCO's dog, bicycle and car among its 80 classes.
-  assert.equal(scores.slice(0, 3).sort(), [[16, '0.86'], [1, '0.80'], [2, '0.80']].sort());
+  assert.equal(
+    scores.slice(0, 3).sort(),
+    [
+      [16, '0.86'],
+      [1, '0.80'],
+      [2, '0.80'],
+    ].sort(),
+  );
 });
 real.run();

@@ -70,7 +70,9 @@ export async function makeBundle(): Promise<string> {
 export async function writeManifest(dir: string, manifest: BundleManifest): Promise<void> {
   const { model, test } = manifest;
   const names = [model.file, test.image, test.result];
-  const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, sha256(await readFile(join(dir, name)))])));
+  const files = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, sha256(await readFile(join(dir, name)))])),
+  );
   await writeJson(join(dir, 'bundle.json'), { ...manifest, files });
 }
 

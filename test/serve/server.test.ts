@@ -48,6 +48,7 @@ test('closing finishes what is in flight and takes nothing new', async () => {
   inFlight.end(image);
   const [response] = (await once(inFlight, 'response')) as [IncomingMessage];
   assert.equal(await json(response), reference);
+  assert.is(response.headers.connection, 'close');
   await closed;
 });
 
@@ -57,7 +58,10 @@ test('a body that is too large is refused while it is sent', async () => {
   const socket = connect(Number(port), '127.0.0.1');
   socket.write('POST /predict HTTP/1.1\r\nHost: a\r\nContent-Length: 999999999\r\n\r\n');
   socket.write(Buffer.alloc(1000));
-  const answer = await Promise.race([new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data)))), text(socket)]);
+  const answer = await Promise.race([
+    new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data)))),
+    text(socket),
+  ]);
   assert.match(answer, /^HTTP\/1.1 413 /);
   socket.destroy();
   await server.close();
@@ -87,7 +91,10 @@ async function refusal(options: Partial<typeof config>): Promise<string> {
 test('a port in use and a foreign address are named with a remedy', async () => {
   const server = await startServer(dir, config);
   const port = Number(new URL(server.url).port);
-  assert.match(await refusal({ port }), new RegExp(`127\\.0\\.0\\.1:${port}: port: expected a port that is not in use.*--port 0`));
+  assert.match(
+    await refusal({ port }),
+    new RegExp(`127\\.0\\.0\\.1:${port}: port: expected a port that is not in use.*--port 0`),
+  );
   await server.close();
   assert.match(await refusal({ host: '192.0.2.1' }), /192\.0\.2\.1:0: host: expected an address of this machine/);
 });

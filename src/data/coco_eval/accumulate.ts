@@ -52,7 +52,8 @@ export function recalls(matches: CategoryMatches, area: number, limit: number): 
   return IOU_THRESHOLDS.map((_, t) => {
     if (objects === 0) return ABSENT;
     let right = 0;
-    for (let d = 0; d < matched.length; d++) right += ((matched[d] & ~ignored[d]) >> t) & Number(matches.ranks[d] < limit);
+    for (let d = 0; d < matched.length; d++)
+      right += ((matched[d] & ~ignored[d]) >> t) & Number(matches.ranks[d] < limit);
     return right / objects;
   });
 }

@@ -33,5 +33,8 @@ export function operatingPoints(categories: readonly CategoryMatches[]): Operati
 
 /** The point of highest F1; undefined when there are none. */
 export function bestPoint(points: readonly OperatingPoint[]): OperatingPoint | undefined {
-  return points.reduce<OperatingPoint | undefined>((best, point) => (best && best.f1 >= point.f1 ? best : point), undefined);
+  return points.reduce<OperatingPoint | undefined>(
+    (best, point) => (best && best.f1 >= point.f1 ? best : point),
+    undefined,
+  );
 }

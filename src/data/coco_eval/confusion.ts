@@ -43,7 +43,11 @@ function byImage<T extends { image_id: number }>(items: readonly T[]): Map<numbe
   return groups;
 }
 
-function classifyImage(annotations: readonly CocoAnnotation[], found: readonly CocoDetection[], minIou: number): Outcome[] {
+function classifyImage(
+  annotations: readonly CocoAnnotation[],
+  found: readonly CocoDetection[],
+  minIou: number,
+): Outcome[] {
   const free = new Set(annotations.filter(({ iscrowd }) => !iscrowd));
   const crowds = annotations.filter(({ iscrowd }) => iscrowd);
   const outcomes: Outcome[] = [];
@@ -76,7 +80,10 @@ function classifyImage(annotations: readonly CocoAnnotation[], found: readonly C
  * Counts by actual (row) and predicted (column) category, [C + 1, C + 1], in the order of `categories`; the last row
  * is background taken for an object, the last column objects not found.
  */
-export function confusionMatrix(outcomes: Iterable<readonly Outcome[]>, categories: readonly CocoCategory[]): number[][] {
+export function confusionMatrix(
+  outcomes: Iterable<readonly Outcome[]>,
+  categories: readonly CocoCategory[],
+): number[][] {
   const background = categories.length;
   const places = new Map(categories.map(({ id }, index) => [id, index]));
   const matrix = Array.from({ length: background + 1 }, () => new Array<number>(background + 1).fill(0));

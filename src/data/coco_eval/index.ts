@@ -86,5 +86,8 @@ export function evaluateCoco(dataset: CocoDataset, detections: readonly CocoDete
 /** The 101 precisions at `IOU_THRESHOLDS[threshold]`, or those at all thresholds. */
 function atThreshold(precision: Float64Array, threshold?: number): Float64Array {
   const start = (threshold ?? 0) * RECALLS.length;
-  return precision.subarray(start, threshold === undefined ? IOU_THRESHOLDS.length * RECALLS.length : start + RECALLS.length);
+  return precision.subarray(
+    start,
+    threshold === undefined ? IOU_THRESHOLDS.length * RECALLS.length : start + RECALLS.length,
+  );
 }

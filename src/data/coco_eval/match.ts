@@ -1,7 +1,10 @@
 import type { CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
 
 /** 0.50, 0.55 … 0.95, rounded as numpy.linspace does. */
-export const IOU_THRESHOLDS: readonly number[] = [...Array.from({ length: 9 }, (_, i) => 0.5 + i * ((0.95 - 0.5) / 9)), 0.95];
+export const IOU_THRESHOLDS: readonly number[] = [
+  ...Array.from({ length: 9 }, (_, i) => 0.5 + i * ((0.95 - 0.5) / 9)),
+  0.95,
+];
 
 /** Object areas in square pixels, both ends included: all, small, medium, large. */
 export const AREA_RANGES = [
@@ -89,7 +92,13 @@ function matchCategory(category: CocoCategory, pairs: readonly Pair[]): Category
     pairs.forEach((pair, i) => {
       const end = start + pair.detections.length;
       const counts = pair.objects.map(({ iscrowd, area }) => !iscrowd && !outside(area));
-      count += matchPair(pair, overlap[i], counts, matched[range].subarray(start, end), ignored[range].subarray(start, end));
+      count += matchPair(
+        pair,
+        overlap[i],
+        counts,
+        matched[range].subarray(start, end),
+        ignored[range].subarray(start, end),
+      );
       start = end;
     });
     detections.forEach(({ bbox }, d) => {
@@ -143,7 +152,11 @@ interface Matching {
 }
 
 /** Sets `bit` in the masks of the detections that are matched at one threshold, and of those matched to no avail. */
-function matchAt(threshold: number, bit: number, { overlap, objects, order, counted, matched, ignored }: Matching): void {
+function matchAt(
+  threshold: number,
+  bit: number,
+  { overlap, objects, order, counted, matched, ignored }: Matching,
+): void {
   const taken = new Uint8Array(objects.length);
   for (let d = 0; d < matched.length; d++) {
     // pycocotools' own bound, so that IoU 1 passes a threshold of 1.

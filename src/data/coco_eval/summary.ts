@@ -36,7 +36,10 @@ export function summarize({ stats, categories }: CocoEvaluation): EvaluationSumm
     stats,
     names: STAT_NAMES,
     per_category: Object.fromEntries(
-      categories.map(({ category, ap, ap50, ar100, objects }) => [category.id, { name: category.name, ap, ap50, ar100, objects }]),
+      categories.map(({ category, ap, ap50, ar100, objects }) => [
+        category.id,
+        { name: category.name, ap, ap50, ar100, objects },
+      ]),
     ),
   };
 }

@@ -30,7 +30,14 @@ test('the best point has the highest F1', () => {
 test('nothing to find or nothing found gives no points', () => {
   const images = [{ id: 1, file_name: '1.jpg', width: 9, height: 9 }];
   const categories = [{ id: 1, name: 'a' }];
-  const annotation = { id: 1, image_id: 1, category_id: 1, bbox: [0, 0, 9, 9] as [number, number, number, number], area: 81, iscrowd: 0 as const };
+  const annotation = {
+    id: 1,
+    image_id: 1,
+    category_id: 1,
+    bbox: [0, 0, 9, 9] as [number, number, number, number],
+    area: 81,
+    iscrowd: 0 as const,
+  };
   assert.equal(operatingPoints(matchDetections({ images, categories, annotations: [annotation] }, [])), []);
   const found = { ...annotation, score: 1 };
   assert.equal(operatingPoints(matchDetections({ images, categories, annotations: [] }, [found])), []);

@@ -38,7 +38,12 @@ test('each object and detection has one outcome', () => {
   ];
   const outcomes = classifyOutcomes(dataset, detections, { confidence: 0.5 });
   const kinds = outcomes.get(1)?.map((outcome) => [outcome.kind, 'object' in outcome ? outcome.object.id : 0]);
-  assert.equal(kinds, [['hit', 1], ['confused', 2], ['false alarm', 0], ['miss', 3]]);
+  assert.equal(kinds, [
+    ['hit', 1],
+    ['confused', 2],
+    ['false alarm', 0],
+    ['miss', 3],
+  ]);
   assert.equal(outcomes.get(2), []);
   assert.equal(confusionMatrix(outcomes.values(), categories), [
     [1, 0, 0],
@@ -49,7 +54,9 @@ test('each object and detection has one outcome', () => {
 
 test('an object goes to its own category before another takes it', () => {
   const detections = [detection(20, [0, 0, 40, 40], 0.9), detection(10, [2, 2, 40, 40], 0.6)];
-  const kinds = classifyOutcomes(dataset, detections, { confidence: 0.5 }).get(1)?.map(({ kind }) => kind);
+  const kinds = classifyOutcomes(dataset, detections, { confidence: 0.5 })
+    .get(1)
+    ?.map(({ kind }) => kind);
   assert.equal(kinds?.slice(0, 2), ['hit', 'false alarm']);
 });
 

@@ -21,7 +21,10 @@ const known = { images: [{ id: 1, file_name: '', width: 1, height: 1 }], categor
 const detection = { image_id: 1, category_id: 1, bbox: [0, 0, 5, 5], score: 0.5 };
 
 async function problemOf(promise: Promise<unknown>): Promise<UserError['problem']> {
-  const error = await promise.then(() => undefined, (thrown: unknown) => thrown);
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   assert.instance(error, UserError);
   return (error as UserError).problem;
 }

@@ -72,8 +72,19 @@ test('a crowd neither counts as an object nor makes detections in it wrong', () 
   fc.assert(
     fc.property(datasets({ crowds: false }), (dataset) => {
       const detections = dataset.annotations.map(({ id, area, iscrowd, ...own }) => ({ ...own, score: 0.5 }));
-      const crowd = { id: 0, image_id: 1, category_id: 1, bbox: [500, 500, 100, 100] as CocoDetection['bbox'], area: 1e4 };
-      const inside = [0, 1].map((i) => ({ image_id: 1, category_id: 1, bbox: [510 + i, 510, 9, 9] as CocoDetection['bbox'], score: 0.9 }));
+      const crowd = {
+        id: 0,
+        image_id: 1,
+        category_id: 1,
+        bbox: [500, 500, 100, 100] as CocoDetection['bbox'],
+        area: 1e4,
+      };
+      const inside = [0, 1].map((i) => ({
+        image_id: 1,
+        category_id: 1,
+        bbox: [510 + i, 510, 9, 9] as CocoDetection['bbox'],
+        score: 0.9,
+      }));
       const crowded: CocoDataset = { ...dataset, annotations: [...dataset.annotations, { ...crowd, iscrowd: 1 }] };
       const figures = (stats: number[]) => stats.filter((_, i) => !['AR1', 'AR10'].includes(STAT_NAMES[i]));
       const alone = evaluateCoco(dataset, detections).stats;
@@ -85,7 +96,12 @@ test('a crowd neither counts as an object nor makes detections in it wrong', () 
 
 test('of one image and category the best hundred count', () => {
   const dataset = single([0, 0, 50, 50]);
-  const wrong = Array.from({ length: 100 }, () => ({ image_id: 1, category_id: 1, bbox: [90, 90, 9, 9] as CocoDetection['bbox'], score: 0.9 }));
+  const wrong = Array.from({ length: 100 }, () => ({
+    image_id: 1,
+    category_id: 1,
+    bbox: [90, 90, 9, 9] as CocoDetection['bbox'],
+    score: 0.9,
+  }));
   const right: CocoDetection = { image_id: 1, category_id: 1, bbox: [0, 0, 50, 50], score: 0.5 };
   assert.is(evaluateCoco(dataset, [right, ...wrong]).stats[0], 0);
   assert.ok(evaluateCoco(dataset, [right, ...wrong.slice(1)]).stats[0] > 0);
