@@ -5,20 +5,30 @@ import { pipeline } from 'node:stream/promises';
 import writeFileAtomic from 'write-file-atomic';
 import { messageOf, UserError } from './errors.js';
 
+/** Errors of a disk that takes no more: full, over quota, or over the largest file allowed. */
+const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 /** Writes through a temporary file and a rename: readers see the old file or the new one, never half of it. */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  try {
-    await writeFileAtomic(path, typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOSPC') {
-      throw new UserError(
-        { where: path, expected: 'free disk space', received: code, hint: 'The previous version of the file is untouched; free some space and run again.' },
-        { cause: error },
-      );
-    }
-    throw error;
-  }
+  const bytes = typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  await writeFileAtomic(path, bytes).catch((error) => {
+    throw explainWriteError(error, path);
+  });
+}
+
+/** A full disk as a UserError; any other error as it is. */
+export function explainWriteError(error: unknown, path: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (!NO_SPACE.has(code ?? '')) return error;
+  return new UserError(
+    {
+      where: path,
+      expected: 'free disk space',
+      received: code,
+      hint: 'What was there before is untouched; free some space and run again.',
+    },
+    { cause: error },
+  );
 }
 
 export async function writeJson(path: string, value: unknown): Promise<void> {

@@ -135,7 +135,7 @@ function toUserError(issue: z.core.$ZodIssue, tree: Tree, where?: string): UserE
   return new UserError({
     where,
     field: issue.path.join('.'),
-    expected: issue.message.replace(/^(Invalid input: )?expected /, ''),
+    expected: issue.message.replace(/^(Invalid input: )?expected /, '').replace(/, received .*$/, ''),
     received: valueAt(tree, issue.path),
   });
 }

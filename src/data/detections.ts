@@ -1,3 +1,4 @@
+import { STRIDES } from '../config/network.js';
 import type { Picture } from './picture.js';
 
 /** Left, top, right, bottom in pixels. */
@@ -20,9 +21,6 @@ export interface Thresholds {
   /** Suppress across classes, not only within one. */
   agnostic: boolean;
 }
-
-/** Strides of the prediction levels, in pixels (Megvii yolox/models/yolo_head.py). */
-const STRIDES = [8, 16, 32];
 
 /** Values before the class probabilities of an anchor: centre x, y, width, height, objectness. */
 const BOX_VALUES = 5;

@@ -1,7 +1,6 @@
-import { constants } from 'node:fs';
-import { copyFile, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { sha256, sha256File, writeAtomic } from '../base/files.js';
+import { sha256, writeAtomic } from '../base/files.js';
 
 /**
  * Folder of everything the pipeline keeps. Files live under `objects/` by the SHA-256 of their content, so equal
@@ -39,22 +38,6 @@ export class Store {
     const path = this.objectPath(hash);
     await mkdir(dirname(path), { recursive: true });
     await writeAtomic(path, bytes);
-    return hash;
-  }
-
-  /** Stores a copy of a file of any size; returns its SHA-256. */
-  async putFile(source: string): Promise<string> {
-    const hash = await sha256File(source);
-    if (await this.hasObject(hash)) return hash;
-    const path = this.objectPath(hash);
-    const partial = `${path}.${process.pid}.part`;
-    await mkdir(dirname(path), { recursive: true });
-    try {
-      await copyFile(source, partial, constants.COPYFILE_FICLONE);
-      await rename(partial, path);
-    } finally {
-      await rm(partial, { force: true });
-    }
     return hash;
   }
 }

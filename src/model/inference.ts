@@ -1,9 +1,10 @@
+import { STRIDES } from '../config/network.js';
 import { type Anchors, makeAnchors } from '../kernels/anchors.js';
 import { activate } from '../kernels/decode_nms/index.js';
 import { type Tensor, tf } from '../kernels/tf.js';
 import { joinLevels } from './head.js';
 import { toTensors } from './layout.js';
-import { type Architecture, STRIDES, yolox } from './network.js';
+import { type Architecture, yolox } from './network.js';
 import { parameters } from './parameters.js';
 import { TfLayers } from './tf_layers.js';
 import type { Weights } from './weights/weights.js';

@@ -1,8 +1,5 @@
 import type { ModelConfig } from '../config/schema.js';
 
-/** Strides of the three prediction levels, in pixels. */
-export const STRIDES = [8, 16, 32] as const;
-
 /** What a network is, apart from its weights. */
 export type Architecture = Pick<ModelConfig, 'depth' | 'width' | 'depthwise'> & { classes: number };
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BATCH_NORM_EPSILON } from '../../src/kernels/batch_norm_silu/index.js';
+import { BATCH_NORM_EPSILON } from '../../src/config/network.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import type { Layers } from '../../src/model/network.js';
 import { type Node, TfLayers } from '../../src/model/tf_layers.js';

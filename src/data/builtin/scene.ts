@@ -58,7 +58,7 @@ export function composeScene(random: Random, side: number): Scene {
   const stage: Stage = { ...backdrop(random, width, height), width, height };
   const count = random.chance(EMPTY_SHARE) ? 0 : 1 + weighted(random, OBJECT_COUNTS);
   const layers: Layer[] = [];
-  for (let i = random.int(1, count === 0 ? 12 : 6); i > 0; i--) {
+  for (let i = random.int(0, count === 0 ? 10 : 4); i > 0; i--) {
     const size = objectSize(random, side, 8);
     layers.push(stand(random, stage, clutter(random), size, { habitat: 'ground', tilt: 10 }, layers));
   }
@@ -70,7 +70,7 @@ export function composeScene(random: Random, side: number): Scene {
   }
   // Nearer things stand lower.
   const order = stage.horizon === null ? random.shuffle(layers) : layers.sort((a, b) => foot(a) - foot(b));
-  for (let i = weighted(random, [0.5, 0.25, 0.15, 0.1]); i > 0; i--) {
+  for (let i = weighted(random, [0.65, 0.2, 0.1, 0.05]); i > 0; i--) {
     const size = side * random.uniform(0.25, 0.9);
     const { drawing, rooted } = foreground(random);
     const here = { x: random.uniform(0, width), y: rooted ? height - 0.38 * size : random.uniform(0, height) };
@@ -97,8 +97,8 @@ function pictureSize(random: Random, side: number): [width: number, height: numb
 
 /** Log-normal, smaller in company. */
 function objectSize(random: Random, side: number, count: number): number {
-  const median = side * (0.36 - 0.18 * Math.min(1, (count - 1) / 6));
-  return Math.min(side * LARGEST, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.55))));
+  const median = side * (0.42 - 0.2 * Math.min(1, (count - 1) / 6));
+  return Math.min(side * LARGEST, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.5))));
 }
 
 /** Tries a few places and takes the first that hides little of the earlier layers, or the best of them. */
@@ -110,7 +110,7 @@ function stand(
   { habitat, tilt }: Pick<Kind, 'habitat' | 'tilt'>,
   others: readonly Layer[],
 ): Layer {
-  const tolerance = random.uniform(0, 0.5);
+  const tolerance = random.uniform(0, 0.35);
   let best = { overlap: Number.POSITIVE_INFINITY, x: 0, y: 0 };
   for (let attempt = 0; attempt < 12 && best.overlap > tolerance; attempt++) {
     const here = spot(random, stage, size, habitat);

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '../../base/errors.js';
-import { sha256, sha256File, writeJson } from '../../base/files.js';
+import { explainWriteError, sha256, sha256File, writeJson } from '../../base/files.js';
 import { log, type Progress, startProgress } from '../../base/progress.js';
 
 const ATTEMPTS = 6;
@@ -148,11 +148,8 @@ async function fetchInto(url: string, part: string): Promise<void> {
       createWriteStream(part, { flags: resumed ? 'a' : 'w' }),
     );
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw new Transient(causeOf(error));
-    throw new UserError(
-      { where: part, expected: 'free disk space', received: 'ENOSPC', hint: 'Free some and run again.' },
-      { cause: error },
-    );
+    const explained = explainWriteError(error, part);
+    throw explained instanceof UserError ? explained : new Transient(causeOf(error));
   } finally {
     progress.stop();
   }

@@ -1,7 +1,5 @@
+import { BATCH_NORM_EPSILON } from '../../config/network.js';
 import { bool, FLOAT32, float, rawOp, string, type Tensor, tf } from '../tf.js';
-
-/** Megvii yolox/exp/yolox_base.py, init_yolo. */
-export const BATCH_NORM_EPSILON = 1e-3;
 
 /** All [C] float32. */
 export interface BatchNormParameters {

@@ -1,7 +1,5 @@
+import { BATCH_NORM_EPSILON } from '../../config/network.js';
 import { elements, tensorOf, type Weights, type WeightTensor } from './weights.js';
-
-/** Batch norm's epsilon in YOLOX (Megvii yolox/exp/yolox_base.py). */
-export const BN_EPSILON = 1e-3;
 
 /** A convolution that does the work of its batch norm too. */
 export interface FoldedConv {
@@ -15,7 +13,7 @@ export function foldBatchNorm(weights: Weights, name: string): FoldedConv {
   const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
     (part) => tensorOf(weights, `${name}.bn.${part}`).data,
   );
-  const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i] + BN_EPSILON));
+  const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i] + BATCH_NORM_EPSILON));
   const filter = elements(shape.slice(1));
   return {
     weight: { shape, data: data.map((value, i) => value * scale[Math.floor(i / filter)]) },
@@ -30,12 +28,12 @@ export function setFolded(weights: Weights, name: string, { weight, bias }: Fold
   weights.set(`${name}.bn.weight`, channels(1));
   weights.set(`${name}.bn.bias`, bias);
   weights.set(`${name}.bn.running_mean`, channels(0));
-  weights.set(`${name}.bn.running_var`, channels(1 - BN_EPSILON));
+  weights.set(`${name}.bn.running_var`, channels(1 - BATCH_NORM_EPSILON));
 }
 
 /** Whether the batch norms of `weights` hold no statistics of their own, having been folded into the convolutions. */
 export function isFolded(weights: Weights): boolean {
-  const variance = Math.fround(1 - BN_EPSILON);
+  const variance = Math.fround(1 - BATCH_NORM_EPSILON);
   const statistics = [...weights].filter(([name]) => /\.bn\.running_(mean|var)$/.test(name));
   return (
     statistics.length > 0 &&

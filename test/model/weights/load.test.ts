@@ -12,7 +12,8 @@ import {
   checkpointMetadata,
   parseCheckpointMetadata,
 } from '../../../src/model/weights/checkpoint.js';
-import { BN_EPSILON, foldBatchNorm, isFolded, setFolded } from '../../../src/model/weights/fold.js';
+import { BATCH_NORM_EPSILON } from '../../../src/config/network.js';
+import { foldBatchNorm, isFolded, setFolded } from '../../../src/model/weights/fold.js';
 import { initialWeights } from '../../../src/model/weights/init.js';
 import { toMmdet } from '../../../src/model/weights/key_map.js';
 import { loadWeights } from '../../../src/model/weights/load.js';
@@ -154,7 +155,7 @@ test('a folded convolution is convolution and batch norm in one', () => {
       );
       const { weight, bias } = foldBatchNorm(set, 'a');
       channels.forEach(({ w, x, gamma, beta, mean, variance }, i) => {
-        const expected = ((w * x - mean) / Math.sqrt(variance + BN_EPSILON)) * gamma + beta;
+        const expected = ((w * x - mean) / Math.sqrt(variance + BATCH_NORM_EPSILON)) * gamma + beta;
         assert.ok(Math.abs(weight.data[i] * x + bias.data[i] - expected) < 1e-3);
       });
       const unfolded: Weights = new Map();
