@@ -1,7 +1,7 @@
-import { availableParallelism } from 'node:os';
 import { requireNode } from './setup/node_version.mjs';
 
 requireNode();
+const { availableParallelism } = await import('node:os');
 const { reportFailure } = await import('./setup/console.mjs');
 const { isReady, setUp } = await import('./setup/index.mjs');
 const { root } = await import('./setup/paths.mjs');

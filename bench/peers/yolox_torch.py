@@ -3,6 +3,7 @@
     python3 -m venv VENV && VENV/bin/pip install torch==2.13.0 numpy safetensors
     VENV/bin/python bench/peers/yolox_torch.py bench --variant s --size 416 --batch 4 --steps 10 --threads 2 --json
     VENV/bin/python bench/peers/yolox_torch.py golden DIR
+    VENV/bin/python bench/peers/yolox_torch.py fixture DIR
 
 `bench` times whole steps (forward, SimOTA, losses, backward, SGD, EMA) on random pictures and boxes and prints
 {"seconds": [one a step], "images_per_second", "peak_rss_mb"}.
@@ -10,6 +11,9 @@
 `golden` prints the largest deviation of everything in DIR and exits with 1 when one is beyond its bound. Four training
 steps amplify a relative error of the weights about 5·10^7 times, so `train_*` agrees only where the arithmetic does bit
 for bit. Data made on an AVX2 processor wants ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 and its number of threads.
+
+`fixture` trains every `train_*` case of DIR in double precision and writes its losses, final weights, average and
+moments beside it (see test/model/make_train_state.ts).
 """
 
 import argparse
@@ -24,7 +28,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from yolox_torch_model import Anchors, Losses, Yolox, decode, make_anchors, yolox_loss
 
@@ -41,17 +45,32 @@ BOXES_PER_PICTURE = 8
 
 
 class Trainer:
-    """SGD with Nesterov momentum, weight decay on convolution weights only, and a moving average of everything."""
+    """SGD with Nesterov momentum or Adam, decay on convolution weights only, and a moving average of everything."""
 
-    def __init__(self, model: Yolox, lr: float, momentum: float = 0.9, decay: float = 5e-4, ema_decay: float = 0.9998):
+    def __init__(
+        self,
+        model: Yolox,
+        lr: float,
+        momentum: float = 0.9,
+        decay: float = 5e-4,
+        ema_decay: float = 0.9998,
+        ema_ramp: float = 2000,
+        adam: bool = False,
+        frozen: bool = False,
+    ):
         self.model = model.train()
+        if frozen:
+            model.backbone.backbone.eval().requires_grad_(False)
         self.average = copy.deepcopy(model).eval().requires_grad_(False)
-        self.ema_decay = ema_decay
+        self.ema_decay, self.ema_ramp = ema_decay, ema_ramp
         self.step = 0
-        decayed = [p for p in model.parameters() if p.ndim == 4]
-        others = [p for p in model.parameters() if p.ndim != 4]
-        groups = [{"params": others}, {"params": decayed, "weight_decay": decay}]
-        self.optimizer = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=True)
+        learnt = [p for p in model.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in learnt if p.ndim != 4]},
+            {"params": [p for p in learnt if p.ndim == 4], "weight_decay": decay},
+        ]
+        sgd = {"momentum": momentum, "nesterov": True}
+        self.optimizer = torch.optim.Adam(groups, lr) if adam else torch.optim.SGD(groups, lr, **sgd)
 
     def update(self, images: Tensor, labels: Tensor, anchors: Anchors, use_l1: bool = False) -> Losses:
         losses, *_ = yolox_loss(self.model(images), labels, anchors, use_l1)
@@ -59,20 +78,35 @@ class Trainer:
         losses[0].backward()
         self.optimizer.step()
         self.step += 1
-        rate = self.ema_decay * (1 - math.exp(-self.step / 2000))
+        rate = self.ema_decay * (1 - math.exp(-self.step / self.ema_ramp))
         with torch.no_grad():
             for old, new in zip(self.average.state_dict().values(), self.model.state_dict().values()):
                 if old.is_floating_point():
                     old.mul_(rate).add_(new, alpha=1 - rate)
         return losses
 
+    def moments(self) -> list[dict[str, Tensor]]:
+        """What the optimiser remembers, by parameter: momentum, or Adam's first and second moment."""
+        keys = ("exp_avg", "exp_avg_sq") if isinstance(self.optimizer, torch.optim.Adam) else ("momentum_buffer",)
+        learnt = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        return [{name: self.optimizer.state[p][key] for name, p in learnt.items()} for key in keys]
+
 
 def largest(a: Tensor, b: Tensor) -> float:
     return float((a - b).abs().max())
 
 
-def relative(losses: Losses, expected: Tensor) -> float:
-    return float(((torch.stack(losses).detach() - expected).abs() / expected.clamp(min=1e-6)).max())
+def relative(losses: Tensor, expected: Tensor) -> float:
+    return float(((losses - expected).abs() / expected.clamp(min=1e-6)).max())
+
+
+def read_cases(folder: Path, pattern: str) -> list[tuple[Path, dict[str, str], dict[str, Tensor]]]:
+    """Path, metadata and tensors of the files that match, sorted."""
+    cases = []
+    for path in sorted(folder.glob(f"{pattern}.safetensors")):
+        with safe_open(path, "pt") as file:
+            cases.append((path, file.metadata(), {key: file.get_tensor(key) for key in file.keys()}))
+    return cases
 
 
 def build(metadata: dict[str, str], weights: dict[str, Tensor]) -> Yolox:
@@ -107,38 +141,61 @@ def check_assign(_: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) 
     return {
         "anchors off": (int((matched != tensors["matched_gt"]).sum()), 0),
         "matched IoU": (largest(iou, tensors["matched_iou"]), 1e-5),
-        "losses (rel.)": (relative(losses, expected), 1e-4),
+        "losses (rel.)": (relative(torch.stack(losses).detach(), expected), 1e-4),
         "gradient (rel.)": (largest(raw.grad, gradient) / float(gradient.abs().max()), 1e-3),
     }
 
 
+def train(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor], dtype: torch.dtype) -> tuple[Trainer, Tensor]:
+    """The trainer after all steps of a case, and the losses [steps,5]."""
+    model = build(metadata, load_file(str(path).replace(".io.", ".init."))).to(dtype)
+    trainer = Trainer(
+        model,
+        *(float(metadata[key]) for key in ("lr", "momentum", "weight_decay", "ema_decay")),
+        ema_ramp=float(metadata.get("ema_ramp", 2000)),
+        adam=metadata.get("optimizer") == "adam",
+        frozen=metadata.get("freeze") == "backbone",
+    )
+    images, labels = (tensors[name].to(dtype) for name in ("images_nchw_bgr", "labels"))
+    anchors = make_anchors(*images.shape[3:], dtype)
+    steps = (
+        torch.stack(trainer.update(*batch, anchors, use_l1=step >= int(metadata["l1_from_step"]))).detach()
+        for step, batch in enumerate(zip(images, labels))
+    )
+    return trainer, torch.stack([*steps])
+
+
 def check_train(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) -> Deviations:
-    init, final, ema = (load_file(str(path).replace(".io.", f".{part}.")) for part in ("init", "final", "ema"))
-    settings = (float(metadata[key]) for key in ("lr", "momentum", "weight_decay", "ema_decay"))
-    trainer = Trainer(build(metadata, init), *settings)
-    images, labels = tensors["images_nchw_bgr"], tensors["labels"]
-    anchors = make_anchors(*images.shape[3:])
+    trainer, losses = train(path, metadata, tensors, torch.float32)
     report = {}
-    for step, expected in enumerate(tensors["losses"]):
-        losses = trainer.update(images[step], labels[step], anchors, use_l1=step >= int(metadata["l1_from_step"]))
-        report[f"losses {step} (rel.)"] = (relative(losses, expected), 1e-3)
-    for name, model, expected in (("final", trainer.model, final), ("ema", trainer.average, ema)):
-        state = model.state_dict()
-        report[name] = (max(largest(state[key], value) for key, value in expected.items()), 1e-4)
+    for step, (ours, expected) in enumerate(zip(losses, tensors["losses"])):
+        report[f"losses {step} (rel.)"] = (relative(ours, expected), 1e-3)
+    for part, model in (("final", trainer.model), ("ema", trainer.average)):
+        state, expected = model.state_dict(), load_file(str(path).replace(".io.", f".{part}."))
+        report[part] = (max(largest(state[key], value) for key, value in expected.items()), 1e-4)
     return report
+
+
+def fixture(args: argparse.Namespace) -> int:
+    for path, metadata, tensors in read_cases(args.dir, "train_*.io"):
+        trainer, losses = train(path, metadata, tensors, torch.float64)
+        states = (trainer.model.state_dict(), trainer.average.state_dict(), *trainer.moments())
+        for part, state in zip(("final", "ema", "moment0", "moment1"), states):
+            save_file(state, str(path).replace(".io.", f".{part}."))
+        save_file({"losses": losses}, str(path).replace(".io.", ".losses."))
+    return 0
 
 
 def golden(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     checks = {"forward_*.io": check_forward, "assign_*": check_assign, "train_*.io": check_train}
-    cases = [(path, check) for name, check in checks.items() for path in sorted(args.dir.glob(f"{name}.safetensors"))]
+    cases = [(check, case) for pattern, check in checks.items() for case in read_cases(args.dir, pattern)]
     if not cases:
         sys.exit(f"{args.dir}: no golden files here")
     failed = False
-    for path, check in cases:
-        with safe_open(path, "pt") as file:
-            found = check(path, file.metadata(), {key: file.get_tensor(key) for key in file.keys()})
-        for what, (deviation, allowed) in found.items():
+    for check, case in cases:
+        path = case[0]
+        for what, (deviation, allowed) in check(*case).items():
             ok = deviation <= allowed
             failed |= not ok
             print(f"{'ok' if ok else 'OFF':4}{path.name:34}{what:18}{deviation:.1e} (allowed {allowed:.0e})")
@@ -177,6 +234,9 @@ def main() -> int:
     command.add_argument("dir", type=Path)
     command.add_argument("--threads", type=int, default=2)
     command.set_defaults(run=golden)
+    command = commands.add_parser("fixture", help="train the cases of a folder in double precision")
+    command.add_argument("dir", type=Path)
+    command.set_defaults(run=fixture)
     command = commands.add_parser("bench", help="time training steps")
     command.add_argument("--variant", choices=VARIANTS, default="s")
     command.add_argument("--size", type=int, default=416, help="pixels, a multiple of 32")

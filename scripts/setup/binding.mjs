@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { copyFile, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { run, tail } from './command.mjs';
+import { lastWords, run } from './command.mjs';
 import { SetupError, say } from './console.mjs';
 import { cacheDir, packageDir } from './paths.mjs';
 import { glibcVersion } from './platform.mjs';
@@ -80,7 +80,7 @@ async function compileBinding({ sources }, output) {
     // Both flavours have the same C API; the linker is told where the libraries are without a path in the binary.
     const tensorflow = join(dirname(sources), 'deps');
     const includes = [sources, join(packageDir('node-api-headers'), 'include'), join(tensorflow, 'include')];
-    const { code, output: log } = await run('g++', [
+    const result = await run('g++', [
       ...FLAGS,
       ...includes.flatMap((dir) => ['-I', dir]),
       ...SOURCES.map((name) => join(sources, name)),
@@ -90,7 +90,8 @@ async function compileBinding({ sources }, output) {
       '-o',
       draft,
     ]);
-    if (code !== 0) throw new SetupError(`g++ could not compile the TensorFlow binding:\n${tail(log, 30)}`);
+    if (result.code !== 0)
+      throw new SetupError(`g++ could not compile the TensorFlow binding:\n${lastWords(result, 30)}`);
     await mkdir(dirname(output), { recursive: true });
     await rename(draft, output);
   });

@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, tail } from './command.mjs';
+import { lastWords, run } from './command.mjs';
 import { SetupError } from './console.mjs';
 import { root, workDir } from './paths.mjs';
 import { withStaging } from './staging.mjs';
 
 const dist = join(root, 'dist');
 const keyFile = join(dist, '.sources');
+
+/** Whether there is anything to compile: an image build brings in src after the rest. */
+export const hasSources = () => existsSync(join(root, 'src'));
 
 /** Whether dist is compiled from the present sources. */
 export function buildReady() {
@@ -22,8 +25,8 @@ export async function build() {
     const output = join(staging, 'dist');
     await mkdir(output);
     const tsc = join(root, 'node_modules/.bin/tsc');
-    const { code, output: log } = await run(tsc, ['-p', 'tsconfig.build.json', '--outDir', output], { cwd: root });
-    if (code !== 0) throw new SetupError(`src does not compile:\n${tail(log, 30)}`);
+    const result = await run(tsc, ['-p', 'tsconfig.build.json', '--outDir', output], { cwd: root });
+    if (result.code !== 0) throw new SetupError(`src does not compile:\n${lastWords(result, 30)}`);
     await writeFile(join(output, '.sources'), key);
     if (existsSync(dist)) await rename(dist, join(staging, 'replaced'));
     await rename(output, dist);

@@ -40,10 +40,9 @@ export function startMeter(label, totalBytes) {
 
 export const megabytes = (bytes) => Math.round(bytes / 1e6);
 
-/** Prints what went wrong and sets the exit code; a stack trace only for what is not foreseen. */
+/** Prints what went wrong and sets the exit code; with a stack trace only where neither we nor the system explain it. */
 export function reportFailure(error) {
-  const foreseen =
-    error instanceof SetupError || error.code === 'ENOSPC' || error.code === 'EACCES' || error.code === 'EROFS';
-  say(`error: ${foreseen ? error.message : error.stack}`);
+  const explained = error instanceof SetupError || error.syscall !== undefined;
+  say(`error: ${explained ? error.message : error.stack}`);
   process.exitCode = 1;
 }

@@ -43,4 +43,7 @@ def extract(wheel, target, rules):
 
 
 if __name__ == '__main__':
-    extract(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
+    try:
+        extract(sys.argv[1], sys.argv[2], json.loads(sys.argv[3]))
+    except (OSError, zipfile.BadZipFile) as error:
+        sys.exit(str(error))

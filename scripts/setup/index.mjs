@@ -1,5 +1,5 @@
 import { bindingCached, bindingReady, installBinding, linkedFlavour } from './binding.mjs';
-import { build, buildReady } from './build.mjs';
+import { build, buildReady, hasSources } from './build.mjs';
 import { checkTensorflow } from './check.mjs';
 import { stopCommands } from './command.mjs';
 import { stage } from './console.mjs';
@@ -46,7 +46,7 @@ async function install(flavour, seconds) {
     result = await checkTensorflow(flavour);
     return `TensorFlow ${result.version} computes on the ${result.device}`;
   });
-  if (isClone) await stage('build', seconds, () => (buildReady() ? 'in place' : build()));
+  if (isClone && hasSources()) await stage('build', seconds, () => (buildReady() ? 'in place' : build()));
   return { flavour, ...result, directory: tensorflowDir(flavour), seconds };
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, tail } from './command.mjs';
+import { lastWords, run } from './command.mjs';
 import { SetupError, say } from './console.mjs';
 import { root, workDir } from './paths.mjs';
 import { withStaging } from './staging.mjs';
@@ -33,10 +33,12 @@ export async function installPackages() {
   await withStaging(workDir, async (dir) => {
     for (const file of ['package.json', 'package-lock.json', '.npmrc'])
       await copyFile(join(root, file), join(dir, file));
-    const { code, output } = await run('npm', ['ci', '--no-progress', '--loglevel=error'], { cwd: dir });
-    if (code === 127) throw new SetupError('npm was not found. Install Node 22 with its npm and run again.');
-    if (code !== 0) {
-      throw new SetupError(`npm ci failed; check the network and npm's settings, then run again:\n${tail(output)}`);
+    const result = await run('npm', ['ci', '--no-progress', '--loglevel=error'], { cwd: dir });
+    if (result.code === 127) throw new SetupError('npm was not found. Install Node 22 with its npm and run again.');
+    if (result.code !== 0) {
+      throw new SetupError(
+        `npm ci failed; check the network and npm's settings, then run again:\n${lastWords(result)}`,
+      );
     }
     const modules = join(root, 'node_modules');
     if (existsSync(modules)) await rename(modules, join(dir, 'replaced'));

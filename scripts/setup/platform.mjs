@@ -49,7 +49,7 @@ export async function checkPython() {
     throw new SetupError('Expected Python 3.8 or later as python3. Install a newer Python and run again.');
   const pip = await run('python3', ['-m', 'pip', '--version']);
   if (pip.code !== 0) throw new SetupError(`pip was not found for python3; it fetches TensorFlow. ${APT} python3-pip`);
-  const [, version] = pip.output.match(/pip (\S+)/) ?? [];
+  const [, version] = pip.stdout.match(/pip (\S+)/) ?? [];
   if (!atLeast(version, PIP_NEEDED)) {
     throw new SetupError(
       `Expected pip ${PIP_NEEDED.join('.')} or later, received ${version}. Upgrade it: python3 -m pip install --user --upgrade pip`,
@@ -59,10 +59,10 @@ export async function checkPython() {
 
 /** Throws unless g++ is there to compile the binding. */
 export async function checkCompiler() {
-  const { code, output } = await run('g++', ['-dumpfullversion']);
+  const { code, stdout } = await run('g++', ['-dumpfullversion']);
   if (code !== 0) throw new SetupError(`g++ was not found; it compiles the TensorFlow binding. ${APT} g++`);
-  if (!atLeast(output, GXX_NEEDED)) {
-    throw new SetupError(`Expected g++ ${GXX_NEEDED.join('.')} or later (C++17), received ${output}. ${APT} g++-12`);
+  if (!atLeast(stdout, GXX_NEEDED)) {
+    throw new SetupError(`Expected g++ ${GXX_NEEDED.join('.')} or later (C++17), received ${stdout}. ${APT} g++-12`);
   }
 }
 

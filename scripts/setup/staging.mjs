@@ -34,7 +34,8 @@ export async function sweepStaging(parent) {
     const [, host, pid] = name.match(/^staging-(.*)-(\d+)-\w+$/) ?? [];
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: 0 }));
     const abandoned = host === hostname() ? !isAlive(Number(pid)) : Date.now() - mtimeMs > DAY_MS;
-    if (abandoned) await rm(path, { recursive: true, force: true });
+    // A command of the killed set-up may still be writing there; what it leaves goes the next time.
+    if (abandoned) await rm(path, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
   }
 }
 

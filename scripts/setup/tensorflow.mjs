@@ -3,7 +3,7 @@ import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { run, tail } from './command.mjs';
+import { lastWords, run } from './command.mjs';
 import { megabytes, SetupError, say, startMeter } from './console.mjs';
 import { cacheDir } from './paths.mjs';
 import { withStaging } from './staging.mjs';
@@ -32,11 +32,15 @@ export function missingWheels(flavour) {
   return manifest[flavour].filter(({ name, sha256 }) => done[name] !== sha256);
 }
 
-/** Disk space needed to fetch and unpack what is missing: pip keeps two copies of the wheel at hand for a moment. */
+/** Disk space needed to fetch and unpack wheels one after the other: pip has two copies of a wheel for a moment. */
 export function bytesNeeded(wheels) {
-  if (wheels.length === 0) return 0;
-  return wheels.reduce((sum, { unpacked }) => sum + unpacked, 0) + 2 * Math.max(...wheels.map(({ size }) => size));
+  const toFetch = wheels.filter((wheel) => !existsSync(keptWheel(wheel)));
+  const unpacked = wheels.reduce((sum, wheel) => sum + wheel.unpacked, 0);
+  return unpacked + 2 * Math.max(0, ...toFetch.map(({ size }) => size));
 }
+
+/** Where a fetched wheel waits until it is unpacked. */
+const keptWheel = ({ file }) => join(cacheDir, 'downloads', file);
 
 /** Fetches, verifies and unpacks the missing wheels of a flavour; each one is complete in place or not there at all. */
 export async function installTensorflow(flavour) {
@@ -56,7 +60,7 @@ export async function installTensorflow(flavour) {
 
 /** Path of a verified wheel: one that an interrupted set-up left, or fetched by pip, which checks its SHA-256. */
 async function fetchWheel(wheel, staging) {
-  const kept = join(cacheDir, 'downloads', wheel.file);
+  const kept = keptWheel(wheel);
   if ((await sha256File(kept)) === wheel.sha256) return kept;
   await download(wheel, staging);
   await mkdir(dirname(kept), { recursive: true });
@@ -90,14 +94,14 @@ async function download({ name, version, file, sha256, size }, staging) {
   for (let attempt = 1; ; attempt++) {
     const meter = startMeter(name, size);
     const watch = setInterval(async () => meter.update(Math.min(size, await folderBytes(staging))), 500);
-    const { code, output } = await run('python3', args, { env });
+    const result = await run('python3', args, { env });
     clearInterval(watch);
     meter.stop();
-    if (code === 0) return;
-    if (attempt === DOWNLOAD_TRIES || /DO NOT MATCH|No matching distribution/i.test(output)) {
+    if (result.code === 0) return;
+    if (attempt === DOWNLOAD_TRIES || /DO NOT MATCH|No matching distribution/i.test(result.stderr)) {
       throw new SetupError(
         `pip could not fetch ${name} ${version}; check the network and pip's settings (python3 -m pip config list), ` +
-          `then run again:\n${tail(output)}`,
+          `then run again:\n${lastWords(result)}`,
       );
     }
     say(`tensorflow: fetching failed, trying again (${attempt + 1} of ${DOWNLOAD_TRIES})`);
@@ -108,11 +112,11 @@ async function unpack({ name, unpacked, extract }, file, staging) {
   say(`tensorflow: unpacking ${name} (${megabytes(unpacked)} MB)`);
   const meter = startMeter(name, unpacked);
   const script = join(import.meta.dirname, 'extract.py');
-  const { code, output } = await run('python3', [script, file, staging, JSON.stringify(extract)], {
+  const result = await run('python3', [script, file, staging, JSON.stringify(extract)], {
     onLine: (line) => meter.update(Number(line)),
   });
   meter.stop();
-  if (code !== 0) throw new SetupError(`${file}: unpacking failed; run again:\n${tail(output)}`);
+  if (result.code !== 0) throw new SetupError(`${file}: unpacking failed; run again:\n${lastWords(result)}`);
 }
 
 /**
@@ -138,8 +142,8 @@ async function moveIntoPlace({ extract, links = {} }, staging, target) {
 /** Has TensorFlow open every CUDA library by the paths it uses at run time; needs no card and no driver. */
 async function checkCudaLibraries() {
   const script = join(import.meta.dirname, 'check_cuda.py');
-  const { code, output } = await run('python3', [script, join(tensorflowDir('cuda'), 'lib')]);
-  if (code !== 0) throw new SetupError(`TensorFlow does not find its CUDA libraries:\n${tail(output)}`);
+  const result = await run('python3', [script, join(tensorflowDir('cuda'), 'lib')]);
+  if (result.code !== 0) throw new SetupError(`TensorFlow does not find its CUDA libraries:\n${lastWords(result)}`);
 }
 
 async function record(flavour, { name, sha256 }, staging) {

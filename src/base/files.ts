@@ -1,19 +1,33 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import writeFileAtomic from 'write-file-atomic';
 import { messageOf, UserError } from './errors.js';
 
 /** Errors of a disk that takes no more: full, over quota, or over the largest file allowed. */
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** Writes through a temporary file and a rename: readers see the old file or the new one, never half of it. */
+let written = 0;
+
+/**
+ * Writes through a temporary file and a rename: readers see the old file or the new one, never half of it.
+ * Not write-file-atomic: it takes a short write, the first sign of a full disk, for a whole one.
+ */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  const bytes = typeof data === 'string' ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  await writeFileAtomic(path, bytes).catch((error) => {
+  const temporary = `${path}.${process.pid}-${written++}.tmp`;
+  try {
+    const file = await open(temporary, 'w');
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
     throw explainWriteError(error, path);
-  });
+  }
 }
 
 /** A full disk as a UserError; any other error as it is. */

@@ -1,61 +1,13 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BATCH_NORM_EPSILON } from '../../src/config/network.js';
+import { TfjsLayers } from '../../bench/peers/tfjs_layers.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import type { Layers } from '../../src/model/network.js';
 import { type Node, TfLayers } from '../../src/model/tf_layers.js';
 import { maxAbs, maxDifference } from '../golden/read.js';
 
 const test = suite('layers against tfjs autodiff');
-
-/** The same layers in plain tfjs ops, differentiated by tfjs. */
-class PlainLayers implements Layers<Tensor4D> {
-  constructor(readonly parameters: ReadonlyMap<string, Tensor>) {}
-
-  focus(x: Tensor4D): Tensor4D {
-    const [n, h, w, c] = x.shape;
-    const patch = (row: number, column: number) =>
-      x.stridedSlice([0, row, column, 0], [n, h, w, c], [1, 2, 2, 1]) as Tensor4D;
-    return tf.concat([patch(0, 0), patch(1, 0), patch(0, 1), patch(1, 1)], 3);
-  }
-  convBnSilu(
-    x: Tensor4D,
-    name: string,
-    { kernel, stride = 1, groups = 1 }: { kernel: number; stride?: number; groups?: number },
-  ): Tensor4D {
-    const y = this.#convolve(x, `${name}.conv.weight`, kernel, stride, groups > 1);
-    const { mean, variance } = tf.moments(y, [0, 1, 2]);
-    const z = y
-      .sub(mean)
-      .div(variance.add(BATCH_NORM_EPSILON).sqrt())
-      .mul(this.#get(`${name}.bn.weight`))
-      .add(this.#get(`${name}.bn.bias`));
-    return z.mul(z.sigmoid());
-  }
-  conv(x: Tensor4D, name: string, { kernel }: { kernel: number }): Tensor4D {
-    return this.#convolve(x, `${name}.weight`, kernel, 1, false).add(this.#get(`${name}.bias`));
-  }
-  concat = (xs: readonly Tensor4D[]): Tensor4D => tf.concat([...xs], 3);
-  add = (a: Tensor4D, b: Tensor4D): Tensor4D => a.add(b);
-  maxPool = (x: Tensor4D, kernel: number): Tensor4D => tf.maxPool(x, kernel, 1, 'same');
-  upsample = (x: Tensor4D): Tensor4D => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]);
-
-  #convolve(x: Tensor4D, name: string, kernel: number, stride: number, depthwise: boolean): Tensor4D {
-    const p = (kernel - 1) / 2;
-    const padded = tf.pad(x, [
-      [0, 0],
-      [p, p],
-      [p, p],
-      [0, 0],
-    ]);
-    const filter = this.#get(name) as Tensor4D;
-    return depthwise ? tf.depthwiseConv2d(padded, filter, stride, 'valid') : tf.conv2d(padded, filter, stride, 'valid');
-  }
-  #get(name: string): Tensor {
-    return this.parameters.get(name) as Tensor;
-  }
-}
 
 /** A small network with every layer, several paths and shared values. */
 function network<T>(layers: Layers<T>, x: T): T {
@@ -108,10 +60,10 @@ test('outputs and gradients agree for random shapes', () =>
 
         const learnt = SHAPES.map(([name]) => name).filter((name) => !isStatistic(name));
         const loss = (...tensors: Tensor[]) =>
-          network(new PlainLayers(new Map(tensors.map((tensor, i) => [learnt[i], tensor]))), x)
+          network(new TfjsLayers(new Map(tensors.map((tensor, i) => [learnt[i], tensor]))), x)
             .mul(weights)
             .sum();
-        const theirs = network(new PlainLayers(parameters), x).dataSync();
+        const theirs = network(new TfjsLayers(parameters), x).dataSync();
         const grads = tf.grads(loss)(learnt.map((name) => parameters.get(name) as Tensor));
         assert.ok(maxDifference(ours, theirs) <= 1e-4 * Math.max(1, maxAbs(theirs)));
         learnt.forEach((name, i) => {

@@ -113,8 +113,8 @@ test('the space needed covers every missing wheel unpacked and the largest one t
   assert.is(bytesNeeded([]), 0);
   assert.is(
     bytesNeeded([
-      { size: 10, unpacked: 30 },
-      { size: 20, unpacked: 50 },
+      { file: 'a.whl', size: 10, unpacked: 30 },
+      { file: 'b.whl', size: 20, unpacked: 50 },
     ]),
     120,
   );

@@ -23,8 +23,8 @@ interface Weather {
 
 function drawWeather(random: Random, width: number, height: number): Weather {
   const angle = random.uniform(0, 2 * Math.PI);
-  const night = random.chance(0.07);
-  const exposure = night ? random.uniform(0.4, 0.55) : Math.min(1.3, Math.max(0.65, random.normal(1, 0.13)));
+  const night = random.chance(0.04);
+  const exposure = night ? random.uniform(0.45, 0.6) : Math.min(1.25, Math.max(0.75, random.normal(1, 0.1)));
   const glare = () => ({
     x: random.uniform(0, 1) * width,
     y: random.uniform(0, 0.6) * height,
@@ -33,14 +33,14 @@ function drawWeather(random: Random, width: number, height: number): Weather {
   });
   return {
     towards: [Math.cos(angle), Math.sin(angle)],
-    slope: random.uniform(0, 0.4),
+    slope: random.uniform(0, 0.35),
     shading: random.uniform(0, 0.3),
-    shadow: random.chance(0.2) ? { at: random.uniform(-0.3, 0.3), depth: random.uniform(0.25, 0.5) } : null,
+    shadow: random.chance(0.15) ? { at: random.uniform(-0.3, 0.3), depth: random.uniform(0.25, 0.45) } : null,
     vignette: random.chance(0.4) ? random.uniform(0.2, 1) : 0,
-    haze: random.chance(0.15) ? random.uniform(0.1, 0.35) : 0,
-    glare: random.chance(0.15) ? glare() : null,
-    contrast: random.uniform(0.75, 1.2),
-    gains: [-1, 0, 1].map((tint) => exposure * random.normal(night ? 1 + tint * 0.12 : 1, 0.05)),
+    haze: random.chance(0.12) ? random.uniform(0.1, 0.3) : 0,
+    glare: random.chance(0.1) ? glare() : null,
+    contrast: random.uniform(0.8, 1.2),
+    gains: [-1, 0, 1].map((tint) => exposure * random.normal(night ? 1 + tint * 0.12 : 1, 0.04)),
   };
 }
 

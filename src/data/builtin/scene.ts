@@ -10,7 +10,7 @@ import { type Drawing, type Placement, UNITS } from './shape.js';
 
 const EMPTY_SHARE = 0.07;
 /** Shares of pictures with 1, 2, … 8 objects. */
-const OBJECT_COUNTS = [0.18, 0.2, 0.18, 0.14, 0.11, 0.08, 0.06, 0.05];
+const OBJECT_COUNTS = [0.1, 0.15, 0.18, 0.18, 0.14, 0.11, 0.08, 0.06];
 /** Shortest and longest side of an object: pixels, and share of the picture's longer side. */
 const SMALLEST = 10;
 const LARGEST = 0.7;
@@ -59,7 +59,7 @@ export function composeScene(random: Random, side: number): Scene {
   const count = random.chance(EMPTY_SHARE) ? 0 : 1 + weighted(random, OBJECT_COUNTS);
   const layers: Layer[] = [];
   for (let i = random.int(0, count === 0 ? 10 : 4); i > 0; i--) {
-    const size = objectSize(random, side, 8);
+    const size = objectSize(random, side, 7);
     layers.push(stand(random, stage, clutter(random), size, { habitat: 'ground', tilt: 10 }, layers));
   }
   const shares = KINDS.map(({ share, habitat }) => share * attraction(habitat, stage));
@@ -91,14 +91,14 @@ function attraction(habitat: Habitat, { horizon, water }: Stage): number {
 }
 
 function pictureSize(random: Random, side: number): [width: number, height: number] {
-  const shorter = Math.round(side * random.pick([1, 4 / 5, 3 / 4, 3 / 4, 2 / 3, 9 / 16]));
+  const shorter = Math.round(side * random.pick([1, 4 / 5, 4 / 5, 3 / 4, 3 / 4, 2 / 3]));
   return random.chance(0.7) ? [side, shorter] : [shorter, side];
 }
 
 /** Log-normal, smaller in company. */
 function objectSize(random: Random, side: number, count: number): number {
-  const median = side * (0.42 - 0.2 * Math.min(1, (count - 1) / 6));
-  return Math.min(side * LARGEST, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.5))));
+  const median = side * (0.32 - 0.12 * Math.min(1, (count - 1) / 6));
+  return Math.min(side * LARGEST, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.42))));
 }
 
 /** Tries a few places and takes the first that hides little of the earlier layers, or the best of them. */
@@ -110,7 +110,7 @@ function stand(
   { habitat, tilt }: Pick<Kind, 'habitat' | 'tilt'>,
   others: readonly Layer[],
 ): Layer {
-  const tolerance = random.uniform(0, 0.35);
+  const tolerance = random.uniform(0, 0.3);
   let best = { overlap: Number.POSITIVE_INFINITY, x: 0, y: 0 };
   for (let attempt = 0; attempt < 12 && best.overlap > tolerance; attempt++) {
     const here = spot(random, stage, size, habitat);
@@ -127,9 +127,9 @@ function spot(
   size: number,
   habitat: Habitat,
 ): { x: number; y: number } {
-  const x = random.uniform(0.04, 0.96) * width;
-  if (horizon === null || random.chance(0.12)) return { x, y: random.uniform(0.06, 0.94) * height };
-  if (habitat === 'air') return { x, y: random.uniform(0.08, 0.8) * height };
+  const x = random.uniform(0.1, 0.9) * width;
+  if (horizon === null || random.chance(0.12)) return { x, y: random.uniform(0.12, 0.88) * height };
+  if (habitat === 'air') return { x, y: random.uniform(0.12, 0.75) * height };
   const nearness = Math.min(1, (size / (0.55 * Math.max(width, height))) ** 0.8 + random.uniform(0, 0.25));
   return { x, y: Math.max(0.1 * height, horizon + nearness * (height - horizon) - size * 0.35) };
 }

@@ -3,7 +3,7 @@ import { type Drawing, ellipse, hsl, line, type Part, path, polygon, rectangle }
 
 /** A sailing boat with one or two sails, or a small steamer. */
 export function boat(random: Random): Drawing {
-  return random.chance(0.75) ? sailer(random) : steamer(random);
+  return random.chance(0.85) ? sailer(random) : steamer(random);
 }
 
 function hull(random: Random, deck: number, length: number): Part[] {

@@ -17,7 +17,7 @@ export function car(random: Random): Drawing {
   const body = random.chance(0.2)
     ? hsl(220, 6, random.pick([18, 50, 92]))
     : hsl(random.uniform(0, 360), random.uniform(55, 90), random.uniform(36, 58));
-  return random.chance(0.15) ? front(random, body) : side(random, body);
+  return random.chance(0.1) ? front(random, body) : side(random, body);
 }
 
 function side(random: Random, body: string): Part[] {
