@@ -10,8 +10,8 @@ import { TrainState } from '../src/model/train_state.js';
 import { initialWeights } from '../src/model/weights/init.js';
 import type { Weights } from '../src/model/weights/weights.js';
 import { type BenchResult, paired } from './paired.js';
-import { startTorchPeer } from './peers/torch_peer.js';
 import { TfjsLayers } from './peers/tfjs_layers.js';
+import { startTorchPeer } from './peers/torch_peer.js';
 
 const SIDE = 416;
 const BATCH = 4;
@@ -29,7 +29,14 @@ export default async function trainStep(): Promise<{ results: BenchResult[] }> {
   const ours = () => state.update(images, labels, 1e-4, false);
 
   const results = [
-    await paired({ name: NAME, ours, peer: tfjsStep(weights, images, labels), peerName: 'tfjs autodiff', rounds: 5, warmUp: 1 }),
+    await paired({
+      name: NAME,
+      ours,
+      peer: tfjsStep(weights, images, labels),
+      peerName: 'tfjs autodiff',
+      rounds: 5,
+      warmUp: 1,
+    }),
   ];
   const torch = await startTorchPeer({ variant: 's', size: SIDE, batch: BATCH, threads: 2 });
   if (torch) {
@@ -62,14 +69,19 @@ function tfjsStep(weights: Weights, images: Tensor4D, labels: Float32Array): () 
     const named = new Map(list.map(({ name }, i) => [name, variables[i] as Tensor]));
     const { grads } = tf.variableGrads(() => {
       const levels = yolox(new TfjsLayers(named), images, architecture);
-      const raw = tf.concat(levels.map(({ reg, obj, cls }) => tf.concat([reg, obj, cls], 3).reshape([BATCH, -1, 5 + classes])), 1);
+      const raw = tf.concat(
+        levels.map(({ reg, obj, cls }) => tf.concat([reg, obj, cls], 3).reshape([BATCH, -1, 5 + classes])),
+        1,
+      );
       const assignment = simOtaAssign(raw.dataSync() as Float32Array, labels, BATCH, classes, anchors);
       const { grad } = yoloxLoss(raw, labels, assignment, anchors, { classes, useL1: false });
       // The gradient of this product with respect to raw is `grad`.
       return raw.mul(grad).sum();
     }, variables);
     optimizer.applyGradients(Object.entries(grads).map(([name, tensor]) => ({ name, tensor })));
-    tf.tidy(() => averages.forEach((average, i) => average.assign(average.mul(0.9998).add(variables[i].mul(0.0002)))));
+    tf.tidy(() => {
+      for (const [i, average] of averages.entries()) average.assign(average.mul(0.9998).add(variables[i].mul(0.0002)));
+    });
     tf.dispose(grads);
   };
 }

@@ -24,7 +24,6 @@ const commands = [
   importWeightsCommand,
   exportOnnxCommand,
   cocoEvalCommand,
-
 ];
 
 /** Wrong use of the command line. */

@@ -49,4 +49,3 @@ export class TfjsLayers implements Layers<Tensor4D> {
     return this.parameters.get(name) as Tensor;
   }
 }
-

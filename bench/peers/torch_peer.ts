@@ -15,15 +15,25 @@ export interface TorchPeer {
 const PYTHON = process.env.YOLOX_BENCH_PYTHON ?? 'python3';
 
 /** PyTorch's training step in a process of its own, a step for every line it is sent; undefined where there is none. */
-export async function startTorchPeer(options: { variant: string; size: number; batch: number; threads: number }): Promise<TorchPeer | undefined> {
+export async function startTorchPeer(options: {
+  variant: string;
+  size: number;
+  batch: number;
+  threads: number;
+}): Promise<TorchPeer | undefined> {
   const flags = Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
   const child = spawn(PYTHON, [join(import.meta.dirname, 'yolox_torch.py'), 'serve-steps', ...flags], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const started = await Promise.race([lines.next(), once(child, 'error').then(() => ({ done: true as const, value: undefined }))]);
+  const started = await Promise.race([
+    lines.next(),
+    once(child, 'error').then(() => ({ done: true as const, value: undefined })),
+  ]);
   if (started.done) {
-    log(`PyTorch is absent (${PYTHON}): set YOLOX_BENCH_PYTHON to a Python that has it; see bench/peers/yolox_torch.py`);
+    log(
+      `PyTorch is absent (${PYTHON}): set YOLOX_BENCH_PYTHON to a Python that has it; see bench/peers/yolox_torch.py`,
+    );
     return undefined;
   }
   return {

@@ -54,7 +54,10 @@ export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new UserError({ where: path, expected: 'a readable file', received: (error as NodeJS.ErrnoException).code }, { cause: error });
+    throw new UserError(
+      { where: path, expected: 'a readable file', received: (error as NodeJS.ErrnoException).code },
+      { cause: error },
+    );
   }
 }
 

@@ -24,13 +24,19 @@ interface ConfigFlags {
 /** `--config FILE`, a few short flags, and every configuration key as a flag of its own (`--train.optimizer.lr 0.01`). */
 export function configOptions<T>(yargs: Argv<T>) {
   let options = yargs
-    .option('config', { type: 'string', describe: 'Configuration file, or the name of a preset (yolox-s, quickstart, …)' })
-    .epilogue('Every configuration key is a flag as well (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).');
+    .option('config', {
+      type: 'string',
+      describe: 'Configuration file, or the name of a preset (yolox-s, quickstart, …)',
+    })
+    .epilogue(
+      'Every configuration key is a flag as well (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).',
+    );
   for (const [flag, [, describe]] of Object.entries(SHORT)) {
     options = options.option(flag, { type: 'string', requiresArg: true, describe });
   }
   for (const key of CONFIG_KEYS) {
-    if (!(key in SHORT)) options = options.option(key, { type: 'string', requiresArg: true, hidden: true, group: 'Configuration:' });
+    if (!(key in SHORT))
+      options = options.option(key, { type: 'string', requiresArg: true, hidden: true, group: 'Configuration:' });
   }
   return options;
 }

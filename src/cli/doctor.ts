@@ -88,7 +88,9 @@ async function inspectTensorflow(): Promise<Tensorflow> {
   const found = { version, flavour, directory: realpathSync(join(folder, 'deps')), binding };
   try {
     const check = join(packageRoot, 'scripts/setup/check_tensorflow.cjs');
-    const { stdout } = await promisify(execFile)(process.execPath, [check]);
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [check]);
+    // Whoever asks TensorFlow for its log wants to read why it does not use the card.
+    if (process.env.TF_CPP_MIN_LOG_LEVEL === '0') process.stderr.write(stderr);
     return { works: true, ...found, ...(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Partial<Tensorflow>) };
   } catch (error) {
     const { stderr = '', signal } = error as { stderr?: string; signal?: string };

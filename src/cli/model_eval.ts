@@ -36,12 +36,18 @@ export const modelEvalCommand: CommandModule<object, EvalArgs> = {
       .option('force', { type: 'boolean', default: false, describe: 'Do this step again even if it is finished' })
       .conflicts('bundle', 'weights')
       .example('$0 model-eval --config quickstart', 'The pipeline up to its evaluation')
-      .example('$0 model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json', 'Zero-shot AP') as never,
+      .example(
+        '$0 model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json',
+        'Zero-shot AP',
+      ) as never,
   async handler(args) {
     const config = await configFrom({ ...args, weights: undefined });
     if (args.weights === undefined && args.bundle === undefined) return runStepCommand('model-eval', config, args);
     if (args.images === undefined || args.annotations === undefined) {
-      throw new UserError({ where: 'model-eval', expected: '--images DIR and --annotations FILE with --weights or --bundle' });
+      throw new UserError({
+        where: 'model-eval',
+        expected: '--images DIR and --annotations FILE with --weights or --bundle',
+      });
     }
     const { dataset, pathOf } = await readCoco(args.images, args.annotations, { maxPixels: config.data.maxPixels });
     const detector = await openDetector(args);
@@ -52,7 +58,11 @@ export const modelEvalCommand: CommandModule<object, EvalArgs> = {
       maxDetections: args.maxDetections ?? maxDetections,
       agnostic: config.pack.agnostic,
     };
-    const find = matchCategories((picture) => detector.detect(picture, thresholds), detector.categories, dataset.categories);
+    const find = matchCategories(
+      (picture) => detector.detect(picture, thresholds),
+      detector.categories,
+      dataset.categories,
+    );
     const { evaluation, imagesPerSecond } = await evaluateDetector(find, dataset, pathOf);
     await detector.close();
     const summary = summarize(evaluation);

@@ -20,7 +20,10 @@ export const runCommand: CommandModule<object, RunArgs> = {
     jsonOption(configOptions(yargs))
       .option('force', { type: 'boolean', default: false, describe: 'Do the last step again even if it is finished' })
       .example('$0 run --config quickstart', 'The built-in pictures')
-      .example('$0 run --config coco-finetune --images DIR --annotations FILE --weights yolox_nano.onnx', 'Fine-tune on COCO'),
+      .example(
+        '$0 run --config coco-finetune --images DIR --annotations FILE --weights yolox_nano.onnx',
+        'Fine-tune on COCO',
+      ),
   async handler(args) {
     // Set by a caller that did something before, such as set-up, which counts.
     const started = Number(process.env.YOLOX_STARTED_AT) || Date.now();
@@ -50,7 +53,11 @@ export const stepCommands: CommandModule<object, RunArgs>[] = STEP_NAMES.filter(
 );
 
 /** Runs up to a step and prints its outputs. */
-export async function runStepCommand(name: StepName, config: Config, args: { force?: boolean; json?: boolean }): Promise<void> {
+export async function runStepCommand(
+  name: StepName,
+  config: Config,
+  args: { force?: boolean; json?: boolean },
+): Promise<void> {
   const { runPipeline } = await import('../pipeline/runner.js');
   const outputs = await runPipeline(config, name, args);
   failOn(outputs);

@@ -50,7 +50,12 @@ interface LayerOfValues {
 async function readLayers(name: string, chain: string[]): Promise<LayerOfValues[]> {
   const path = findFile(name, chain.at(-1));
   if (chain.includes(path)) {
-    throw new UserError({ where: path, field: 'extends', expected: 'no circle', received: [...chain, path].join(' → ') });
+    throw new UserError({
+      where: path,
+      field: 'extends',
+      expected: 'no circle',
+      received: [...chain, path].join(' → '),
+    });
   }
   const { extends: base, ...tree } = await readTree(path);
   if (base !== undefined && typeof base !== 'string') {
@@ -66,7 +71,10 @@ async function readTree(path: string): Promise<Tree> {
   try {
     tree = parseYaml(text) ?? {};
   } catch (error) {
-    throw new UserError({ where: path, expected: 'valid YAML', received: messageOf(error).split('\n')[0] }, { cause: error });
+    throw new UserError(
+      { where: path, expected: 'valid YAML', received: messageOf(error).split('\n')[0] },
+      { cause: error },
+    );
   }
   if (!isTree(tree)) throw new UserError({ where: path, expected: 'a mapping of configuration keys', received: tree });
   return tree;
@@ -95,7 +103,11 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): LayerOfValues {
     const key = known.get(name);
     if (key !== undefined) setAt(tree, key, parseScalar(value ?? '', name));
     else if (isMisspelt(name)) {
-      throw new UserError({ where: name, expected: 'a known environment variable', hint: didYouMean(name, [...known.keys()]) });
+      throw new UserError({
+        where: name,
+        expected: 'a known environment variable',
+        hint: didYouMean(name, [...known.keys()]),
+      });
     }
   }
   return { tree, where: environmentName };
@@ -140,8 +152,7 @@ function toUserError(issue: z.core.$ZodIssue, tree: Tree, where?: string): UserE
   });
 }
 
-const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function merge(base: Tree, over: Tree): Tree {
   const result = { ...base };
@@ -156,7 +167,10 @@ function setAt(tree: Tree, key: string, value: unknown): void {
   const path = key.split('.');
   const last = path.pop() as string;
   let node = tree;
-  for (const part of path) node = (node[part] ??= {}) as Tree;
+  for (const part of path) {
+    node[part] ??= {};
+    node = node[part] as Tree;
+  }
   node[last] = value;
 }
 

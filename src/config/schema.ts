@@ -17,12 +17,14 @@ const data = z.strictObject({
   annotationsSha256: hash.nullable().default(null),
   /** Pictures with more pixels than this are refused (a decompression bomb costs its decoded size). */
   maxPixels: z.int().positive().default(100_000_000),
-  builtin: z.strictObject({
-    pictures: z.int().min(10).default(400),
-    /** Longer side of a generated picture, pixels. */
-    side: z.int().min(64).max(1024).default(256),
-    seed: z.int().default(7),
-  }).prefault({}),
+  builtin: z
+    .strictObject({
+      pictures: z.int().min(10).default(400),
+      /** Longer side of a generated picture, pixels. */
+      side: z.int().min(64).max(1024).default(256),
+      seed: z.int().default(7),
+    })
+    .prefault({}),
 });
 
 /** Cleaning, category selection and splits. */
@@ -30,7 +32,9 @@ const prep = z.strictObject({
   /** Names of the categories to keep, in the order of their new ids 1…n; null keeps all, in source order. */
   categories: z.array(z.string()).min(1).nullable().default(null),
   /** Share of the pictures in each split; the three add up to 1. */
-  split: z.strictObject({ train: unit.default(0.6), val: unit.default(0.15), test: unit.default(0.25) }).prefault({})
+  split: z
+    .strictObject({ train: unit.default(0.6), val: unit.default(0.15), test: unit.default(0.25) })
+    .prefault({})
     .refine((s) => Math.abs(s.train + s.val + s.test - 1) < 1e-6, 'train + val + test = 1'),
   /** Pictures without a kept object stay as background. */
   keepEmpty: z.boolean().default(true),
@@ -103,7 +107,13 @@ const train = z.strictObject({
   schedule: schedule.prefault({}),
   augment: augment.prefault({}),
   /** Exponential moving average of the weights: decay·(1 − e^(−step/ramp)). */
-  ema: z.strictObject({ enabled: z.boolean().default(true), decay: unit.default(0.9998), ramp: z.number().positive().default(2000) }).prefault({}),
+  ema: z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      decay: unit.default(0.9998),
+      ramp: z.number().positive().default(2000),
+    })
+    .prefault({}),
   /** SimOTA: `main` is Megvii main; `v0.3` is Megvii 0.3 and mmdetection. */
   assigner: z.enum(['main', 'v0.3']).default('main'),
   /** Epochs between validations; the last epoch is always validated. */
@@ -120,7 +130,10 @@ const train = z.strictObject({
 
 /** What the bundle declares. */
 const pack = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/).default('yolox'),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]*$/)
+    .default('yolox'),
   version: z.string().default('1'),
   /** Checkpoint to pack. */
   checkpoint: z.enum(['best', 'last']).default('best'),
@@ -169,7 +182,10 @@ export const configSchema = z.strictObject({
   /** Root of the store: downloads, pictures by content, one folder per finished step. */
   store: z.string().default('yolox-store'),
   /** Name of the pipeline, a folder in the store. */
-  pipeline: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/).default('default'),
+  pipeline: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]*$/)
+    .default('default'),
   data: data.prefault({}),
   prep: prep.prefault({}),
   model: model.prefault({}),

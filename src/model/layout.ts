@@ -9,10 +9,7 @@ const TO_TORCH = { plain: [3, 2, 0, 1], depthwise: [2, 3, 0, 1] };
 /** Tensors by name in TensorFlow's layout; the caller owns them. */
 export function toTensors(weights: Weights, list: readonly Parameter[]): Map<string, Tensor> {
   return new Map(
-    list.map((parameter) => [
-      parameter.name,
-      toTensor(weights.get(parameter.name) as WeightTensor, parameter),
-    ]),
+    list.map((parameter) => [parameter.name, toTensor(weights.get(parameter.name) as WeightTensor, parameter)]),
   );
 }
 

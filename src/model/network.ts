@@ -84,7 +84,11 @@ class Blocks<T> {
       const outer = this.conv(inner, `${name}.m.${i}.conv2`, { in: hidden, out: hidden, kernel: 3 });
       main = shape.shortcut ? layers.add(outer, main) : outer;
     }
-    return layers.convBnSilu(layers.concat([main, short]), `${name}.conv3`, { in: 2 * hidden, out: shape.out, kernel: 1 });
+    return layers.convBnSilu(layers.concat([main, short]), `${name}.conv3`, {
+      in: 2 * hidden,
+      out: shape.out,
+      kernel: 1,
+    });
   }
 
   /** Spatial pyramid pooling with kernels 5, 9, 13. */
@@ -93,7 +97,11 @@ class Blocks<T> {
     const hidden = channels / 2;
     const narrow = layers.convBnSilu(x, `${name}.conv1`, { in: channels, out: hidden, kernel: 1 });
     const pooled = [5, 9, 13].map((kernel) => layers.maxPool(narrow, kernel));
-    return layers.convBnSilu(layers.concat([narrow, ...pooled]), `${name}.conv2`, { in: hidden * 4, out: channels, kernel: 1 });
+    return layers.convBnSilu(layers.concat([narrow, ...pooled]), `${name}.conv2`, {
+      in: hidden * 4,
+      out: channels,
+      kernel: 1,
+    });
   }
 }
 
@@ -104,7 +112,12 @@ function darknet<T>(blocks: Blocks<T>, input: T): Feature<T>[] {
   const depth = Math.max(roundHalfEven(blocks.architecture.depth * 3), 1);
   let x = blocks.layers.convBnSilu(blocks.layers.focus(input), `${prefix}.stem.conv`, { in: 12, out: base, kernel: 3 });
   const features: Feature<T>[] = [];
-  for (const [k, n] of [[2, depth], [3, depth * 3], [4, depth * 3], [5, depth]]) {
+  for (const [k, n] of [
+    [2, depth],
+    [3, depth * 3],
+    [4, depth * 3],
+    [5, depth],
+  ]) {
     const name = `${prefix}.dark${k}`;
     const channels = base * 2 ** (k - 1);
     const last = k === 5;
@@ -125,7 +138,12 @@ function pafpn<T>(blocks: Blocks<T>, [p3, p4, p5]: Feature<T>[]): Feature<T>[] {
   const down = (x: T, name: string, { channels }: Feature<T>) =>
     blocks.conv(x, `backbone.${name}`, { in: channels, out: channels, kernel: 3, stride: 2 });
   const join = (a: T, b: T, name: string, inner: Feature<T>, out: Feature<T>) =>
-    blocks.csp(layers.concat([a, b]), `backbone.${name}`, { in: 2 * inner.channels, out: out.channels, n, shortcut: false });
+    blocks.csp(layers.concat([a, b]), `backbone.${name}`, {
+      in: 2 * inner.channels,
+      out: out.channels,
+      n,
+      shortcut: false,
+    });
 
   const lateral5 = narrow(p5.x, 'lateral_conv0', p5, p4);
   const top4 = join(layers.upsample(lateral5), p4.x, 'C3_p4', p4, p4);

@@ -44,7 +44,9 @@ export class ParameterGroup {
 
   /** Tensors by name → one vector in this group's order. */
   pack(weights: Weights): Tensor {
-    const tensors = this.parameters.map((parameter) => toTensor(weights.get(parameter.name) as WeightTensor, parameter));
+    const tensors = this.parameters.map((parameter) =>
+      toTensor(weights.get(parameter.name) as WeightTensor, parameter),
+    );
     const vector = flatten(tensors);
     tf.dispose(tensors);
     return vector;

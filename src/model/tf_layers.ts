@@ -84,18 +84,31 @@ export class TfLayers implements Layers<Node> {
   conv(x: Node, name: string, shape: ConvShape): Node {
     const convolved = this.#convolve(x, `${name}.weight`, shape);
     const bias = `${name}.bias`;
-    return this.#push(tf.add(convolved.value, this.#get(bias)), convolved.needsGrad || !this.#isFrozen(name), [], (dy) => {
-      this.#learn(bias, tf.sum(dy, [0, 1, 2]));
-      this.#accumulate(convolved, dy.clone());
-    });
+    return this.#push(
+      tf.add(convolved.value, this.#get(bias)),
+      convolved.needsGrad || !this.#isFrozen(name),
+      [],
+      (dy) => {
+        this.#learn(bias, tf.sum(dy, [0, 1, 2]));
+        this.#accumulate(convolved, dy.clone());
+      },
+    );
   }
 
   concat(xs: readonly Node[]): Node {
-    const value = tf.concat(xs.map((x) => x.value as Tensor4D), 3);
+    const value = tf.concat(
+      xs.map((x) => x.value as Tensor4D),
+      3,
+    );
     const sizes = xs.map((x) => x.value.shape[3] as number);
-    return this.#push(value, xs.some((x) => x.needsGrad), [], (dy) => {
-      tf.split(dy, sizes, 3).forEach((part, i) => this.#accumulate(xs[i], part));
-    });
+    return this.#push(
+      value,
+      xs.some((x) => x.needsGrad),
+      [],
+      (dy) => {
+        for (const [i, part] of tf.split(dy, sizes, 3).entries()) this.#accumulate(xs[i], part);
+      },
+    );
   }
 
   add(a: Node, b: Node): Node {
@@ -114,7 +127,16 @@ export class TfLayers implements Layers<Node> {
     const [n, h, w, c] = x.value.shape;
     const value = tf.image.resizeNearestNeighbor(x.value as Tensor4D, [2 * h, 2 * w]);
     return this.#push(value, x.needsGrad, [], (dy) => {
-      this.#accumulate(x, tf.tidy(() => dy.reshape([n, h, 2, 2 * w * c]).sum(2).reshape([n, h, w, 2, c]).sum(3)));
+      this.#accumulate(
+        x,
+        tf.tidy(() =>
+          dy
+            .reshape([n, h, 2, 2 * w * c])
+            .sum(2)
+            .reshape([n, h, w, 2, c])
+            .sum(3),
+        ),
+      );
     });
   }
 

@@ -11,7 +11,11 @@ type Detect = (picture: Picture) => Promise<Detection[]>;
  * out, as the dataset can't tell whether they are right.
  * @throws UserError when no name is shared
  */
-export function matchCategories(detect: Detect, known: readonly CocoCategory[], wanted: readonly CocoCategory[]): Detect {
+export function matchCategories(
+  detect: Detect,
+  known: readonly CocoCategory[],
+  wanted: readonly CocoCategory[],
+): Detect {
   const indexOf = known.map(({ name }) => wanted.findIndex((category) => category.name === name));
   const shared = indexOf.filter((index) => index >= 0).length;
   if (shared === 0) {

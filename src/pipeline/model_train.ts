@@ -152,7 +152,10 @@ async function trainEpoch(run: Run, epoch: number, bar: Progress): Promise<void>
     before = now;
     logStep(run, epoch + 1, rate, batch, result, imagesPerSecond);
     const { total: loss } = result.losses;
-    bar.update(state.step, `epoch ${epoch + 1}/${train.epochs} loss ${loss.toFixed(3)} fg ${result.numFg} ${imagesPerSecond.toFixed(1)} img/s`);
+    bar.update(
+      state.step,
+      `epoch ${epoch + 1}/${train.epochs} loss ${loss.toFixed(3)} fg ${result.numFg} ${imagesPerSecond.toFixed(1)} img/s`,
+    );
   }
 }
 
@@ -173,7 +176,14 @@ function update(state: TrainState, { images, labels, size }: Batch, lr: number, 
   return result;
 }
 
-function logStep(run: Run, epoch: number, lr: number, { size }: Batch, { losses, numFg }: StepResult, speed: number): void {
+function logStep(
+  run: Run,
+  epoch: number,
+  lr: number,
+  { size }: Batch,
+  { losses, numFg }: StepResult,
+  speed: number,
+): void {
   const { step } = run.state;
   run.log.write(
     {
@@ -200,7 +210,11 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<numb
   const started = performance.now();
   const detector = networkDetector(weights, architecture, config.model.preprocess, val.categories);
   const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
-  const { evaluation } = await evaluateDetector((picture) => detector.detect(picture, { ...config.eval, agnostic: false }), val, pathOf);
+  const { evaluation } = await evaluateDetector(
+    (picture) => detector.detect(picture, { ...config.eval, agnostic: false }),
+    val,
+    pathOf,
+  );
   await detector.close();
   const [map, map50] = evaluation.stats;
   run.log.write({ event: 'validation', epoch, map, map50, stats: evaluation.stats }, run.state.step);
@@ -209,8 +223,21 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<numb
   return map;
 }
 
-function checkpointInfo({ config }: StepContext, architecture: Architecture, { categories }: CocoDataset, epoch: number, source: string) {
-  return { architecture, preprocess: config.model.preprocess, categories, epoch, ema: config.train.ema.enabled, source };
+function checkpointInfo(
+  { config }: StepContext,
+  architecture: Architecture,
+  { categories }: CocoDataset,
+  epoch: number,
+  source: string,
+) {
+  return {
+    architecture,
+    preprocess: config.model.preprocess,
+    categories,
+    epoch,
+    ema: config.train.ema.enabled,
+    source,
+  };
 }
 
 function toExamples({ images, annotations, categories }: CocoDataset, store: Store): Example[] {

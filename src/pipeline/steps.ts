@@ -3,11 +3,11 @@ import type { CocoImage } from '../data/coco.js';
 import { readDataset } from '../data/tables.js';
 import { type DataLoadOutputs, dataLoad } from './data_load.js';
 import { type DataPrepOutputs, dataPrep } from './data_prep.js';
+import { evaluateDetector } from './evaluate.js';
 import { type ModelEvalOutputs, modelEval } from './model_eval.js';
 import { type ModelPackOutputs, modelPack } from './model_pack.js';
 import { type ModelTestOutputs, modelTest } from './model_test.js';
 import { type ModelTrainOutputs, modelTrain } from './model_train.js';
-import { evaluateDetector } from './evaluate.js';
 import type { StepContext, StepName } from './step.js';
 import { openWeightsDetector } from './weights_detector.js';
 
@@ -33,7 +33,8 @@ interface Step<Name extends StepName> {
 export const STEPS: { [Name in StepName]: Step<Name> } = {
   'data-load': {
     settings: ({ data }) => data,
-    files: ({ data }) => (data.source === 'coco' ? [data.images, data.annotations].filter((path) => path !== null) : []),
+    files: ({ data }) =>
+      data.source === 'coco' ? [data.images, data.annotations].filter((path) => path !== null) : [],
     run: (_, context) => dataLoad(context),
   },
   'data-prep': {
@@ -77,7 +78,9 @@ async function evaluateStart(weights: string, split: string, { config, store }: 
   const pathOf = ({ sha256 }: CocoImage) => store.objectPath(sha256 as string);
   const dataset = await readDataset(split);
   const label = 'before fine-tuning';
-  const { evaluation } = await evaluateDetector((picture) => detector.detect(picture, thresholds), dataset, pathOf, { label });
+  const { evaluation } = await evaluateDetector((picture) => detector.detect(picture, thresholds), dataset, pathOf, {
+    label,
+  });
   await detector.close();
   return { label, stats: evaluation.stats };
 }

@@ -42,7 +42,16 @@ test('flags win over the environment, the environment over the file, the file ov
 });
 
 test('every preset is valid', async () => {
-  for (const name of ['yolox-nano', 'yolox-tiny', 'yolox-s', 'yolox-m', 'yolox-l', 'yolox-x', 'quickstart', 'coco-finetune']) {
+  for (const name of [
+    'yolox-nano',
+    'yolox-tiny',
+    'yolox-s',
+    'yolox-m',
+    'yolox-l',
+    'yolox-x',
+    'quickstart',
+    'coco-finetune',
+  ]) {
     await loadConfig({ file: name, environment: {} });
   }
 });

@@ -20,7 +20,12 @@ for (const path of cases) {
     });
     predictions.dispose();
     found.forEach(({ boxes, objectness, probability, classIndex }, n) => {
-      const rows = Array.from(classIndex, (c, i) => [...boxes.subarray(4 * i, 4 * i + 4), objectness[i], probability[i], c]);
+      const rows = Array.from(classIndex, (c, i) => [
+        ...boxes.subarray(4 * i, 4 * i + 4),
+        objectness[i],
+        probability[i],
+        c,
+      ]);
       const expected = file.values(`det_${n}`);
       assert.is(rows.length, expected.length / 7);
       assert.ok(maxDifference(sorted(rows), sorted(chunks(expected, 7))) <= 1e-4);
@@ -32,7 +37,6 @@ const chunks = (values: Float32Array, width: number): number[][] =>
   Array.from({ length: values.length / width }, (_, i) => Array.from(values.subarray(i * width, (i + 1) * width)));
 
 /** Rows in an order of their own: the golden answer is a set. */
-const sorted = (rows: number[][]): number[] =>
-  rows.toSorted((a, b) => b[4] * b[5] - a[4] * a[5] || a[0] - b[0]).flat();
+const sorted = (rows: number[][]): number[] => rows.toSorted((a, b) => b[4] * b[5] - a[4] * a[5] || a[0] - b[0]).flat();
 
 test.run();

@@ -26,12 +26,19 @@ test('the same detections in the same order', () =>
     fc.property(logits, options, (raw, thresholds) => {
       const activated = activate(raw, anchors);
       const [found] = decodeNms(activated, thresholds);
-      const plain = postprocess(activated.dataSync() as Float32Array, { anchors: anchors.count, classes, ...thresholds });
+      const plain = postprocess(activated.dataSync() as Float32Array, {
+        anchors: anchors.count,
+        classes,
+        ...thresholds,
+      });
       tf.dispose([raw, activated]);
-      assert.equal(Array.from(found.classIndex), plain.map(({ classIndex }) => classIndex));
+      assert.equal(
+        Array.from(found.classIndex),
+        plain.map(({ classIndex }) => classIndex),
+      );
       plain.forEach(({ box, score }, i) => {
         assert.ok(Math.abs(found.objectness[i] * found.probability[i] - score) <= 1e-6);
-        box.forEach((edge, k) => assert.ok(Math.abs(found.boxes[4 * i + k] - edge) <= 1e-3));
+        for (const [k, edge] of box.entries()) assert.ok(Math.abs(found.boxes[4 * i + k] - edge) <= 1e-3);
       });
     }),
     { numRuns: 40 },
@@ -60,7 +67,10 @@ test('nothing above the threshold is an empty answer, and no tensor is left behi
   const predictions = tf.zeros([2, anchors.count, columns]);
   const found = decodeNms(predictions, { confidence: 0.5, nms: 0.5, maxDetections: 10, agnostic: false });
   predictions.dispose();
-  assert.equal(found.map(({ classIndex }) => classIndex.length), [0, 0]);
+  assert.equal(
+    found.map(({ classIndex }) => classIndex.length),
+    [0, 0],
+  );
   assert.is(tf.memory().numTensors, before);
 });
 

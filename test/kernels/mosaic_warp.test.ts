@@ -36,7 +36,11 @@ function letterboxLayer(source: { width: number; height: number }): Layer {
   return { tiles: [tile], width, height, pad: 114, outside: 114, inverse: [1, 0, 0, 0, 1, 0] };
 }
 
-function draw(layers: Layer[], pictures: { width: number; height: number; data: Uint8Array }[], hsv: [number, number, number] = [0, 0, 0]) {
+function draw(
+  layers: Layer[],
+  pictures: { width: number; height: number; data: Uint8Array }[],
+  hsv: [number, number, number] = [0, 0, 0],
+) {
   const out = new Float32Array(height * width * 3);
   mosaicWarp({ layers, hsv }, pictures, preprocess, out);
   return out;

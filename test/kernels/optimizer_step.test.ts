@@ -27,7 +27,14 @@ const base: OptimizerOptions = {
 };
 
 /** PyTorch's update of one parameter in double precision, several steps with the same gradient. */
-function scalarSteps(start: number, gradient: number, decayed: number, steps: number, lr: number, options: OptimizerOptions): number {
+function scalarSteps(
+  start: number,
+  gradient: number,
+  decayed: number,
+  steps: number,
+  lr: number,
+  options: OptimizerOptions,
+): number {
   let [p, m, v] = [start, 0, 0];
   for (let step = 1; step <= steps; step++) {
     const g = gradient + options.weightDecay * decayed * p;
@@ -52,7 +59,8 @@ for (const options of [base, { ...base, nesterov: false }, { ...base, name: 'ada
         const [grad, mask] = [tf.tensor1d(gradient), tf.tensor1d(decayed)];
         let parameters: ReturnType<typeof flatten> = tf.tensor1d(start);
         let state = initialState(options.name, 6);
-        for (let i = 0; i < steps; i++) ({ parameters, state } = optimizerStep(parameters, grad, mask, state, 0.1, options));
+        for (let i = 0; i < steps; i++)
+          ({ parameters, state } = optimizerStep(parameters, grad, mask, state, 0.1, options));
         Array.from(parameters.dataSync()).forEach((ours, i) => {
           const expected = scalarSteps(start[i], gradient[i], decayed[i], steps, 0.1, options);
           // Adam divides by a vanishing gradient's size, which float32 knows less well.
@@ -75,16 +83,22 @@ test('clipping bounds the global norm and keeps the direction', () => {
 
 test('flatten and unflatten are inverse', () =>
   fc.assert(
-    fc.property(fc.array(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 }), (shapes) => {
-      const tensors = shapes.map((shape, i) => tf.randomNormal(shape, 0, 1, 'float32', i + 1));
-      const vector = flatten(tensors);
-      const back = unflatten(vector, shapes);
-      back.forEach((tensor, i) => {
-        assert.equal(tensor.shape, shapes[i]);
-        assert.equal(Array.from(tensor.dataSync()), Array.from(tensors[i].dataSync()));
-      });
-      tf.dispose([vector, ...tensors, ...back]);
-    }),
+    fc.property(
+      fc.array(fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), {
+        minLength: 1,
+        maxLength: 5,
+      }),
+      (shapes) => {
+        const tensors = shapes.map((shape, i) => tf.randomNormal(shape, 0, 1, 'float32', i + 1));
+        const vector = flatten(tensors);
+        const back = unflatten(vector, shapes);
+        back.forEach((tensor, i) => {
+          assert.equal(tensor.shape, shapes[i]);
+          assert.equal(Array.from(tensor.dataSync()), Array.from(tensors[i].dataSync()));
+        });
+        tf.dispose([vector, ...tensors, ...back]);
+      },
+    ),
     { numRuns: 30 },
   ));
 

@@ -26,7 +26,8 @@ const flags = {
   'train.schedule.noAugEpochs': '1',
 };
 const cli = resolve(import.meta.dirname, '../../src/cli.ts');
-const asArguments = (values: Record<string, string>) => Object.entries(values).map(([key, value]) => `--${key}=${value}`);
+const asArguments = (values: Record<string, string>) =>
+  Object.entries(values).map(([key, value]) => `--${key}=${value}`);
 
 async function losses(folder: string): Promise<(string | number)[][]> {
   const entries = await readLog(join(folder, 'log.jsonl'));
@@ -39,7 +40,9 @@ async function losses(folder: string): Promise<(string | number)[][]> {
 
 /** Runs model-train in a process of its own and kills it without warning once `file` is there. */
 async function trainUntil(file: (dir: string) => boolean): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'model-train', ...asArguments(flags)], { stdio: 'ignore' });
+  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'model-train', ...asArguments(flags)], {
+    stdio: 'ignore',
+  });
   const exited = once(child, 'exit');
   const steps = join(store, 'default/model-train');
   let dir: string | undefined;
@@ -76,7 +79,10 @@ test('weights of another architecture are refused, naming what they are', async 
   const config = await loadConfig({ flags, environment: {} });
   const done = await runPipeline(config, 'model-train');
   const weights = done['model-train']?.best as string;
-  const wider = await loadConfig({ flags: { ...flags, 'model.width': '0.25', 'train.weights': weights }, environment: {} });
+  const wider = await loadConfig({
+    flags: { ...flags, 'model.width': '0.25', 'train.weights': weights },
+    environment: {},
+  });
   try {
     await runPipeline(wider, 'model-train');
     assert.unreachable();

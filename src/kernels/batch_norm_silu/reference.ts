@@ -22,7 +22,11 @@ export interface BatchNormSilu {
  * x [N,H,W,C] float32. With `training` normalises by the batch's own statistics (biased variance), else by the
  * stored ones. The caller owns every tensor returned.
  */
-export function batchNormSilu(x: Tensor, { gamma, beta, mean, variance }: BatchNormParameters, training: boolean): BatchNormSilu {
+export function batchNormSilu(
+  x: Tensor,
+  { gamma, beta, mean, variance }: BatchNormParameters,
+  training: boolean,
+): BatchNormSilu {
   const unused = training ? [tf.tensor1d([]), tf.tensor1d([])] : [];
   const [z, batchMean, batchVariance, ...reserved] = rawOp(
     'FusedBatchNormV3',
@@ -53,7 +57,12 @@ export function batchNormSiluGrad(
   const [scaled] = rawOp('Mul', [dy, z], { T: FLOAT32 });
   const [through] = rawOp('SigmoidGrad', [sigmoid, scaled], { T: FLOAT32 });
   const [dz] = rawOp('AddV2', [direct, through], { T: FLOAT32 });
-  const [dx, dgamma, dbeta, ...rest] = rawOp('FusedBatchNormGradV3', [dz, x, gamma, ...reserved], attributes(training), 5);
+  const [dx, dgamma, dbeta, ...rest] = rawOp(
+    'FusedBatchNormGradV3',
+    [dz, x, gamma, ...reserved],
+    attributes(training),
+    5,
+  );
   tf.dispose([direct, scaled, through, dz, ...rest]);
   return { dx, dgamma, dbeta };
 }

@@ -1,2 +1,2 @@
 /** Boxes from raw head outputs, and non-maximum suppression. */
-export { activate, decodeNms, type DecodeNmsOptions, type DecodedDetections } from './reference.js';
+export { activate, type DecodedDetections, type DecodeNmsOptions, decodeNms } from './reference.js';

@@ -22,7 +22,7 @@ export function activate(raw: Tensor, anchors: Anchors): Tensor {
   return tf.tidy(() => {
     const grid = tf.stack([tf.tensor1d(anchors.x), tf.tensor1d(anchors.y)], 1);
     const stride = tf.tensor2d(anchors.stride, [anchors.count, 1]);
-    const [xy, wh, rest] = tf.split(raw, [2, 2, raw.shape[2] as number - 4], 2);
+    const [xy, wh, rest] = tf.split(raw, [2, 2, (raw.shape[2] as number) - 4], 2);
     return tf.concat([xy.add(grid).mul(stride), wh.exp().mul(stride), rest.sigmoid()], 2);
   });
 }

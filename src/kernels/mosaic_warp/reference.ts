@@ -132,7 +132,13 @@ function shiftColours(image: Float32Array, [dh, ds, dv]: Recipe['hsv']): void {
     const max = Math.max(r, g, b);
     const chroma = max - Math.min(r, g, b);
     const sextant =
-      chroma === 0 ? 0 : max === r ? ((g - b) / chroma + 6) % 6 : max === g ? (b - r) / chroma + 2 : (r - g) / chroma + 4;
+      chroma === 0
+        ? 0
+        : max === r
+          ? ((g - b) / chroma + 6) % 6
+          : max === g
+            ? (b - r) / chroma + 2
+            : (r - g) / chroma + 4;
     const hue = (((sextant * 30 + dh) % 180) + 180) % 180;
     const saturation = clip(max === 0 ? ds : (255 * chroma) / max + ds);
     const value = clip(max + dv);

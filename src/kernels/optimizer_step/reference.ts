@@ -1,5 +1,5 @@
 import type { Config } from '../../config/schema.js';
-import { int, FLOAT32, rawOp, type Tensor, tf } from '../tf.js';
+import { type Tensor, tf } from '../tf.js';
 
 export type OptimizerOptions = Config['train']['optimizer'];
 
@@ -57,11 +57,30 @@ function sgd(p: Tensor, g: Tensor, momentum: Tensor, lr: number, options: Optimi
 }
 
 /** torch.optim.Adam: Kingma & Ba 2015, algorithm 1, weight decay inside the gradient. */
-function adam(p: Tensor, g: Tensor, [m, v]: Tensor[], step: number, lr: number, { betas: [b1, b2] }: OptimizerOptions): Tensor[] {
+function adam(
+  p: Tensor,
+  g: Tensor,
+  [m, v]: Tensor[],
+  step: number,
+  lr: number,
+  { betas: [b1, b2] }: OptimizerOptions,
+): Tensor[] {
   const first = m.mul(b1).add(g.mul(1 - b1));
   const second = v.mul(b2).add(g.square().mul(1 - b2));
-  const scale = second.div(1 - b2 ** step).sqrt().add(ADAM_EPSILON);
-  return [p.sub(first.div(1 - b1 ** step).div(scale).mul(lr)), first, second];
+  const scale = second
+    .div(1 - b2 ** step)
+    .sqrt()
+    .add(ADAM_EPSILON);
+  return [
+    p.sub(
+      first
+        .div(1 - b1 ** step)
+        .div(scale)
+        .mul(lr),
+    ),
+    first,
+    second,
+  ];
 }
 
 /** average ← decay·average + (1 − decay)·values, both [P]. Disposes of the old average. */

@@ -133,7 +133,10 @@ function insideBy(gt: GroundTruth, anchors: Anchors, i: number, halfWidth: numbe
   // In float32 as the references compute it: anchors lie exactly on the border of many integer boxes.
   const edge = Math.fround;
   return (
-    x > edge(gt.cx - halfWidth) && x < edge(gt.cx + halfWidth) && y > edge(gt.cy - halfHeight) && y < edge(gt.cy + halfHeight)
+    x > edge(gt.cx - halfWidth) &&
+    x < edge(gt.cx + halfWidth) &&
+    y > edge(gt.cy - halfHeight) &&
+    y < edge(gt.cy + halfHeight)
   );
 }
 

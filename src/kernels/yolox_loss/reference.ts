@@ -43,7 +43,10 @@ export function yoloxLoss(
     const objLogit = flat.slice([0, 4], [-1, 1]).flatten();
     const objLoss = bceWithLogits(objLogit, objTarget).sum();
     const objGrad = tf.sigmoid(objLogit).sub(objTarget).div(normalizer);
-    const objColumns = tf.pad(objGrad.expandDims(1) as Tensor & { rank: 2 }, [[0, 0], [4, classes]]);
+    const objColumns = tf.pad(objGrad.expandDims(1) as Tensor & { rank: 2 }, [
+      [0, 0],
+      [4, classes],
+    ]);
     if (numFg === 0) {
       values = new Float32Array([0, objLoss.dataSync()[0], 0, 0]);
       return objColumns.reshape(raw.shape);

@@ -1,5 +1,5 @@
-import type { TrainConfig } from '../../config/schema.js';
 import type { Random } from '../../base/random.js';
+import type { TrainConfig } from '../../config/schema.js';
 import type { Box } from '../../data/coco.js';
 import type { Affine, Layer, Recipe, Tile } from '../../kernels/mosaic_warp/index.js';
 
@@ -145,7 +145,12 @@ function mixup(scene: Scene, partner: Example, [height, width]: Size, augment: A
   return {
     layers: [
       ...scene.layers,
-      { ...layer, tiles: layer.tiles.map((tile) => ({ ...tile, picture: first })), outside: 0, inverse: invert(forward) },
+      {
+        ...layer,
+        tiles: layer.tiles.map((tile) => ({ ...tile, picture: first })),
+        outside: 0,
+        inverse: invert(forward),
+      },
     ],
     paths: [...scene.paths, ...other.paths],
     labels: [...scene.labels, ...other.labels.map((label) => transform(label, forward, [height, width]))],
@@ -188,7 +193,12 @@ function onCanvas({ objects }: Example, tile: Tile): Label[] {
 
 /** The upright box around a transformed one, cut to the output. */
 function transform({ classIndex, x1, y1, x2, y2 }: Label, [a, b, c, d, e, f]: Affine, [height, width]: Size): Label {
-  const corners = [[x1, y1], [x2, y1], [x1, y2], [x2, y2]];
+  const corners = [
+    [x1, y1],
+    [x2, y1],
+    [x1, y2],
+    [x2, y2],
+  ];
   const xs = corners.map(([x, y]) => clamp(a * x + b * y + c, 0, width));
   const ys = corners.map(([x, y]) => clamp(d * x + e * y + f, 0, height));
   return { classIndex, x1: Math.min(...xs), y1: Math.min(...ys), x2: Math.max(...xs), y2: Math.max(...ys) };

@@ -31,7 +31,7 @@ export async function saveResume(dir: string, snapshot: TrainSnapshot, progress:
   };
   put('weights', snapshot.weights);
   put('average', snapshot.average);
-  snapshot.moments.forEach((moment, i) => put(`moment${i}`, moment));
+  for (const [i, moment] of snapshot.moments.entries()) put(`moment${i}`, moment);
   await writeSafetensors(join(dir, RESUME_FILE), tensors, {
     step: String(snapshot.step),
     moments: String(snapshot.moments.length),

@@ -68,7 +68,12 @@ export class BatchLoader {
     const size = this.#size(epoch, iteration);
     const items = Array.from({ length: batch }, (_, i) => {
       const position = iteration * batch + i;
-      return this.#augment(order[position % order.length], size, augmented, new Random(this.#config.seed, epoch, position));
+      return this.#augment(
+        order[position % order.length],
+        size,
+        augmented,
+        new Random(this.#config.seed, epoch, position),
+      );
     });
     const images = await this.#pool.run({
       recipes: items.map(({ recipe, paths }) => ({ recipe, paths })),

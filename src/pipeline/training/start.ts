@@ -1,5 +1,5 @@
-import type { Config } from '../../config/schema.js';
 import { log } from '../../base/progress.js';
+import type { Config } from '../../config/schema.js';
 import { COCO_CLASSES } from '../../data/classes.js';
 import type { CocoCategory } from '../../data/coco.js';
 import type { Architecture } from '../../model/network.js';
@@ -26,11 +26,20 @@ export async function startingWeights(
 ): Promise<Start> {
   if (train.weights === null) {
     const fixedBatchNorm = train.batchNorm === 'fixed';
-    return { weights: initialWeights(architecture, train.seed), pretrained: false, fixedBatchNorm, source: 'from scratch' };
+    return {
+      weights: initialWeights(architecture, train.seed),
+      pretrained: false,
+      fixedBatchNorm,
+      source: 'from scratch',
+    };
   }
   const loaded = await loadWeights(train.weights);
   const classRows = matchClasses(loaded, categories);
-  const { weights, report } = fitWeights(loaded.weights, architecture, { classRows, seed: train.seed, where: train.weights });
+  const { weights, report } = fitWeights(loaded.weights, architecture, {
+    classRows,
+    seed: train.seed,
+    where: train.weights,
+  });
   describeFit(report, train.weights, classRows);
   const fixedBatchNorm = train.batchNorm === 'fixed' || (train.batchNorm === 'auto' && loaded.folded);
   if (loaded.folded) {
@@ -40,7 +49,10 @@ export async function startingWeights(
 }
 
 /** For each category the class of the weights with its name; weights without names and with 80 classes are COCO's. */
-function matchClasses({ weights, info }: LoadedWeights, categories: readonly CocoCategory[]): (number | null)[] | undefined {
+function matchClasses(
+  { weights, info }: LoadedWeights,
+  categories: readonly CocoCategory[],
+): (number | null)[] | undefined {
   const classes = weights.get('head.cls_preds.0.weight')?.shape[0];
   const names = info?.categories ?? (classes === COCO_CLASSES.length ? COCO_CLASSES : undefined);
   if (!names) return undefined;
@@ -56,7 +68,8 @@ function describeFit(report: FitReport, path: string, classRows?: readonly (numb
   log(`${path}: ${loaded} tensors loaded, ${missing.length} missing, ${unexpected.length} unexpected`);
   for (const name of missing) log(`  missing: ${name}`);
   for (const name of unexpected) log(`  unexpected: ${name}`);
-  for (const { name, expected, received } of mismatched) log(`  ${name}: [${received}] in the file, [${expected}] here`);
+  for (const { name, expected, received } of mismatched)
+    log(`  ${name}: [${received}] in the file, [${expected}] here`);
   if (carried > 0) log(`  ${carried} of ${classRows?.length} classes are taken over by name`);
   if (reinitialised.length > 0) log(`  initialised anew: ${reinitialised.join(', ')}`);
 }

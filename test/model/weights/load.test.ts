@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
+import { BATCH_NORM_EPSILON } from '../../../src/config/network.js';
 import { LEGACY_PREPROCESS, preprocessSchema } from '../../../src/config/preprocess.js';
 import { exportOnnx } from '../../../src/model/onnx/export.js';
 import {
@@ -12,7 +13,6 @@ import {
   checkpointMetadata,
   parseCheckpointMetadata,
 } from '../../../src/model/weights/checkpoint.js';
-import { BATCH_NORM_EPSILON } from '../../../src/config/network.js';
 import { foldBatchNorm, isFolded, setFolded } from '../../../src/model/weights/fold.js';
 import { initialWeights } from '../../../src/model/weights/init.js';
 import { toMmdet } from '../../../src/model/weights/key_map.js';

@@ -78,7 +78,12 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
         : strongExample(examples[0], () => random.pick(examples), size, config, random);
       const out = new Float32Array(size[0] * size[1] * 3);
       const preprocess = { ...preprocessSchema.parse({}), size: [...size] as [number, number] };
-      mosaicWarp(recipe, paths.map((path) => toPicture(scenes[Number(path)])), preprocess, out);
+      mosaicWarp(
+        recipe,
+        paths.map((path) => toPicture(scenes[Number(path)])),
+        preprocess,
+        out,
+      );
       for (let i = 0; i < out.length; i += 3) {
         // Above the mean of object and background: inside the object, whatever the interpolation.
         if (out[i] < 200) continue;
