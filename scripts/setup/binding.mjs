@@ -74,7 +74,7 @@ function bindingKey({ sources }) {
 const cachedBinding = (key) => join(cacheDir, 'bindings', key, 'tfjs_binding.node');
 
 async function compileBinding({ sources }, output) {
-  say('binding: compiling (about 20 s)');
+  say('binding: compiling');
   await withStaging(cacheDir, async (staging) => {
     const draft = join(staging, basename(output));
     // Both flavours have the same C API; the linker is told where the libraries are without a path in the binary.
