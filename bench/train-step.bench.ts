@@ -73,8 +73,10 @@ function tfjsStep(weights: Weights, images: Tensor4D, labels: Float32Array): () 
         levels.map(({ reg, obj, cls }) => tf.concat([reg, obj, cls], 3).reshape([BATCH, -1, 5 + classes])),
         1,
       );
-      const assignment = simOtaAssign(raw.dataSync() as Float32Array, labels, BATCH, classes, anchors);
-      const { grad } = yoloxLoss(raw, labels, assignment, anchors, { classes, useL1: false });
+      const values = raw.dataSync() as Float32Array;
+      const assignment = simOtaAssign(values, labels, BATCH, classes, anchors);
+      // A copy, off the tape: the loss brings its own gradient.
+      const { grad } = yoloxLoss(tf.tensor(values, raw.shape), labels, assignment, anchors, { classes, useL1: false });
       // The gradient of this product with respect to raw is `grad`.
       return raw.mul(grad).sum();
     }, variables);

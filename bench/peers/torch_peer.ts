@@ -22,7 +22,7 @@ export async function startTorchPeer(options: {
   threads: number;
 }): Promise<TorchPeer | undefined> {
   const flags = Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-  const child = spawn(PYTHON, [join(import.meta.dirname, 'yolox_torch.py'), 'serve-steps', ...flags], {
+  const child = spawn(PYTHON, [join(import.meta.dirname, 'yolox_torch.py'), 'bench', '--on-demand', ...flags], {
     stdio: ['pipe', 'pipe', 'ignore'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

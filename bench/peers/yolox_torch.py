@@ -212,6 +212,12 @@ def bench(args: argparse.Namespace) -> int:
     middle, side = args.size * torch.rand(2, args.batch, BOXES_PER_PICTURE, 2)
     labels = torch.cat((torch.randint(80, (args.batch, BOXES_PER_PICTURE, 1)), middle, side / 2 + 8), 2)
     anchors = make_anchors(args.size, args.size)
+    if args.on_demand:
+        print(f"PyTorch {torch.__version__} {args.memory_format}", flush=True)
+        for _ in sys.stdin:
+            trainer.update(images, labels, anchors)
+            print("done", flush=True)
+        return 0
     seconds = []
     for _ in range(args.warmup + args.steps):
         start = time.perf_counter()
@@ -246,6 +252,7 @@ def main() -> int:
     command.add_argument("--threads", type=int, default=2)
     command.add_argument("--memory-format", choices=("channels_last", "contiguous"), default="channels_last")
     command.add_argument("--json", action="store_true", help="print one JSON object")
+    command.add_argument("--on-demand", action="store_true", help="a step for every line of standard input")
     command.set_defaults(run=bench)
     args = parser.parse_args()
     return args.run(args)

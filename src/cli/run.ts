@@ -1,4 +1,5 @@
 import type { CommandModule } from 'yargs';
+import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
 import type { RunOutputs } from '../pipeline/runner.js';
 import { STEP_DESCRIPTIONS, STEP_NAMES, type StepName } from '../pipeline/step.js';
@@ -33,7 +34,10 @@ export const runCommand: CommandModule<object, RunArgs> = {
     failOn(outputs);
     const seconds = Math.round((Date.now() - started) / 1000);
     const summary = summarize(outputs, seconds);
-    printResult(summary, summaryText(outputs, summary, config), args);
+    const text = summaryText(outputs, summary, config);
+    // With --json the object ends stdout, and people still get their summary.
+    if (args.json) log(text);
+    printResult(summary, text, args);
   },
 };
 

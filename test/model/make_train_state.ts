@@ -15,7 +15,7 @@ import {
 async function writeInputs(dir: string): Promise<void> {
   const tensors = new Map([
     ['images_nchw_bgr', { shape: IMAGES, data: randomImages() }],
-    ['labels', { shape: LABELS, data: Float32Array.from(randomLabels()) }],
+    ['labels', { shape: LABELS, data: randomLabels() }],
   ]);
   for (const { name, lr, options } of cases) {
     const { optimizer, ema, freeze } = options;

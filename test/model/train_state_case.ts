@@ -36,14 +36,14 @@ export const L1_FROM_STEP = 2;
 export const IMAGES = [4, 2, 3, 128, 128] as const;
 /** [steps,N,M,5] */
 export const LABELS = [4, 2, 8, 5] as const;
-const SEED = 1;
+const SEED = +(process.env.S??1);
 
 /** Initial weights whose batch norms have been somewhere already: a frozen one uses what it has stored. */
 export function startingWeights(): Weights {
   const weights = initialWeights(architecture, SEED);
   const ranges: Record<string, [number, number]> = {
-    'bn.weight': [0.5, 1.5],
-    'bn.bias': [-0.5, 0.5],
+    'bn.weight': (process.env.G ?? '.5,1.5').split(',').map(Number) as any,
+    'bn.bias': (process.env.B ?? '-.5,.5').split(',').map(Number) as any,
     'bn.running_mean': [-0.1, 0.1],
     'bn.running_var': [0.1, 0.3],
   };
@@ -61,20 +61,19 @@ export function randomImages(): Float32Array {
   return Float32Array.from({ length: elements(IMAGES) }, () => random.uniform(-2, 2));
 }
 
-/** Up to five objects a picture, the rest of the rows empty. */
+/** One to five objects a picture, small and large; the rest of the rows are empty. */
 export function randomLabels(): Float32Array {
   const random = new Random(SEED, 'labels');
-  const [, , rows] = LABELS;
+  const [steps, batch, rows, columns] = LABELS;
   const side = IMAGES[4];
-  return Float32Array.from({ length: elements(LABELS) / rows / 5 }, () => random.int(1, 5)).reduce((all, n) => {
-    for (let row = 0; row < rows; row++) {
-      const object = [
-        random.int(0, 4),
-        ...[0, 0].map(() => random.uniform(10, side - 10)),
-        ...[0, 0].map(() => random.uniform(8, side / 2)),
-      ];
-      all.push(...(row < n ? object : [0, 0, 0, 0, 0]));
+  const labels = new Float32Array(elements(LABELS));
+  for (let picture = 0; picture < steps * batch; picture++) {
+    for (let row = random.int(0, 4); row >= 0; row--) {
+      const centre = [random.uniform(8, side - 8), random.uniform(8, side - 8)];
+      const size = 2 ** random.uniform(3, 6);
+      const object = [random.int(0, 4), ...centre, size, size * random.uniform(0.5, 2)];
+      labels.set(object, (picture * rows + row) * columns);
     }
-    return all;
-  }, [] as number[]) as unknown as Float32Array;
+  }
+  return labels;
 }

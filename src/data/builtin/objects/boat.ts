@@ -22,7 +22,7 @@ function hull(random: Random, deck: number, length: number): Part[] {
 }
 
 function sailer(random: Random): Part[] {
-  const length = random.uniform(62, 90);
+  const length = random.uniform(66, 88);
   const deck = 34;
   const top = -50;
   const mast = random.uniform(-8, 8);
@@ -41,7 +41,7 @@ function sailer(random: Random): Part[] {
       fill: [cloth, shade],
     },
   ];
-  if (random.chance(0.75)) {
+  if (random.chance(0.85)) {
     const tack = mast + jib;
     parts.push({
       path: path`M${mast + 1.5} ${top + 9}Q${mast + jib * 0.55 + belly} ${(top + foot) / 2} ${tack} ${foot}Q${mast + jib * 0.5} ${foot - 4} ${mast + 2.5} ${foot - 2}Z`,

@@ -11,7 +11,7 @@ export function house(random: Random): Drawing {
     random.uniform(26, 42),
   );
   const gableWidth = random.uniform(46, 62);
-  const long = random.chance(0.5) ? random.uniform(22, 50) : 0;
+  const long = random.chance(0.35) ? random.uniform(18, 36) : 0;
   const height = random.uniform(34, 62);
   const peak = random.uniform(24, 38);
   const left = -(gableWidth + long) / 2;
