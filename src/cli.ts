@@ -4,6 +4,7 @@ import { didYouMean, messageOf, UserError } from './base/errors.js';
 import { cocoEvalCommand } from './cli/coco_eval.js';
 import { FLAGS } from './cli/config_options.js';
 
+import { doctorCommand } from './cli/doctor.js';
 import { exportOnnxCommand } from './cli/export_onnx.js';
 import { importWeightsCommand } from './cli/import_weights.js';
 import { modelEvalCommand } from './cli/model_eval.js';
@@ -24,6 +25,7 @@ const commands = [
   importWeightsCommand,
   exportOnnxCommand,
   cocoEvalCommand,
+  doctorCommand,
 ];
 
 /** Wrong use of the command line. */
@@ -35,6 +37,7 @@ const parser = yargs(hideBin(process.argv))
   .scriptName('yolox')
   .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
   .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
+  .epilogue('`yolox setup [--cuda|--cpu]` provides TensorFlow; `yolox doctor` tells what is installed.')
   .demandCommand(1, 'Name a command; `yolox --help` lists them.')
   .recommendCommands()
   .strict()
