@@ -36,7 +36,7 @@ export const L1_FROM_STEP = 2;
 export const IMAGES = [4, 2, 3, 128, 128] as const;
 /** [steps,N,M,5] */
 export const LABELS = [4, 2, 8, 5] as const;
-const SEED = +(process.env.S??1);
+const SEED = +(process.env.S ?? 1);
 
 /** Initial weights whose batch norms have been somewhere already: a frozen one uses what it has stored. */
 export function startingWeights(): Weights {

@@ -136,7 +136,7 @@ const looseWheel = (random: Random): Part[] => wheel(0, 0, random.uniform(38, 46
 
 /** What has no class, yet shares colours and parts with what has: 100 units across like the objects. */
 export const clutter = (random: Random): Drawing =>
-  random.pick([tree, tree, fir, fir, rock, rock, crate, ball, flower, leaf, cone, tent, sign, barrel, looseWheel])(
+  random.pick([tree, tree, tree, fir, rock, rock, crate, ball, flower, leaf, cone, tent, sign, barrel, looseWheel])(
     random,
   );
 

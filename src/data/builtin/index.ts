@@ -76,10 +76,10 @@ async function render(random: Random, side: number): Promise<Rendered> {
     maskScene(scene),
   ]);
   light({ width, height, data: painted }, mask, random);
-  const blur = random.chance(0.4) ? (side / 256) * random.uniform(0.3, 1.2) : 0;
+  const blur = random.chance(0.3) ? (side / 256) * random.uniform(0.3, 1.2) : 0;
   // Below 0.3 sharp refuses to blur, and nothing would be seen of it.
   const data = blur < 0.3 ? painted : await sharp(painted, { raw }).blur(blur).raw().toBuffer();
-  grain({ width, height, data }, random.uniform(0.5, 3) * random.uniform(0.8, 3), random);
+  grain({ width, height, data }, random.uniform(0.5, 3) * random.uniform(0.8, 2.5), random);
   const bytes = await sharp(data, { raw })
     .jpeg({ quality: random.int(60, 95) })
     .toBuffer();

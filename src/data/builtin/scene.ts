@@ -29,11 +29,11 @@ interface Kind {
 
 /** The classes, in the order of their category ids 1…n. */
 export const KINDS: readonly Kind[] = [
-  { name: 'car', draw: car, share: 0.3, habitat: 'ground', tilt: 6 },
+  { name: 'car', draw: car, share: 0.3, habitat: 'ground', tilt: 5 },
   { name: 'house', draw: house, share: 0.24, habitat: 'ground', tilt: 3 },
-  { name: 'boat', draw: boat, share: 0.18, habitat: 'water', tilt: 7 },
-  { name: 'balloon', draw: balloon, share: 0.16, habitat: 'air', tilt: 8 },
-  { name: 'butterfly', draw: butterfly, share: 0.12, habitat: 'air', tilt: 50 },
+  { name: 'boat', draw: boat, share: 0.18, habitat: 'water', tilt: 5 },
+  { name: 'balloon', draw: balloon, share: 0.16, habitat: 'air', tilt: 6 },
+  { name: 'butterfly', draw: butterfly, share: 0.12, habitat: 'air', tilt: 35 },
 ];
 
 export interface Layer {
@@ -127,9 +127,9 @@ function spot(
   size: number,
   habitat: Habitat,
 ): { x: number; y: number } {
-  const x = random.uniform(0.1, 0.9) * width;
-  if (horizon === null || random.chance(0.12)) return { x, y: random.uniform(0.12, 0.88) * height };
-  if (habitat === 'air') return { x, y: random.uniform(0.12, 0.75) * height };
+  const x = random.uniform(0.12, 0.88) * width;
+  if (horizon === null || random.chance(0.12)) return { x, y: random.uniform(0.14, 0.86) * height };
+  if (habitat === 'air') return { x, y: random.uniform(0.14, 0.75) * height };
   const nearness = Math.min(1, (size / (0.55 * Math.max(width, height))) ** 0.8 + random.uniform(0, 0.25));
   return { x, y: Math.max(0.1 * height, horizon + nearness * (height - horizon) - size * 0.35) };
 }
@@ -137,14 +137,14 @@ function spot(
 /** Turned, mirrored, and stretched a little. */
 function pose(random: Random, { x, y }: { x: number; y: number }, size: number, tilt: number): Placement {
   const scale = size / UNITS;
-  const stretch = random.uniform(0.88, 1.14);
+  const stretch = random.uniform(0.92, 1.09);
   return {
     x,
     y,
     scaleX: scale * stretch * random.pick([-1, 1]),
     scaleY: scale / stretch,
     rotation: random.normal(0, tilt),
-    skew: random.normal(0, 4),
+    skew: random.normal(0, 3),
   };
 }
 

@@ -1,4 +1,6 @@
+import { UserError } from '../../base/errors.js';
 import { log } from '../../base/progress.js';
+import { LEGACY_PREPROCESS, type Preprocess } from '../../config/preprocess.js';
 import type { Config } from '../../config/schema.js';
 import { COCO_CLASSES } from '../../data/classes.js';
 import type { CocoCategory } from '../../data/coco.js';
@@ -20,7 +22,7 @@ export interface Start {
 
 /** The weights a run starts from: random ones, or a file fitted to the run's classes. */
 export async function startingWeights(
-  { train }: Config,
+  { train, model }: Config,
   architecture: Architecture,
   categories: readonly CocoCategory[],
 ): Promise<Start> {
@@ -34,6 +36,7 @@ export async function startingWeights(
     };
   }
   const loaded = await loadWeights(train.weights);
+  checkColours(loaded, model.preprocess);
   const classRows = matchClasses(loaded, categories);
   const { weights, report } = fitWeights(loaded.weights, architecture, {
     classRows,
@@ -46,6 +49,22 @@ export async function startingWeights(
     log(`${train.weights}: batch norms are folded into the convolutions; training keeps their statistics fixed`);
   }
   return { weights, pretrained: true, fixedBatchNorm, source: `fine-tuned from sha256:${loaded.sha256}` };
+}
+
+/** Weights fed with colours they have not learnt find nothing, and training hides it for hours. */
+function checkColours({ legacy, path }: LoadedWeights, { color }: Preprocess): void {
+  if (legacy === null || (color === LEGACY_PREPROCESS.color) === legacy) return;
+  const { mean, std } = LEGACY_PREPROCESS;
+  const wanted = legacy
+    ? `{color: rgb, scale: ${1 / 255}, mean: [${mean}], std: [${std}]}`
+    : '{color: bgr, scale: 1, mean: [0, 0, 0], std: [1, 1, 1]}';
+  throw new UserError({
+    where: path,
+    field: 'model.preprocess',
+    expected: `the preprocessing these weights ${legacy ? 'from before YOLOX 0.1.1 ' : ''}were trained with`,
+    received: `color ${color}`,
+    hint: `Set model.preprocess to ${wanted}, with your size.`,
+  });
 }
 
 /** For each category the class of the weights with its name; weights without names and with 80 classes are COCO's. */

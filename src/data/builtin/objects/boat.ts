@@ -3,7 +3,7 @@ import { type Drawing, ellipse, hsl, line, type Part, path, polygon, rectangle }
 
 /** A sailing boat with one or two sails, or a small steamer. */
 export function boat(random: Random): Drawing {
-  return random.chance(0.85) ? sailer(random) : steamer(random);
+  return random.chance(0.88) ? sailer(random) : steamer(random);
 }
 
 function hull(random: Random, deck: number, length: number): Part[] {
@@ -26,7 +26,7 @@ function sailer(random: Random): Part[] {
   const deck = 34;
   const top = -50;
   const mast = random.uniform(-8, 8);
-  const white = random.chance(0.5);
+  const white = random.chance(0.6);
   const hue = white ? 45 : random.uniform(0, 360);
   const cloth = white ? hsl(hue, 25, random.uniform(88, 97)) : hsl(hue, random.uniform(50, 80), random.uniform(50, 65));
   const shade = white ? hsl(210, 12, 76) : hsl(hue + 12, 50, 34);
@@ -41,7 +41,7 @@ function sailer(random: Random): Part[] {
       fill: [cloth, shade],
     },
   ];
-  if (random.chance(0.85)) {
+  if (random.chance(0.9)) {
     const tack = mast + jib;
     parts.push({
       path: path`M${mast + 1.5} ${top + 9}Q${mast + jib * 0.55 + belly} ${(top + foot) / 2} ${tack} ${foot}Q${mast + jib * 0.5} ${foot - 4} ${mast + 2.5} ${foot - 2}Z`,

@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+
+const test = suite('command line');
+const cli = resolve(import.meta.dirname, '../../src/cli.ts');
+
+const yolox = (...args: string[]) =>
+  spawnSync(process.execPath, ['--import', 'tsx', cli, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+
+const misuses: [string, string[], RegExp][] = [
+  ['an unknown flag suggests the right one', ['model-train', '--epochz', '3'], /epochz.*Did you mean "epochs"/],
+  ['an unknown configuration flag too', ['model-train', '--train.epoch', '3'], /Did you mean "train\.epochs"/],
+  ['an unknown command is refused', ['servee'], /Did you mean serve/],
+  ['no command at all', [], /Name a command/],
+  ['an unknown preset suggests the right one', ['run', '--config', 'quikstart'], /Did you mean "quickstart"/],
+  ['a wrong value names its flag', ['run', '--train.epochs', 'ten'], /--train\.epochs.*expected number.*"ten"/],
+  ['a missing bundle is named', ['serve', 'no/such/bundle'], /no\/such\/bundle/],
+  ['missing weights are named', ['import-weights', 'absent.pth', '--out', 'x.safetensors'], /absent\.pth/],
+];
+
+for (const [title, args, message] of misuses) {
+  test(title, () => {
+    const { status, stderr, stdout } = yolox(...args);
+    assert.is(status, 2, stderr);
+    assert.match(stderr, message);
+    assert.not.match(stderr, /\n\s+at /);
+    assert.is(stdout, '');
+  });
+}
+
+test('help lists every step', () => {
+  const { status, stdout } = yolox('--help');
+  assert.is(status, 0);
+  for (const step of [
+    'data-load',
+    'data-prep',
+    'model-train',
+    'model-pack',
+    'model-eval',
+    'model-test',
+    'run',
+    'serve',
+  ]) {
+    assert.match(stdout, `yolox ${step}`);
+  }
+});
+
+test.run();

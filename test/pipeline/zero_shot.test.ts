@@ -1,0 +1,37 @@
+import * as assert from 'uvu/assert';
+import { preprocessSchema } from '../../src/config/preprocess.js';
+import { COCO_CLASSES } from '../../src/data/classes.js';
+import { readCoco } from '../../src/data/sources/coco.js';
+import { evaluateDetector } from '../../src/pipeline/evaluate.js';
+import { openWeightsDetector } from '../../src/pipeline/weights_detector.js';
+import { Detector } from '../../src/serve/detector.js';
+import { shared, suiteNeeding } from '../helpers.js';
+
+const weights = shared('weights/yolox_nano.onnx');
+const images = shared('coco/images');
+const annotations = shared('coco/instances.json');
+const test = suiteNeeding('zero-shot on COCO pictures', [weights, images, annotations]);
+
+test('imported weights on TensorFlow and the same file on onnxruntime agree within 0.005 AP', async () => {
+  const { dataset, pathOf } = await readCoco(images, annotations);
+  const thresholds = { confidence: 0.01, nms: 0.65, maxDetections: 100, agnostic: false };
+  const categories = [...COCO_CLASSES];
+
+  const tensorflow = await openWeightsDetector(weights);
+  const ours = await evaluateDetector((picture) => tensorflow.detect(picture, thresholds), dataset, pathOf, {
+    categories,
+  });
+  await tensorflow.close();
+
+  const preprocess = preprocessSchema.parse({ size: [416, 416] });
+  const onnx = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
+  const theirs = await evaluateDetector((picture) => onnx.detect(picture), dataset, pathOf, { categories });
+  await onnx.close();
+
+  const [ap, reference] = [ours.evaluation.stats[0], theirs.evaluation.stats[0]];
+  console.log(`AP ${ap.toFixed(4)} on TensorFlow, ${reference.toFixed(4)} on onnxruntime`);
+  assert.ok(reference > 0.25, `AP ${reference} is not that of these weights`);
+  assert.ok(Math.abs(ap - reference) <= 0.005);
+});
+
+test.run();
