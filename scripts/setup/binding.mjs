@@ -10,8 +10,10 @@ import { withStaging } from './staging.mjs';
 import { tensorflowDir, tensorflowVersion } from './tensorflow.mjs';
 
 const SOURCES = ['tfjs_backend.cc', 'tfjs_binding.cc'];
+/** Opens TensorFlow in a constructor of the binding's own, so the binding isn't linked to it but bound at first use. */
+const LOADER = join(import.meta.dirname, 'quiet_load.cc');
 const FLAGS = ['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-D_GLIBCXX_USE_CXX11_ABI=1'];
-const LIBRARIES = ['-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2', '-Wl,-rpath,$ORIGIN/../../deps/lib'];
+const LINKING = ['-Wl,-z,lazy', '-Wl,-rpath,$ORIGIN/../../deps/lib'];
 
 /** Where tfjs-node-gpu looks for its binding, and the link through which the binding finds TensorFlow. */
 function places() {
@@ -66,8 +68,9 @@ const linkTarget = (path) => {
 
 /** Node-API and TensorFlow's C API are stable: one binary serves Node 20 and 22 and both flavours of one version. */
 function bindingKey({ sources }) {
-  const hash = createHash('sha256').update([tensorflowVersion, glibcVersion(), ...FLAGS, ...LIBRARIES].join('\n'));
-  for (const name of readdirSync(sources).sort()) hash.update(readFileSync(join(sources, name)));
+  const hash = createHash('sha256').update([tensorflowVersion, glibcVersion(), ...FLAGS, ...LINKING].join('\n'));
+  const files = readdirSync(sources).sort();
+  for (const file of [...files.map((name) => join(sources, name)), LOADER]) hash.update(readFileSync(file));
   return hash.digest('hex').slice(0, 16);
 }
 
@@ -77,16 +80,14 @@ async function compileBinding({ sources }, output) {
   say('binding: compiling');
   await withStaging(cacheDir, async (staging) => {
     const draft = join(staging, basename(output));
-    // Both flavours have the same C API; the linker is told where the libraries are without a path in the binary.
-    const tensorflow = join(dirname(sources), 'deps');
-    const includes = [sources, join(packageDir('node-api-headers'), 'include'), join(tensorflow, 'include')];
+    const tensorflow = join(dirname(sources), 'deps/include');
+    const includes = [sources, join(packageDir('node-api-headers'), 'include'), tensorflow];
     const result = await run('g++', [
       ...FLAGS,
       ...includes.flatMap((dir) => ['-I', dir]),
       ...SOURCES.map((name) => join(sources, name)),
-      '-L',
-      join(tensorflow, 'lib'),
-      ...LIBRARIES,
+      LOADER,
+      ...LINKING,
       '-o',
       draft,
     ]);

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import type * as Tfjs from '@tensorflow/tfjs-node-gpu';
 import { messageOf, UserError } from '../base/errors.js';
 
@@ -15,24 +17,34 @@ const ENVIRONMENT = {
   TF_FORCE_GPU_ALLOW_GROWTH: 'true',
 };
 
+const LIBRARY = 'libtensorflow_cc.so.2';
+
 /** tfjs over the native TensorFlow that set-up built; importing this module loads it (about a second). */
 export const tf: typeof Tfjs = loadTensorFlow();
 
 function loadTensorFlow(): typeof Tfjs {
   for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value;
+  const require = createRequire(import.meta.url);
+  const library = resolve(dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')), 'deps/lib', LIBRARY);
+  // The binding would end the process where the library it is bound to at first use is gone.
+  if (!existsSync(library)) throw absent('no TensorFlow library');
   try {
-    return createRequire(import.meta.url)('@tensorflow/tfjs-node-gpu');
+    return require('@tensorflow/tfjs-node-gpu');
   } catch (error) {
-    throw new UserError(
-      {
-        where: '@tensorflow/tfjs-node-gpu',
-        expected: 'the TensorFlow binding that set-up builds',
-        received: messageOf(error).split('\n')[0],
-        hint: 'Run `npx yolox setup`, then `npx yolox doctor`.',
-      },
-      { cause: error },
-    );
+    throw absent(messageOf(error).split('\n')[0], error);
   }
+}
+
+function absent(received: string, cause?: unknown): UserError {
+  return new UserError(
+    {
+      where: '@tensorflow/tfjs-node-gpu',
+      expected: 'the TensorFlow that set-up provides',
+      received,
+      hint: 'Run `npx yolox setup` (`npm run setup` in a clone), then `npx yolox doctor`.',
+    },
+    { cause },
+  );
 }
 
 type AttributeValue =
