@@ -12,8 +12,8 @@
 steps amplify a relative error of the weights about 5·10^7 times, so `train_*` agrees only where the arithmetic does bit
 for bit. Data made on an AVX2 processor wants ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 and its number of threads.
 
-`fixture` trains every `train_*` case of DIR in double precision and writes its losses, final weights, average and
-moments beside it (see test/model/make_train_state.ts).
+`fixture` trains every `train_*` case of DIR in double precision and writes its losses, final weights and their average
+beside it, as golden data has them (test/model/make_train_state.ts).
 """
 
 import argparse
@@ -84,12 +84,6 @@ class Trainer:
                 if old.is_floating_point():
                     old.mul_(rate).add_(new, alpha=1 - rate)
         return losses
-
-    def moments(self) -> list[dict[str, Tensor]]:
-        """What the optimiser remembers, by parameter: momentum, or Adam's first and second moment."""
-        keys = ("exp_avg", "exp_avg_sq") if isinstance(self.optimizer, torch.optim.Adam) else ("momentum_buffer",)
-        learnt = {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-        return [{name: self.optimizer.state[p][key] for name, p in learnt.items()} for key in keys]
 
 
 def largest(a: Tensor, b: Tensor) -> float:
@@ -179,10 +173,9 @@ def check_train(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]
 def fixture(args: argparse.Namespace) -> int:
     for path, metadata, tensors in read_cases(args.dir, "train_*.io"):
         trainer, losses = train(path, metadata, tensors, torch.float64)
-        states = (trainer.model.state_dict(), trainer.average.state_dict(), *trainer.moments())
-        for part, state in zip(("final", "ema", "moment0", "moment1"), states):
-            save_file(state, str(path).replace(".io.", f".{part}."))
-        save_file({"losses": losses}, str(path).replace(".io.", ".losses."))
+        parts = {"losses": {"losses": losses}, "final": trainer.model.state_dict(), "ema": trainer.average.state_dict()}
+        for part, values in parts.items():
+            save_file(values, str(path).replace(".io.", f".{part}."))
     return 0
 
 

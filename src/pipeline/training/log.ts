@@ -3,32 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../../base/files.js';
 import { tf } from '../../kernels/tf.js';
-
-export interface StepEntry {
-  event: 'step';
-  /** 1-based. */
-  epoch: number;
-  step: number;
-  lr: number;
-  loss: number;
-  loss_iou: number;
-  loss_obj: number;
-  loss_cls: number;
-  loss_l1: number;
-  num_fg: number;
-  images_per_second: number;
-  size: [height: number, width: number];
-}
-
-export interface ValidationEntry {
-  event: 'validation';
-  epoch: number;
-  map: number;
-  map50: number;
-  stats: number[];
-}
-
-export type LogEntry = StepEntry | ValidationEntry;
+import type { TrainingLogEntry } from '../../report/training_report.js';
 
 /** The run's history: JSON lines for programs, TensorBoard event files for people. */
 export class TrainingLog {
@@ -58,7 +33,7 @@ export class TrainingLog {
     return log;
   }
 
-  write(entry: LogEntry, step: number): void {
+  write(entry: TrainingLogEntry, step: number): void {
     appendFileSync(this.path, `${JSON.stringify(entry)}\n`);
     this.#toBoard(entry, step);
   }
@@ -67,7 +42,7 @@ export class TrainingLog {
     this.#board.flush();
   }
 
-  #toBoard({ event, ...values }: LogEntry, step: number): void {
+  #toBoard({ event, ...values }: TrainingLogEntry, step: number): void {
     for (const [name, value] of Object.entries(values)) {
       if (typeof value === 'number' && name !== 'step') this.#board.scalar(`${event}/${name}`, value, step);
     }
@@ -75,7 +50,7 @@ export class TrainingLog {
 }
 
 /** The entries of a log; a last line cut short by a crash is left out. */
-export async function readLog(path: string): Promise<LogEntry[]> {
+export async function readLog(path: string): Promise<TrainingLogEntry[]> {
   const lines = (await readFile(path, 'utf8')).split('\n');
   return lines.slice(0, -1).map((line) => JSON.parse(line));
 }
