@@ -16,7 +16,7 @@ import { trainSteps } from './train_steps.js';
 // Four steps beside PyTorch's in double precision (make_train_state.ts), from where rounding stays small: weights off by
 // a relative 1e-7 at the start move the losses by 2e-6 and the tensors by 2e-5 of their way.
 const LOSS_BOUND = 1e-4;
-/** Of the norm of a tensor's way; 1e-7 of it is lost at each step where small steps add to large values. */
+/** Of the norm of a tensor's way; in float32 small steps on large values lose up to 2e-3 of it. */
 const MOVE_BOUND = 5e-3;
 /** How far PyTorch's average of a constant strays from it. */
 const NOTHING = 1e-12;
