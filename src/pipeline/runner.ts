@@ -74,6 +74,7 @@ async function runStep<Name extends StepName>(
   log(`${name}: ${dir}`);
   const started = performance.now();
   await mkdir(dir, { recursive: true });
+  await sweep(dir);
   const result = (await step.run(outputs as Outputs, { config, dir, store })) as Outputs[Name];
   const seconds = (performance.now() - started) / 1000;
   const lineage: Lineage<Name> = {
@@ -104,6 +105,11 @@ async function hashFiles(paths: readonly string[]): Promise<string[]> {
         : sha256File(path);
     }),
   );
+}
+
+/** Removes what a killed run was writing (see `writeAtomic`). */
+async function sweep(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) if (name.endsWith('.tmp')) await rm(join(dir, name), { recursive: true });
 }
 
 /** Out of the way at once, then gone: a kill in between leaves no half-deleted step that looks usable. */
