@@ -69,6 +69,7 @@ const backend = tf.backend() as unknown as NativeBackend;
 
 /** Attribute of type `type` holding float32, which most ops call `T`. */
 export const FLOAT32: AttributeValue = { type: 'TYPE', value: backend.binding.TF_FLOAT };
+const INT32: AttributeValue = { type: 'TYPE', value: backend.binding.TF_INT32 };
 
 /**
  * Runs one TensorFlow op by its registered name, without a place on tfjs' gradient tape.
@@ -86,4 +87,20 @@ export function rawOp(
     value,
   }));
   return backend.executeMultipleOutputs(name, list, inputs, outputs);
+}
+
+const shapes = new Map<string, Tensor>();
+
+/**
+ * tfjs' reshape without its overhead, which counts where a training step reshapes a thousand small tensors: the shape
+ * is made into a tensor once. The caller owns the result.
+ */
+export function reshape(x: Tensor, shape: readonly number[]): Tensor {
+  const key = shape.join();
+  let target = shapes.get(key);
+  if (!target) {
+    target = tf.keep(tf.tensor1d([...shape], 'int32'));
+    shapes.set(key, target);
+  }
+  return rawOp('Reshape', [x, target], { T: FLOAT32, Tshape: INT32 })[0];
 }

@@ -1,4 +1,4 @@
-import { bool, FLOAT32, int, rawOp, string, type Tensor, tf } from '../tf.js';
+import { bool, FLOAT32, int, rawOp, reshape, string, type Tensor, tf } from '../tf.js';
 
 /** Padding is (kernel − 1) / 2 on every side, as in YOLOX; TensorFlow's SAME differs for stride 2. */
 export interface Conv2dOptions {
@@ -43,16 +43,16 @@ const isPointwise = ({ shape }: Tensor, { stride, depthwise }: Conv2dOptions): b
   shape[0] === 1 && shape[1] === 1 && stride === 1 && !depthwise;
 
 /** [N,H,W,C] → [N·H·W,C]. */
-const rows = (x: Tensor): Tensor => x.reshape([-1, x.shape[3] as number]);
+const rows = (x: Tensor): Tensor => reshape(x, [-1, x.shape[3] as number]);
 
 /** [1,1,C,O] → [C,O]. */
-const matrix = (filter: Tensor): Tensor => filter.reshape(filter.shape.slice(2));
+const matrix = (filter: Tensor): Tensor => reshape(filter, filter.shape.slice(2));
 
 /** The product of two matrices in the shape asked for. Disposes of both. */
 function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }, shape: number[]): Tensor {
   const attributes = { T: FLOAT32, transpose_a: bool(transposeA), transpose_b: bool(transposeB) };
   const [product] = rawOp('MatMul', [a, b], attributes);
-  const result = product.reshape(shape);
+  const result = reshape(product, shape);
   tf.dispose([a, b, product]);
   return result;
 }

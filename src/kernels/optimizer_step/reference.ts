@@ -1,5 +1,5 @@
 import type { Config } from '../../config/schema.js';
-import { type Tensor, tf } from '../tf.js';
+import { reshape, type Tensor, tf } from '../tf.js';
 
 export type OptimizerOptions = Config['train']['optimizer'];
 
@@ -92,7 +92,7 @@ export function averageStep(average: Tensor, values: Tensor, decay: number): Ten
 
 /** Tensors of any shapes → one vector. */
 export function flatten(tensors: Tensor[]): Tensor {
-  return tf.tidy(() => tf.concat(tensors.map((tensor) => tensor.reshape([tensor.size]))));
+  return tf.tidy(() => tf.concat(tensors.map((tensor) => reshape(tensor, [tensor.size]))));
 }
 
 /** The inverse of `flatten`; the caller owns the tensors. */
@@ -100,6 +100,6 @@ export function unflatten(vector: Tensor, shapes: number[][]): Tensor[] {
   return tf.tidy(() => {
     const sizes = shapes.map((shape) => shape.reduce((a, b) => a * b, 1));
     const parts = tf.split(vector, sizes);
-    return parts.map((part, i) => part.reshape(shapes[i]));
+    return parts.map((part, i) => reshape(part, shapes[i]));
   });
 }
