@@ -140,7 +140,9 @@ def check_assign(_: Path, metadata: dict[str, str], tensors: dict[str, Tensor]) 
     }
 
 
-def train(path: Path, metadata: dict[str, str], tensors: dict[str, Tensor], dtype: torch.dtype) -> tuple[Trainer, Tensor]:
+def train(
+    path: Path, metadata: dict[str, str], tensors: dict[str, Tensor], dtype: torch.dtype
+) -> tuple[Trainer, Tensor]:
     """The trainer after all steps of a case, and the losses [steps,5]."""
     model = build(metadata, load_file(str(path).replace(".io.", ".init."))).to(dtype)
     trainer = Trainer(

@@ -29,7 +29,7 @@ export const runCommand: CommandModule<object, RunArgs> = {
     // Set by a caller that did something before, such as set-up, which counts.
     const started = Number(process.env.YOLOX_STARTED_AT) || Date.now();
     const config = await configFrom({ ...args });
-    const { runPipeline } = await import('../pipeline/runner.js');
+    const { runPipeline } = await importRunner(config);
     const outputs = (await runPipeline(config, 'model-test', args)) as Outputs;
     failOn(outputs);
     const seconds = Math.round((Date.now() - started) / 1000);
@@ -62,10 +62,16 @@ export async function runStepCommand(
   config: Config,
   args: { force?: boolean; json?: boolean },
 ): Promise<void> {
-  const { runPipeline } = await import('../pipeline/runner.js');
+  const { runPipeline } = await importRunner(config);
   const outputs = await runPipeline(config, name, args);
   failOn(outputs);
   printResult(outputs[name] as object, JSON.stringify(outputs[name], null, 2), args);
+}
+
+/** TensorFlow is loaded with the runner, and reads its number of threads once. */
+function importRunner({ train }: Config) {
+  if (train.threads > 0) process.env.TF_NUM_INTRAOP_THREADS ??= String(train.threads);
+  return import('../pipeline/runner.js');
 }
 
 /** Exit code 1 for a missed quality gate: there is a report to look at, so it isn't an error. */

@@ -122,6 +122,8 @@ const train = z.strictObject({
   patience: z.int().positive().nullable().default(null),
   /** Most boxes of one training picture. */
   maxBoxes: z.int().positive().default(120),
+  /** Threads TensorFlow spreads one operation over; 0 takes every core. Few serve small networks better. */
+  threads: z.int().min(0).default(0),
   /** Threads that decode and augment, and megabytes of decoded pictures each keeps. */
   workers: z.int().min(1).max(32).default(2),
   cacheMb: z.int().min(0).default(1024),

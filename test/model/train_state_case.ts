@@ -33,7 +33,7 @@ export const LABELS = [4, 2, 8, 5] as const;
 const SEED = 2;
 /**
  * Where the batch norms start. Their offsets keep SiLU near its straight part, without which the rounding of each
- * step grows a thousandfold in the next; and a frozen one needs statistics like those of its inputs.
+ * step grows up to a hundredfold in the next; and a frozen one needs statistics like those of its inputs.
  */
 const BATCH_NORM: Record<string, [low: number, high: number]> = {
   'bn.weight': [0.5, 1],

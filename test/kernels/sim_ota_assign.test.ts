@@ -1,0 +1,264 @@
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { Random } from '../../src/base/random.js';
+import { type AssignerName, type Assignment, simOtaAssign } from '../../src/kernels/sim_ota_assign/index.js';
+import { anchorsOf } from '../../src/model/inference.js';
+
+const test = suite('SimOTA against its definition in double precision');
+
+interface Scene {
+  height: number;
+  width: number;
+  classes: number;
+  /** Rows of each picture: class, cx, cy, w, h. */
+  pictures: number[][][];
+  seed: number;
+  name: AssignerName;
+}
+
+/** Quarters of pixels: anchors lie exactly on many a border. Centres may be outside of the picture. */
+const quarters = (min: number, max: number) => fc.integer({ min: 4 * min, max: 4 * max }).map((x) => x / 4);
+const EMPTY = [0, 0, 0, 0, 0];
+
+function scenes(maxObjects: number, maxSide = 3, minObjects = 0): fc.Arbitrary<Scene> {
+  const sides = fc.integer({ min: 1, max: maxSide }).map((n) => 32 * n);
+  return fc.record({ height: sides, width: sides, classes: fc.integer({ min: 1, max: 4 }) }).chain((input) => {
+    const centre = quarters(-24, Math.max(input.height, input.width) + 24);
+    const object = fc
+      .tuple(fc.nat(input.classes - 1), centre, centre, quarters(1, 64), quarters(1, 64))
+      // What tells an object from an empty row.
+      .filter((row) => row.reduce((a, b) => a + b) > 0);
+    const row = fc.oneof({ weight: 5, arbitrary: object }, { weight: 1, arbitrary: fc.constant(EMPTY) });
+    const picture = fc.array(row, { minLength: minObjects, maxLength: maxObjects });
+    return fc.record({
+      height: fc.constant(input.height),
+      width: fc.constant(input.width),
+      classes: fc.constant(input.classes),
+      pictures: fc.array(picture, { minLength: 1, maxLength: 3 }),
+      seed: fc.nat(1e6),
+      name: fc.constantFrom<AssignerName>('main', 'v0.3'),
+    });
+  });
+}
+
+/** Box outputs near the size of their anchors, logits of both signs. */
+function makeRaw({ height, width, classes, pictures, seed }: Scene): Float32Array {
+  const random = new Random(seed);
+  const anchors = anchorsOf(height, width).count * pictures.length;
+  const raw = new Float32Array(anchors * (5 + classes));
+  for (let i = 0; i < raw.length; i++) {
+    const column = i % (5 + classes);
+    raw[i] = column < 4 ? random.uniform(-1, 1.5) : random.uniform(-4, 4);
+  }
+  return raw;
+}
+
+function makeLabels(pictures: number[][][]): Float32Array {
+  const rows = Math.max(1, ...pictures.map((picture) => picture.length));
+  return Float32Array.from(pictures.flatMap((p) => Array.from({ length: rows }, (_, i) => p[i] ?? EMPTY)).flat());
+}
+
+function assign(scene: Scene, raw = makeRaw(scene)): Assignment {
+  const { height, width, classes, pictures, name } = scene;
+  return simOtaAssign(raw, makeLabels(pictures), pictures.length, classes, anchorsOf(height, width), name);
+}
+
+const RULES = {
+  main: { radius: 1.5, penalty: 1e6, box: false },
+  'v0.3': { radius: 2.5, penalty: 1e5, box: true },
+};
+
+interface Expected {
+  /** By anchor: label row, −1 for background. */
+  rows: number[];
+  iou: number[];
+  /** Whether the anchor may be matched at all. */
+  candidate: boolean[];
+  /** Two costs, or a sum of IoUs and a whole number, nearer than float32 can tell. */
+  close: boolean;
+  /** Two equal costs, one of them in, one out. */
+  tied: boolean;
+}
+
+/** One picture, every anchor against every object. */
+function define(scene: Scene, raw: Float32Array, labels: number[][]): Expected {
+  const anchors = anchorsOf(scene.height, scene.width);
+  const { radius, penalty, box } = RULES[scene.name];
+  const all = Array.from({ length: anchors.count }, (_, i) => i);
+  const objects = labels.map((label, row) => ({ label, row })).filter(({ label }) => label.some((x) => x !== 0));
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+  const pairs = objects.map(({ label: [klass, cx, cy, w, h] }) =>
+    all.map((i) => {
+      const [tx, ty, tw, th, objectness, ...logits] = raw.subarray(
+        i * (5 + scene.classes),
+        (i + 1) * (5 + scene.classes),
+      );
+      const stride = anchors.stride[i];
+      const dx = Math.abs((anchors.x[i] + 0.5) * stride - cx);
+      const dy = Math.abs((anchors.y[i] + 0.5) * stride - cy);
+      const near = Math.max(dx, dy) < radius * stride;
+      const inside = dx < w / 2 && dy < h / 2;
+
+      const [pw, ph] = [Math.exp(tw) * stride, Math.exp(th) * stride];
+      const shared = (a: number, sizeA: number, b: number, sizeB: number) =>
+        Math.max(0, Math.min(a + sizeA / 2, b + sizeB / 2) - Math.max(a - sizeA / 2, b - sizeB / 2));
+      const both = shared((tx + anchors.x[i]) * stride, pw, cx, w) * shared((ty + anchors.y[i]) * stride, ph, cy, h);
+      const iou = both / (pw * ph + w * h - both);
+
+      const classCost = logits
+        .map((logit) => Math.sqrt(sigmoid(logit) * sigmoid(objectness)))
+        .reduce((sum, p, c) => sum - Math.log(c === klass ? p : 1 - p), 0);
+      const well = near && (!box || inside);
+      return { iou, cost: classCost - 3 * Math.log(iou + 1e-8) + (well ? 0 : penalty), able: near || (box && inside) };
+    }),
+  );
+  const candidate = all.map((i) => pairs.some((anchorsOfObject) => anchorsOfObject[i].able));
+  const candidates = all.filter((i) => candidate[i]);
+
+  let [close, tied] = [false, false];
+  /** Indices by rising cost, equal ones in order; notes when the order at `end` is uncertain. */
+  const cheapest = (costs: number[], indices: number[], end: number) => {
+    const sorted = indices.toSorted((a, b) => costs[a] - costs[b] || a - b);
+    const gap = costs[sorted[end]] - costs[sorted[end - 1]];
+    if (gap === 0) tied = true;
+    else if (gap < 1e-5 * Math.max(10, costs[sorted[end]])) close = true;
+    return sorted.slice(0, end);
+  };
+  const claims = objects.map((_, g) => {
+    const ious = candidates.map((i) => pairs[g][i].iou).sort((a, b) => b - a);
+    const sum = ious.slice(0, 10).reduce((a, b) => a + b, 0);
+    if (sum !== 0 && Math.abs(sum - Math.round(sum)) < 1e-4) close = true;
+    return cheapest(
+      pairs[g].map(({ cost }) => cost),
+      candidates,
+      Math.max(1, Math.floor(sum)),
+    );
+  });
+  const owner = all.map((i) => {
+    const claiming = objects.map((_, g) => g).filter((g) => claims[g].includes(i));
+    if (claiming.length < 2) return claiming[0];
+    const everyone = objects.map((_, g) => g);
+    return cheapest(
+      everyone.map((g) => pairs[g][i].cost),
+      everyone,
+      1,
+    )[0];
+  });
+  return {
+    rows: owner.map((g) => (g === undefined ? -1 : objects[g].row)),
+    iou: owner.map((g, i) => (g === undefined ? 0 : pairs[g][i].iou)),
+    candidate,
+    close,
+    tied,
+  };
+}
+
+/** All pictures of a scene one after the other. */
+function defineScene(scene: Scene, raw: Float32Array): Expected {
+  const size = raw.length / scene.pictures.length;
+  const parts = scene.pictures.map((picture, n) => define(scene, raw.subarray(n * size, (n + 1) * size), picture));
+  return {
+    rows: parts.flatMap(({ rows }) => rows),
+    iou: parts.flatMap(({ iou }) => iou),
+    candidate: parts.flatMap(({ candidate }) => candidate),
+    close: parts.some(({ close }) => close),
+    tied: parts.some(({ tied }) => tied),
+  };
+}
+
+function assertDefined(scene: Scene): void {
+  const raw = makeRaw(scene);
+  const expected = defineScene(scene, raw);
+  fc.pre(!expected.close);
+  const { matchedGt, matchedIou, numFg } = assign(scene, raw);
+  assert.equal(Array.from(matchedGt), expected.rows);
+  expected.iou.forEach((iou, i) => {
+    assert.ok(Math.abs(matchedIou[i] - iou) <= 1e-5, `IoU of anchor ${i} is ${matchedIou[i]}, not ${iou}`);
+  });
+  assert.is(numFg, expected.rows.filter((row) => row >= 0).length);
+}
+
+test('matches what the definition matches', () => fc.assert(fc.property(scenes(8), assertDefined), { numRuns: 200 }));
+
+test('and with more objects than anchors', () =>
+  fc.assert(fc.property(scenes(40, 1, 30), assertDefined), { numRuns: 50 }));
+
+test('matched anchors are candidates and learn an object of their picture', () =>
+  fc.assert(
+    fc.property(scenes(20, 2), (scene) => {
+      const raw = makeRaw(scene);
+      const { candidate } = defineScene(scene, raw);
+      const { matchedGt, matchedIou, numFg } = assign(scene, raw);
+      const size = matchedGt.length / scene.pictures.length;
+      matchedGt.forEach((row, i) => {
+        if (row < 0) assert.is(matchedIou[i], 0);
+        else {
+          assert.ok(candidate[i]);
+          assert.not.equal(scene.pictures[Math.floor(i / size)][row], EMPTY);
+        }
+      });
+      assert.is(numFg, matchedGt.filter((row) => row >= 0).length);
+    }),
+    { numRuns: 100 },
+  ));
+
+test('the same again, each picture on its own, and nothing written to the inputs', () =>
+  fc.assert(
+    fc.property(scenes(8), (scene) => {
+      const raw = makeRaw(scene);
+      const together = assign(scene, raw);
+      assert.equal(raw, makeRaw(scene));
+      assert.equal(assign(scene, raw), together);
+      const size = raw.length / scene.pictures.length;
+      const alone = scene.pictures.map((picture, n) =>
+        assign({ ...scene, pictures: [picture] }, raw.subarray(n * size, (n + 1) * size)),
+      );
+      assert.equal(
+        alone.flatMap(({ matchedGt }) => [...matchedGt]),
+        [...together.matchedGt],
+      );
+      assert.equal(
+        alone.flatMap(({ matchedIou }) => [...matchedIou]),
+        [...together.matchedIou],
+      );
+    }),
+    { numRuns: 50 },
+  ));
+
+test('label rows in another order change nothing but the row numbers', () =>
+  fc.assert(
+    fc.property(scenes(8), fc.nat(1e6), (scene, seed) => {
+      const raw = makeRaw(scene);
+      const { close, tied } = defineScene(scene, raw);
+      fc.pre(!close && !tied);
+      const random = new Random(seed);
+      const orders = scene.pictures.map((picture) => random.shuffle(picture.map((_, row) => row)));
+      const shuffled = scene.pictures.map((picture, n) => orders[n].map((row) => picture[row]));
+      const [before, after] = [assign(scene, raw), assign({ ...scene, pictures: shuffled }, raw)];
+      const size = before.matchedGt.length / scene.pictures.length;
+      const original = after.matchedGt.map((row, i) => (row < 0 ? -1 : orders[Math.floor(i / size)][row]));
+      assert.equal(original, before.matchedGt);
+      assert.equal(after.matchedIou, before.matchedIou);
+    }),
+    { numRuns: 100 },
+  ));
+
+test('pictures without objects, or with objects beyond the reach of every anchor, are background', () => {
+  for (const name of ['main', 'v0.3'] as const) {
+    for (const picture of [[], [EMPTY, EMPTY], [[1, 500, 500, 20, 20]]]) {
+      const { matchedGt, matchedIou, numFg } = assign({
+        height: 64,
+        width: 64,
+        classes: 2,
+        pictures: [picture],
+        seed: 1,
+        name,
+      });
+      assert.ok(matchedGt.every((row) => row === -1) && matchedIou.every((iou) => iou === 0) && numFg === 0);
+    }
+  }
+});
+
+test.run();
