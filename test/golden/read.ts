@@ -29,13 +29,14 @@ export async function readWeights(path: string): Promise<Weights> {
   return new Map([...tensors].map(([name, { shape, data }]) => [name, { shape, data: data as Float32Array }]));
 }
 
-/** Largest absolute difference of two arrays. */
+/** Largest absolute difference of two arrays; NaN, which no bound lets pass, where one holds a NaN. */
 export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`lengths differ: ${a.length} and ${b.length}`);
   let largest = 0;
   for (let i = 0; i < a.length; i++) {
     const difference = Math.abs(a[i] - b[i]);
-    if (!(difference <= largest)) largest = difference;
+    if (Number.isNaN(difference)) return Number.NaN;
+    largest = Math.max(largest, difference);
   }
   return largest;
 }
