@@ -95,10 +95,10 @@ function pictureSize(random: Random, side: number): [width: number, height: numb
   return random.chance(0.7) ? [side, shorter] : [shorter, side];
 }
 
-/** Log-normal, smaller in company; one in twenty of any size. */
+/** Log-normal, smaller in company; one in fifty of any size. */
 function objectSize(random: Random, side: number, count: number): number {
   const largest = side * LARGEST;
-  if (random.chance(1 / 20)) return SMALLEST * (largest / SMALLEST) ** random.uniform();
+  if (random.chance(1 / 50)) return SMALLEST * (largest / SMALLEST) ** random.uniform();
   const median = side * (0.32 - 0.12 * Math.min(1, (count - 1) / 6));
   return Math.min(largest, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.42))));
 }
