@@ -16,18 +16,21 @@ test('the hash says for each row which neighbour is brighter', async () => {
   assert.equal([...(await differenceHash(file))], [255, 0, 255, 0, 255, 0, 255, 0]);
 });
 
-test('copies are near, other pictures far', async () => {
+test('nine of ten copies or more are near their original, other pictures far', async () => {
   const originals: Buffer[] = [];
-  for await (const { bytes } of generateBuiltin({ pictures: 12, side: 128, seed: 5 })) originals.push(bytes);
+  for await (const { bytes } of generateBuiltin({ pictures: 40, side: 128, seed: 5 })) originals.push(bytes);
+  const count = originals.length;
   const copies = await Promise.all(originals.map((bytes) => sharp(bytes).jpeg({ quality: 50 }).toBuffer()));
   const turned = await Promise.all(
     originals.map((bytes) => sharp(bytes).rotate(90).withMetadata({ orientation: 8 }).jpeg().toBuffer()),
   );
   const hashes = await Promise.all([...originals, ...copies, ...turned].map(differenceHash));
   const groups = groupDuplicates(hashes.map((hash, i) => ({ hash, sha256: `${i}` })));
-  assert.equal(groups.slice(12, 24), groups.slice(0, 12));
-  assert.equal(groups.slice(24), groups.slice(0, 12));
-  assert.is(new Set(groups).size, 12);
+  for (const start of [count, 2 * count]) {
+    const recognised = originals.filter((_, i) => groups[start + i] === groups[i]).length;
+    assert.ok(recognised >= 0.9 * count, `${recognised} of ${count}`);
+  }
+  assert.is(new Set(groups.slice(0, count)).size, count);
 });
 
 /** A few random hashes, each with variants of some flipped bits. */
