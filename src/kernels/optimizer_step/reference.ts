@@ -21,8 +21,7 @@ export function initialState(name: OptimizerOptions['name'], size: number): Opti
 /**
  * @param parameters [P], @param grad [P]; @param decayed [P], 1 where weight decay applies, else 0
  * @param lr the rate of this step
- * @returns new parameters and state, and the global norm of the gradient when `clipNorm` is set. Disposes of the old
- *   parameters and moments.
+ * @returns new parameters and state, owned by the caller. Disposes of the old parameters and moments.
  */
 export function optimizerStep(
   parameters: Tensor,
