@@ -13,9 +13,9 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
   const name = chosenName(positionals);
   const module = await import(pathToFileURL(join(import.meta.dirname, name + SUFFIX)).href);
-  const { results } = (await module.default()) as { results: BenchResult[] };
+  const { results, table } = (await module.default()) as { results: BenchResult[]; table?: string };
   const answer = { name, machine: describeMachine(), results };
-  console.log(values.json ? JSON.stringify(answer) : describe(answer));
+  console.log(values.json ? JSON.stringify(answer) : describe(answer, table));
 }
 
 function chosenName(words: readonly string[]): string {
@@ -31,8 +31,13 @@ function chosenName(words: readonly string[]): string {
   });
 }
 
-function describe({ name, machine, results }: { name: string; machine: object; results: BenchResult[] }): string {
+/** `table`: what a benchmark says in its own way instead of one line a result. */
+function describe(
+  { name, machine, results }: { name: string; machine: object; results: BenchResult[] },
+  table?: string,
+): string {
   const facts = Object.values(machine).flat().join(', ');
+  if (table !== undefined) return `${name} on ${facts}\n${table}`;
   const rows = results.map(
     ({ case: what, unit, ours, peer, peer_name, ratio }) =>
       `${what}: ${ours.toFixed(2)} ${unit}, ${peer_name} ${peer.toFixed(2)} ${unit}, ` +

@@ -1,4 +1,4 @@
-import { BATCH_NORM_EPSILON } from '../../src/config/network.js';
+import { BATCH_NORM_EPSILON, SPP_KERNELS } from '../../src/config/network.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import type { ConvShape, Layers } from '../../src/model/network.js';
 
@@ -31,8 +31,12 @@ export class TfjsLayers implements Layers<Tensor4D> {
   }
   concat = (xs: readonly Tensor4D[]): Tensor4D => tf.concat([...xs], 3);
   add = (a: Tensor4D, b: Tensor4D): Tensor4D => a.add(b);
-  maxPool = (x: Tensor4D, kernel: number): Tensor4D => tf.maxPool(x, kernel, 1, 'same');
-  upsample = (x: Tensor4D): Tensor4D => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]);
+  spp = (x: Tensor4D): Tensor4D =>
+    this.concat([x, ...SPP_KERNELS.map((kernel) => tf.maxPool(x, kernel, 1, 'same') as Tensor4D)]);
+  upsampleConcat(coarse: Tensor4D, fine: Tensor4D): Tensor4D {
+    const [, h, w] = coarse.shape;
+    return this.concat([tf.image.resizeNearestNeighbor(coarse, [2 * h, 2 * w]), fine]);
+  }
 
   #convolve(x: Tensor4D, name: string, kernel: number, stride: number, depthwise: boolean): Tensor4D {
     const p = (kernel - 1) / 2;

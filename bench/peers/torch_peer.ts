@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { log } from '../../src/base/progress.js';
 
 export interface TorchPeer {
@@ -14,26 +15,48 @@ export interface TorchPeer {
 /** Python with PyTorch, see the head of yolox_torch.py. */
 const PYTHON = process.env.YOLOX_BENCH_PYTHON ?? 'python3';
 
-/** PyTorch's training step in a process of its own, a step for every line it is sent; undefined where there is none. */
-export async function startTorchPeer(options: {
+type StepOptions = {
   variant: string;
   size: number;
   batch: number;
   threads: number;
-}): Promise<TorchPeer | undefined> {
-  const flags = Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-  const child = spawn(PYTHON, [join(import.meta.dirname, 'yolox_torch.py'), 'bench', '--on-demand', ...flags], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+};
+
+/** PyTorch's training step in a process of its own. */
+export const startTorchPeer = (options: StepOptions) =>
+  startPythonPeer('yolox_torch.py', ['bench', '--on-demand', ...flags(options)]);
+
+/** The most memory a process of PyTorch has held after `steps` training steps. */
+export async function torchPeakMegabytes(
+  options: StepOptions & { steps: number },
+): Promise<{ name: string; megabytes: number } | undefined> {
+  const args = [join(import.meta.dirname, 'yolox_torch.py'), 'bench', '--warmup', '0', '--json', ...flags(options)];
+  try {
+    const { stdout } = await promisify(execFile)(PYTHON, args);
+    return { name: 'PyTorch channels_last', megabytes: JSON.parse(stdout).peak_rss_mb };
+  } catch {
+    sayAbsent();
+    return undefined;
+  }
+}
+
+/** `{ size: 640 }` → `--size 640` */
+export const flags = (options: Record<string, string | number>): string[] =>
+  Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, String(value)]);
+
+/**
+ * A script of this folder in a process of its own, which says its name and then does a step for every line it is sent;
+ * undefined where there is no PyTorch.
+ */
+export async function startPythonPeer(script: string, args: readonly string[]): Promise<TorchPeer | undefined> {
+  const child = spawn(PYTHON, [join(import.meta.dirname, script), ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const started = await Promise.race([
     lines.next(),
     once(child, 'error').then(() => ({ done: true as const, value: undefined })),
   ]);
   if (started.done) {
-    log(
-      `PyTorch is absent (${PYTHON}): set YOLOX_BENCH_PYTHON to a Python that has it; see bench/peers/yolox_torch.py`,
-    );
+    sayAbsent();
     return undefined;
   }
   return {
@@ -44,4 +67,8 @@ export async function startTorchPeer(options: {
     },
     stop: () => child.kill(),
   };
+}
+
+function sayAbsent(): void {
+  log(`PyTorch is absent (${PYTHON}): set YOLOX_BENCH_PYTHON to a Python that has it; see bench/peers/yolox_torch.py`);
 }

@@ -4,9 +4,12 @@ import { SetupError, say } from './console.mjs';
 import { cacheDir } from './paths.mjs';
 import { hasNvidiaDriver } from './platform.mjs';
 
-/** Loads TensorFlow in a process of its own and computes with it; returns {version, device}. */
-export async function checkTensorflow(flavour) {
-  const check = await run(process.execPath, [join(import.meta.dirname, 'check_tensorflow.cjs')]);
+/** Loads TensorFlow and the addon with our ops in a process of its own and computes; returns {version, device, ops}. */
+export async function checkTensorflow(flavour, addon) {
+  const check = await run(process.execPath, [
+    join(import.meta.dirname, 'check_tensorflow.cjs'),
+    ...(addon ? [addon] : []),
+  ]);
   if (check.code !== 0) {
     throw new SetupError(
       `TensorFlow does not work here. Delete ${cacheDir} and run again; if that does not help, report what it said:\n` +

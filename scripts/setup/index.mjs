@@ -4,36 +4,42 @@ import { checkTensorflow } from './check.mjs';
 import { stopCommands } from './command.mjs';
 import { stage } from './console.mjs';
 import { withLock } from './lock.mjs';
+import { addonFile, installOps, missingOnednn, opsReady } from './ops.mjs';
 import { installPackages, PACKAGES_BYTES, packagesReady } from './packages.mjs';
 import { cacheDir, isClone, packageDir, root, workDir } from './paths.mjs';
 import { checkCompiler, checkDisk, checkPlatform, checkPython, hasNvidiaDriver } from './platform.mjs';
 import { removeStaging, sweepStaging } from './staging.mjs';
-import { bytesNeeded, installTensorflow, missingWheels, tensorflowDir } from './tensorflow.mjs';
+import { installTensorflow, missingTensorflow, tensorflowDir } from './tensorflow.mjs';
+import { bytesNeeded } from './wheels.mjs';
 
 /** Whether everything set-up installs is in place, dist aside; takes milliseconds. */
 export function isReady() {
   const flavour = linkedFlavour();
   if (!flavour || (isClone && !packagesReady())) return false;
-  return missingWheels(flavour).length === 0 && bindingReady(flavour);
+  return missingTensorflow(flavour).length === 0 && bindingReady(flavour) && opsReady();
 }
 
 /**
  * Brings everything in place that is missing and checks it.
  * `flavour`: 'cpu' or 'cuda'; by default the one linked before, else 'cuda' where an NVIDIA driver is installed.
+ * `portable`: compile our ops for every level of processor, not only this machine's.
  * Returns {flavour, version, device, directory, seconds: {stage: s}}.
  */
-export async function setUp(flavour = linkedFlavour() ?? (hasNvidiaDriver() ? 'cuda' : 'cpu')) {
+export async function setUp({
+  flavour = linkedFlavour() ?? (hasNvidiaDriver() ? 'cuda' : 'cpu'),
+  portable = false,
+} = {}) {
   const seconds = {};
   await stage('platform', seconds, () => checkPlatform());
-  return stoppingCleanly(() => withLock(cacheDir, () => install(flavour, seconds)));
+  return stoppingCleanly(() => withLock(cacheDir, () => install(flavour, portable, seconds)));
 }
 
-async function install(flavour, seconds) {
+async function install(flavour, portable, seconds) {
   for (const dir of [cacheDir, workDir, packageDir('@tensorflow/tfjs-node-gpu') ?? workDir]) await sweepStaging(dir);
   const packages = !isClone || packagesReady();
-  const wheels = missingWheels(flavour);
+  const wheels = [...missingTensorflow(flavour), ...missingOnednn()];
   if (wheels.length > 0) await checkPython();
-  if (!bindingCached()) await checkCompiler();
+  if (!bindingCached() || !opsReady(portable)) await checkCompiler();
   await checkDisk([
     [cacheDir, bytesNeeded(wheels)],
     [root, packages ? 0 : PACKAGES_BYTES],
@@ -41,10 +47,12 @@ async function install(flavour, seconds) {
   if (isClone) await stage('packages', seconds, () => (packages ? 'in place' : installPackages()));
   await stage('tensorflow', seconds, () => installTensorflow(flavour));
   await stage('binding', seconds, () => (bindingReady(flavour) ? 'in place' : installBinding(flavour)));
+  if (hasSources())
+    await stage('ops', seconds, () => (opsReady(portable) ? 'in place' : installOps(flavour, portable)));
   let result;
   await stage('check', seconds, async () => {
-    result = await checkTensorflow(flavour);
-    return `TensorFlow ${result.version} computes on the ${result.device}`;
+    result = await checkTensorflow(flavour, hasSources() ? addonFile() : undefined);
+    return `TensorFlow ${result.version} computes on the ${result.device}${result.ops ? `, with ${result.ops.length} ops of ours` : ''}`;
   });
   if (isClone && hasSources()) await stage('build', seconds, () => (buildReady() ? 'in place' : build()));
   return { flavour, ...result, directory: tensorflowDir(flavour), seconds };

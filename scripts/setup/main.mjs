@@ -5,23 +5,24 @@ import { setUp } from './index.mjs';
 const HELP = `Usage: npm run setup [-- OPTIONS]    (in a clone)
        npx yolox setup [OPTIONS]       (installed as a package)
 
-Installs what yolox-node needs and checks it: npm packages, TensorFlow, the binding between them.
+Installs what yolox-node needs and checks it: npm packages, TensorFlow, the binding between them, our ops.
 Safe to interrupt and to run again.
 
-  --cuda   TensorFlow with CUDA (default where an NVIDIA driver is installed)
-  --cpu    TensorFlow without CUDA
-  --json   print one JSON object as the last line of stdout
-  --help   show this text
+  --cuda      TensorFlow with CUDA (default where an NVIDIA driver is installed)
+  --cpu       TensorFlow without CUDA
+  --portable  compile our ops for every processor with AVX, not only this machine's (for an image)
+  --json      print one JSON object as the last line of stdout
+  --help      show this text
 
 YOLOX_CACHE names the folder that keeps TensorFlow (default ~/.cache/yolox-node).`;
 
 /** The set-up command: `args` are its flags. */
 export async function main(args) {
   try {
-    const { help, json, flavour } = parse(args);
+    const { help, json, ...choices } = parse(args);
     if (help) return console.log(HELP);
     const start = performance.now();
-    const result = await setUp(flavour);
+    const result = await setUp(choices);
     const seconds = (performance.now() - start) / 1000;
     say(`Set-up is complete (${seconds.toFixed(1)} s). Try: npx yolox --help`);
     if (json) console.log(JSON.stringify({ ...result, seconds: { ...result.seconds, total: seconds } }));
@@ -34,7 +35,10 @@ function parse(args) {
   const flag = { type: 'boolean', default: false };
   let values;
   try {
-    values = parseArgs({ args, options: { cuda: flag, cpu: flag, json: flag, help: { ...flag, short: 'h' } } }).values;
+    values = parseArgs({
+      args,
+      options: { cuda: flag, cpu: flag, portable: flag, json: flag, help: { ...flag, short: 'h' } },
+    }).values;
   } catch (error) {
     throw new SetupError(`${error.message} (see --help)`);
   }

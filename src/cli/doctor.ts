@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { CommandModule } from 'yargs';
+import { buildDir, findAddon } from '../kernels/addon.js';
 import { jsonOption, printResult } from './shared.js';
 
 /** Folder of this package, from src/cli and dist/cli alike. */
@@ -20,6 +21,8 @@ interface Tensorflow {
   binding?: string;
   /** What it computes on, as it reports. */
   device?: 'CPU' | 'GPU';
+  /** Names of our own ops that have registered with it; absent where set-up has compiled none for this processor. */
+  ops?: string[];
   error?: string;
 }
 
@@ -59,7 +62,11 @@ async function diagnose() {
     ['@tensorflow/tfjs-node-gpu', 'onnxruntime-node', 'sharp'].map((name) => [name, packageVersion(name)]),
   );
   return {
-    ok: tensorflow.works && onnxruntime !== undefined && Object.values(packages).every(Boolean),
+    ok:
+      tensorflow.works &&
+      tensorflow.ops !== undefined &&
+      onnxruntime !== undefined &&
+      Object.values(packages).every(Boolean),
     version: JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version as string,
     node: process.versions.node,
     python,
@@ -68,9 +75,7 @@ async function diagnose() {
     packages,
     tensorflow,
     gpu: { ...card, missing: missingForCuda(tensorflow, card) } satisfies Gpu,
-    ops: readdirSync(join(import.meta.dirname, '../kernels'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => ({ name, implementation: 'reference' })),
+    ops: { level: findAddon()?.level, names: tensorflow.ops ?? [], cudaKernels: compiledCudaKernels() },
     onnxruntime,
   };
 }
@@ -88,7 +93,8 @@ async function inspectTensorflow(): Promise<Tensorflow> {
   const found = { version, flavour, directory: realpathSync(join(folder, 'deps')), binding };
   try {
     const check = join(packageRoot, 'scripts/setup/check_tensorflow.cjs');
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [check]);
+    const addon = findAddon();
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, addon ? [check, addon.file] : [check]);
     // Whoever asks TensorFlow for its log wants to read why it does not use the card.
     if (process.env.TF_CPP_MIN_LOG_LEVEL === '0') process.stderr.write(stderr);
     return { works: true, ...found, ...(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Partial<Tensorflow>) };
@@ -97,6 +103,15 @@ async function inspectTensorflow(): Promise<Tensorflow> {
     const reason = signal ?? stderr.match(/^\w*Error: .*$/m)?.[0] ?? 'it ended early';
     return { works: false, ...found, error: `TensorFlow does not load (${reason}); run "${setUpCommand}"` };
   }
+}
+
+/** Architectures that every op's CUDA kernels are compiled for, such as sm_90 and compute_120. */
+function compiledCudaKernels(): string[] {
+  const dir = join(buildDir, 'cuda');
+  const files = existsSync(dir) ? readdirSync(dir) : [];
+  return [...new Set(files.map((name) => name.match(/\.((?:sm|compute)_\d+)\.(?:cubin|ptx)$/)?.[1] ?? ''))]
+    .filter(Boolean)
+    .sort();
 }
 
 async function inspectCards(): Promise<Pick<Gpu, 'driver' | 'cards'>> {
@@ -181,7 +196,11 @@ function describe({ version, node, python, pip, gxx, packages, tensorflow, gpu, 
       'onnxruntime',
       onnxruntime ? `${onnxruntime.version}, providers ${onnxruntime.providers.join(', ')}` : 'does not load',
     ],
-    ...ops.map(({ name, implementation }): [string, string] => [`op ${name}`, implementation]),
+    [
+      'our ops',
+      ops.names.length > 0 ? `${ops.names.length}, compiled for ${ops.level}` : `missing: run "${setUpCommand}"`,
+    ],
+    ['  CUDA kernels', ops.cudaKernels.join(', ') || 'none compiled'],
   ];
   const width = Math.max(...rows.map(([label]) => label.length)) + 2;
   return rows.map(([label, text]) => label.padEnd(width) + text).join('\n');

@@ -62,10 +62,14 @@ export const string = (value: string): AttributeValue => ({ type: 'STRING', valu
 /** The parts of tfjs-node's backend we call: TensorFlow's eager C API, one op at a time. */
 interface NativeBackend {
   binding: Record<string, number>;
+  isUsingGpuDevice: boolean;
   executeMultipleOutputs(name: string, attributes: object[], inputs: Tensor[], outputs: number): Tensor[];
 }
 
 const backend = tf.backend() as unknown as NativeBackend;
+
+/** Whether TensorFlow computes on a GPU. */
+export const onGpu: boolean = backend.isUsingGpuDevice;
 
 /** Attribute of type `type` holding float32, which most ops call `T`. */
 export const FLOAT32: AttributeValue = { type: 'TYPE', value: backend.binding.TF_FLOAT };

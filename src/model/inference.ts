@@ -1,6 +1,6 @@
 import { STRIDES } from '../config/network.js';
 import { type Anchors, makeAnchors } from '../kernels/anchors.js';
-import { activate } from '../kernels/decode_nms/index.js';
+import { activate, type DecodedDetections, type DecodeNmsOptions, decodeNms } from '../kernels/decode_nms/index.js';
 import { type Tensor, tf } from '../kernels/tf.js';
 import { joinLevels } from './head.js';
 import { toTensors } from './layout.js';
@@ -28,22 +28,31 @@ export class Model {
     this.#tensors = toTensors(weights, parameters(architecture));
   }
 
-  /** Preprocessed images [N,H,W,3] → boxes cx, cy, w, h in input pixels, objectness, class probabilities [N,A,5+C]. */
-  activated(images: Tensor): Tensor {
-    const [, height, width] = images.shape;
-    const raw = forward(this.#tensors, this.architecture, images);
-    const predictions = activate(raw, anchorsOf(height as number, width as number));
+  /** Detections of every one of some preprocessed images [N,H,W,3], in input pixels. */
+  detect(images: Tensor, options: DecodeNmsOptions): DecodedDetections[] {
+    const { raw, anchors } = this.#forward(images);
+    const found = decodeNms(raw, anchors, options);
     raw.dispose();
-    return predictions;
+    return found;
   }
 
-  /** The same from and to plain arrays; `shape` is [n, height, width]. */
+  /**
+   * Preprocessed images [N,H,W,3] → boxes cx, cy, w, h in input pixels, objectness, class probabilities [N,A,5+C];
+   * `shape` is [n, height, width].
+   */
   predict(images: Float32Array, [n, height, width]: [number, number, number]): Float32Array {
     const input = tf.tensor4d(images, [n, height, width, 3]);
-    const output = this.activated(input);
+    const { raw, anchors } = this.#forward(input);
+    const output = activate(raw, anchors);
     const values = output.dataSync() as Float32Array;
-    tf.dispose([input, output]);
+    tf.dispose([input, raw, output]);
     return values;
+  }
+
+  #forward(images: Tensor): { raw: Tensor; anchors: Anchors } {
+    const [, height, width] = images.shape;
+    const raw = forward(this.#tensors, this.architecture, images);
+    return { raw, anchors: anchorsOf(height as number, width as number) };
   }
 
   dispose(): void {

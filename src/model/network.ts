@@ -27,10 +27,10 @@ export interface Layers<T> {
   /** Along channels. */
   concat(xs: readonly T[]): T;
   add(a: T, b: T): T;
-  /** Stride 1, same size out. */
-  maxPool(x: T, kernel: number): T;
-  /** Nearest neighbour, twice the height and width. */
-  upsample(x: T): T;
+  /** x beside its maxima over the windows of SPP_KERNELS, stride 1, same size: [N,H,W,C] → [N,H,W,4C]. */
+  spp(x: T): T;
+  /** `coarse` at twice its height and width (nearest neighbour) beside `fine`. */
+  upsampleConcat(coarse: T, fine: T): T;
 }
 
 /** Raw outputs of one level: boxes (4), objectness logit (1), class logits. */
@@ -91,17 +91,12 @@ class Blocks<T> {
     });
   }
 
-  /** Spatial pyramid pooling with kernels 5, 9, 13. */
+  /** Spatial pyramid pooling between two 1×1s. */
   spp(x: T, name: string, channels: number): T {
     const { layers } = this;
     const hidden = channels / 2;
     const narrow = layers.convBnSilu(x, `${name}.conv1`, { in: channels, out: hidden, kernel: 1 });
-    const pooled = [5, 9, 13].map((kernel) => layers.maxPool(narrow, kernel));
-    return layers.convBnSilu(layers.concat([narrow, ...pooled]), `${name}.conv2`, {
-      in: hidden * 4,
-      out: channels,
-      kernel: 1,
-    });
+    return layers.convBnSilu(layers.spp(narrow), `${name}.conv2`, { in: hidden * 4, out: channels, kernel: 1 });
   }
 }
 
@@ -137,8 +132,8 @@ function pafpn<T>(blocks: Blocks<T>, [p3, p4, p5]: Feature<T>[]): Feature<T>[] {
     layers.convBnSilu(x, `backbone.${name}`, { in: from.channels, out: to.channels, kernel: 1 });
   const down = (x: T, name: string, { channels }: Feature<T>) =>
     blocks.conv(x, `backbone.${name}`, { in: channels, out: channels, kernel: 3, stride: 2 });
-  const join = (a: T, b: T, name: string, inner: Feature<T>, out: Feature<T>) =>
-    blocks.csp(layers.concat([a, b]), `backbone.${name}`, {
+  const csp = (x: T, name: string, inner: Feature<T>, out: Feature<T>) =>
+    blocks.csp(x, `backbone.${name}`, {
       in: 2 * inner.channels,
       out: out.channels,
       n,
@@ -146,11 +141,11 @@ function pafpn<T>(blocks: Blocks<T>, [p3, p4, p5]: Feature<T>[]): Feature<T>[] {
     });
 
   const lateral5 = narrow(p5.x, 'lateral_conv0', p5, p4);
-  const top4 = join(layers.upsample(lateral5), p4.x, 'C3_p4', p4, p4);
+  const top4 = csp(layers.upsampleConcat(lateral5, p4.x), 'C3_p4', p4, p4);
   const lateral4 = narrow(top4, 'reduce_conv1', p4, p3);
-  const out3 = join(layers.upsample(lateral4), p3.x, 'C3_p3', p3, p3);
-  const out4 = join(down(out3, 'bu_conv2', p3), lateral4, 'C3_n3', p3, p4);
-  const out5 = join(down(out4, 'bu_conv1', p4), lateral5, 'C3_n4', p4, p5);
+  const out3 = csp(layers.upsampleConcat(lateral4, p3.x), 'C3_p3', p3, p3);
+  const out4 = csp(layers.concat([down(out3, 'bu_conv2', p3), lateral4]), 'C3_n3', p3, p4);
+  const out5 = csp(layers.concat([down(out4, 'bu_conv1', p4), lateral5]), 'C3_n4', p4, p5);
   return [
     { x: out3, channels: p3.channels },
     { x: out4, channels: p4.channels },

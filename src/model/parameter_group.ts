@@ -4,7 +4,7 @@ import { tfShape, toTensor, toTorch } from './layout.js';
 import type { Parameter } from './parameters.js';
 import type { Weights, WeightTensor } from './weights/weights.js';
 
-/** Parameters kept as one vector with its moving average, and seen as tensors by name. */
+/** Parameters kept as one flat vector with its moving average, and seen as tensors by name. */
 export class ParameterGroup {
   readonly parameters: readonly Parameter[];
   #vector: Tensor;
@@ -26,15 +26,22 @@ export class ParameterGroup {
     return this.#average;
   }
 
-  /** Takes over the next values; the old ones have to be disposed of by whoever made the step. */
-  update(vector: Tensor): void {
+  /** Takes over the next values and their average; the old ones have to be disposed of by whoever made the step. */
+  update(vector: Tensor, average: Tensor = this.#average): void {
     tf.dispose(this.#tensors);
     this.#vector = vector;
+    this.#average = average;
     this.#tensors = this.#view(vector);
   }
 
+  /** Moves the values towards others, which are disposed of: by name, `decay` the weight of the present ones. */
+  follow(others: ReadonlyMap<string, Tensor>, decay: number): void {
+    this.update(averageStep(this.#vector, this.inOrder(others), decay));
+    tf.dispose([...others.values()]);
+  }
+
   updateAverage(decay: number): void {
-    this.#average = averageStep(this.#average, this.#vector, decay);
+    this.#average = averageStep(this.#average, [this.#vector], decay);
   }
 
   /** Name and tensor in TensorFlow's layout; they change with every update. */
@@ -42,7 +49,12 @@ export class ParameterGroup {
     return this.parameters.map(({ name }, i) => [name, this.#tensors[i]]);
   }
 
-  /** Tensors by name → one vector in this group's order. */
+  /** Tensors by name → the same in this group's order. */
+  inOrder(tensors: ReadonlyMap<string, Tensor>): Tensor[] {
+    return this.parameters.map(({ name }) => tensors.get(name) as Tensor);
+  }
+
+  /** Weights by name → one flat vector in this group's order. */
   pack(weights: Weights): Tensor {
     const tensors = this.parameters.map((parameter) =>
       toTensor(weights.get(parameter.name) as WeightTensor, parameter),
@@ -52,7 +64,7 @@ export class ParameterGroup {
     return vector;
   }
 
-  /** One vector → tensors by name, in PyTorch's layout. */
+  /** One flat vector → weights by name, in PyTorch's layout. */
   unpack(vector: Tensor): Weights {
     const tensors = this.#view(vector);
     const weights = new Map(this.parameters.map((parameter, i) => [parameter.name, toTorch(tensors[i], parameter)]));

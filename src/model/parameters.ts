@@ -32,8 +32,8 @@ export function parameters(architecture: Architecture): Parameter[] {
     },
     concat: () => null,
     add: () => null,
-    maxPool: () => null,
-    upsample: () => null,
+    spp: () => null,
+    upsampleConcat: () => null,
   };
   yolox(layers, null, architecture);
   return found;

@@ -1,6 +1,10 @@
 import { type BatchNormParameters, batchNormSilu, batchNormSiluGrad } from '../kernels/batch_norm_silu/index.js';
-import { conv2d, conv2dFilterGrad, conv2dInputGrad } from '../kernels/conv2d/index.js';
-import { type Tensor, type Tensor4D, tf } from '../kernels/tf.js';
+import { concat, concatGrad } from '../kernels/concat/index.js';
+import { conv2d, conv2dBatchNormSilu, conv2dFilterGrad, conv2dInputGrad } from '../kernels/conv2d/index.js';
+import { focus } from '../kernels/focus/index.js';
+import { spp, sppGrad } from '../kernels/max_pool/index.js';
+import { type Tensor, tf } from '../kernels/tf.js';
+import { upsampleConcat, upsampleConcatGrad } from '../kernels/upsample/index.js';
 import type { ConvShape, Layers } from './network.js';
 
 /** A value of the forward pass, [N,H,W,C], and the gradient that has reached it so far. */
@@ -46,17 +50,10 @@ export class TfLayers implements Layers<Node> {
   }
 
   focus(x: Node): Node {
-    const [n, h, w, c] = x.value.shape;
-    const value = tf.tidy(() => {
-      const cells = x.value.reshape([n, h / 2, 2, w / 2, 2, c]);
-      // Patch order is column-major: top-left, bottom-left, top-right, bottom-right.
-      return cells.transpose([0, 1, 3, 4, 2, 5]).reshape([n, h / 2, w / 2, 4 * c]);
-    });
-    return this.#push(value, false);
+    return this.#push(focus(x.value), false);
   }
 
   convBnSilu(x: Node, name: string, shape: ConvShape): Node {
-    const convolved = this.#convolve(x, `${name}.conv.weight`, shape);
     const bn = `${name}.bn`;
     const parameters: BatchNormParameters = {
       gamma: this.#get(`${bn}.weight`),
@@ -65,7 +62,12 @@ export class TfLayers implements Layers<Node> {
       variance: this.#get(`${bn}.running_var`),
     };
     const frozen = this.#isFrozen(name);
-    const training = this.#options.record && !frozen && !this.#options.fixedBatchNorm;
+    if (frozen && !x.needsGrad) {
+      const filter = this.#get(`${name}.conv.weight`);
+      return this.#push(conv2dBatchNormSilu(x.value, filter, parameters, optionsOf(shape)), false);
+    }
+    const convolved = this.#convolve(x, `${name}.conv.weight`, shape);
+    const training = !frozen && !this.#options.fixedBatchNorm;
     const { y, batch, saved } = batchNormSilu(convolved.value, parameters, training);
     if (batch) {
       this.statistics.set(`${bn}.running_mean`, batch.mean);
@@ -74,7 +76,7 @@ export class TfLayers implements Layers<Node> {
     const needsGrad = convolved.needsGrad || !frozen;
     if (!needsGrad) convolved.value.dispose();
     return this.#push(y, needsGrad, saved, (dy) => {
-      const { dx, dgamma, dbeta } = batchNormSiluGrad(dy, convolved.value, parameters.gamma, saved, training);
+      const { dx, dgamma, dbeta } = batchNormSiluGrad(dy, convolved.value, parameters, saved, training);
       this.#accumulate(convolved, dx);
       this.#learn(`${bn}.weight`, dgamma);
       this.#learn(`${bn}.bias`, dbeta);
@@ -82,33 +84,15 @@ export class TfLayers implements Layers<Node> {
   }
 
   conv(x: Node, name: string, shape: ConvShape): Node {
-    const convolved = this.#convolve(x, `${name}.weight`, shape);
-    const bias = `${name}.bias`;
-    return this.#push(
-      tf.add(convolved.value, this.#get(bias)),
-      convolved.needsGrad || !this.#isFrozen(name),
-      [],
-      (dy) => {
-        this.#learn(bias, tf.sum(dy, [0, 1, 2]));
-        this.#accumulate(convolved, dy.clone());
-      },
-    );
+    return this.#convolve(x, `${name}.weight`, shape, `${name}.bias`);
   }
 
   concat(xs: readonly Node[]): Node {
-    const value = tf.concat(
-      xs.map((x) => x.value as Tensor4D),
-      3,
-    );
     const sizes = xs.map((x) => x.value.shape[3] as number);
-    return this.#push(
-      value,
-      xs.some((x) => x.needsGrad),
-      [],
-      (dy) => {
-        for (const [i, part] of tf.split(dy, sizes, 3).entries()) this.#accumulate(xs[i], part);
-      },
-    );
+    const needsGrad = xs.some((x) => x.needsGrad);
+    return this.#push(concat(xs.map((x) => x.value)), needsGrad, [], (dy) => {
+      for (const [i, part] of concatGrad(dy, sizes).entries()) this.#accumulate(xs[i], part);
+    });
   }
 
   add(a: Node, b: Node): Node {
@@ -118,25 +102,17 @@ export class TfLayers implements Layers<Node> {
     });
   }
 
-  maxPool(x: Node, kernel: number): Node {
-    const pool = (value: Tensor) => tf.maxPool(value as Tensor4D, kernel, 1, 'same');
-    return this.#push(pool(x.value), x.needsGrad, [], (dy) => this.#accumulate(x, tf.grad(pool)(x.value, dy)));
+  spp(x: Node): Node {
+    const { y, saved } = spp(x.value);
+    return this.#push(y, x.needsGrad, saved, (dy) => this.#accumulate(x, sppGrad(dy, x.value, saved)));
   }
 
-  upsample(x: Node): Node {
-    const [n, h, w, c] = x.value.shape;
-    const value = tf.image.resizeNearestNeighbor(x.value as Tensor4D, [2 * h, 2 * w]);
-    return this.#push(value, x.needsGrad, [], (dy) => {
-      this.#accumulate(
-        x,
-        tf.tidy(() =>
-          dy
-            .reshape([n, h, 2, 2 * w * c])
-            .sum(2)
-            .reshape([n, h, w, 2, c])
-            .sum(3),
-        ),
-      );
+  upsampleConcat(coarse: Node, fine: Node): Node {
+    const y = upsampleConcat(coarse.value, fine.value);
+    return this.#push(y, coarse.needsGrad || fine.needsGrad, [], (dy) => {
+      const { dcoarse, dfine } = upsampleConcatGrad(dy, coarse.value.shape[3] as number);
+      this.#accumulate(coarse, dcoarse);
+      this.#accumulate(fine, dfine);
     });
   }
 
@@ -155,12 +131,17 @@ export class TfLayers implements Layers<Node> {
     }
   }
 
-  #convolve(x: Node, name: string, { in: channels, stride = 1, groups = 1 }: ConvShape): Node {
+  #convolve(x: Node, name: string, shape: ConvShape, biasName?: string): Node {
     const filter = this.#get(name);
-    const options = { stride, depthwise: groups === channels && groups > 1 };
+    const options = optionsOf(shape);
     const frozen = this.#isFrozen(name);
-    return this.#push(conv2d(x.value, filter, options), x.needsGrad || !frozen, [], (dy) => {
-      if (!frozen) this.#learn(name, conv2dFilterGrad(x.value, filter, dy, options));
+    const value = conv2d(x.value, filter, options, biasName === undefined ? undefined : this.#get(biasName));
+    return this.#push(value, x.needsGrad || !frozen, [], (dy) => {
+      if (!frozen) {
+        const { dfilter, dbias } = conv2dFilterGrad(x.value, filter, dy, options, biasName !== undefined);
+        this.#learn(name, dfilter);
+        if (biasName !== undefined && dbias) this.#learn(biasName, dbias);
+      }
       if (x.needsGrad) this.#accumulate(x, conv2dInputGrad(x.value.shape, filter, dy, options));
     });
   }
@@ -197,3 +178,8 @@ export class TfLayers implements Layers<Node> {
     return !this.#options.record || (this.#options.isFrozen?.(name) ?? false);
   }
 }
+
+const optionsOf = ({ in: channels, stride = 1, groups = 1 }: ConvShape) => ({
+  stride,
+  depthwise: groups === channels && groups > 1,
+});

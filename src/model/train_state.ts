@@ -1,16 +1,16 @@
 import type { TrainConfig } from '../config/schema.js';
-import { flatten, initialState, type OptimizerState, optimizerStep } from '../kernels/optimizer_step/index.js';
+import { initialMoments, optimizerStep } from '../kernels/optimizer_step/index.js';
 import { type AssignerName, simOtaAssign } from '../kernels/sim_ota_assign/index.js';
 import { type Tensor, tf } from '../kernels/tf.js';
-import { type Losses, yoloxLoss } from '../kernels/yolox_loss/index.js';
+import { type Losses, readLosses, yoloxLoss } from '../kernels/yolox_loss/index.js';
 import { joinLevels, splitLevels } from './head.js';
 import { anchorsOf } from './inference.js';
 import { toTensors } from './layout.js';
 import { type Architecture, yolox } from './network.js';
 import { ParameterGroup } from './parameter_group.js';
-import { isTrainable, type Parameter, parameters } from './parameters.js';
+import { isTrainable, parameters } from './parameters.js';
 import { TfLayers } from './tf_layers.js';
-import { elements, type Weights, type WeightTensor } from './weights/weights.js';
+import type { Weights, WeightTensor } from './weights/weights.js';
 
 /** Weight of a batch in the running statistics (yolox/exp/yolox_base.py, init_yolo). */
 const BATCH_NORM_MOMENTUM = 0.03;
@@ -28,6 +28,8 @@ export interface StepResult {
   losses: Losses;
   /** Anchors matched to objects in the batch. */
   numFg: number;
+  /** False where a gradient was infinite or NaN: the parameters have stayed as they were. */
+  applied: boolean;
 }
 
 /** Everything a run needs to go on exactly where it was. */
@@ -49,9 +51,10 @@ export class TrainState {
   /** Parameters that stay as they came. */
   readonly #constants: Weights;
   readonly #constantTensors: Map<string, Tensor>;
-  /** [P] like the learnt parameters: 1 where weight decay applies. */
-  readonly #decayed: Tensor;
-  #optimizer: OptimizerState;
+  /** Whether weight decay applies, by learnt parameter. */
+  readonly #decayed: boolean[];
+  #moments: Tensor[];
+  #step: number;
 
   constructor(start: Weights | TrainSnapshot, architecture: Architecture, options: TrainOptions) {
     this.architecture = architecture;
@@ -68,16 +71,17 @@ export class TrainState {
     if (statistics.length > 0) this.#statistics = new ParameterGroup(statistics, weights, average);
     this.#constants = new Map(constant.map(({ name }) => [name, weights.get(name) as WeightTensor]));
     this.#constantTensors = toTensors(weights, constant);
-    this.#decayed = this.#learnt.pack(new Map(learnt.map((parameter) => [parameter.name, decayMask(parameter)])));
-    this.#optimizer =
+    this.#decayed = learnt.map(({ kind }) => kind === 'weight');
+    this.#moments =
       moments.length === 0
-        ? initialState(options.optimizer.name, this.#decayed.size)
-        : { step, moments: moments.map((moment) => this.#learnt.pack(moment)) };
+        ? initialMoments(options.optimizer.name, this.#learnt.vector.size)
+        : moments.map((moment) => this.#learnt.pack(moment));
+    this.#step = moments.length === 0 ? 0 : step;
   }
 
   /** Updates made so far. */
   get step(): number {
-    return this.#optimizer.step;
+    return this.#step;
   }
 
   /**
@@ -85,7 +89,7 @@ export class TrainState {
    * @param images [N,H,W,3] preprocessed; @param labels [N,M,5] class, cx, cy, w, h in input pixels, zeros are none
    */
   update(images: Tensor, labels: Float32Array, lr: number, useL1: boolean): StepResult {
-    const { assigner, fixedBatchNorm, ema, optimizer } = this.#options;
+    const { assigner, fixedBatchNorm, ema } = this.#options;
     const tensors = this.#tensors();
     const layers = new TfLayers(tensors, { record: true, fixedBatchNorm, isFrozen: (name) => this.#isFrozen(name) });
     const levels = yolox(layers, { value: images, needsGrad: false }, this.architecture);
@@ -93,22 +97,25 @@ export class TrainState {
     const [batch, height, width] = images.shape;
     const anchors = anchorsOf(height as number, width as number);
     const { classes } = this.architecture;
-    const assignment = simOtaAssign(raw.dataSync() as Float32Array, labels, batch, classes, anchors, assigner);
-    const { losses, grad } = yoloxLoss(raw, labels, assignment, anchors, { classes, useL1 });
+    const objects = tf.tensor3d(labels, [batch, labels.length / 5 / batch, 5]);
+    const assignment = simOtaAssign(raw, objects, anchors, assigner);
+    const { losses, grad } = yoloxLoss(raw, objects, assignment, anchors, { classes, useL1 });
     raw.dispose();
     layers.backward(splitLevels(grad, levels));
 
-    const gradient = takeInOrder(layers.gradients, this.#learnt);
-    const next = optimizerStep(this.#learnt.vector, gradient, this.#decayed, this.#optimizer, lr, optimizer);
-    gradient.dispose();
-    this.#optimizer = next.state;
-    this.#learnt.update(next.parameters);
-    this.#updateStatistics(layers.statistics);
-    if (ema.enabled) {
-      const decay = ema.decay * (1 - Math.exp(-this.step / ema.ramp));
-      for (const group of this.#groups()) group.updateAverage(decay);
-    }
-    return { losses, numFg: assignment.numFg };
+    this.#step++;
+    const averageDecay = ema.decay * (1 - Math.exp(-this.#step / ema.ramp));
+    const applied = this.#learn(layers.gradients, lr, averageDecay);
+    this.#statistics?.follow(layers.statistics, 1 - BATCH_NORM_MOMENTUM);
+    if (ema.enabled) this.#statistics?.updateAverage(averageDecay);
+    // The only wait for the device, when all of the step is on its way.
+    const result = {
+      losses: readLosses(losses),
+      numFg: assignment.numFg.dataSync()[0],
+      applied: applied.dataSync()[0] === 1,
+    };
+    tf.dispose([objects, losses, assignment, applied]);
+    return result;
   }
 
   /** The weights to use: the moving average where it is on. */
@@ -121,13 +128,13 @@ export class TrainState {
       step: this.step,
       weights: this.#collect((group) => group.vector),
       average: this.#collect((group) => group.average),
-      moments: this.#optimizer.moments.map((moment) => this.#learnt.unpack(moment)),
+      moments: this.#moments.map((moment) => this.#learnt.unpack(moment)),
     };
   }
 
   dispose(): void {
     for (const group of this.#groups()) group.dispose();
-    tf.dispose([this.#decayed, ...this.#optimizer.moments, ...this.#constantTensors.values()]);
+    tf.dispose([...this.#moments, ...this.#constantTensors.values()]);
   }
 
   #groups(): ParameterGroup[] {
@@ -143,29 +150,24 @@ export class TrainState {
     return this.#options.freeze === 'backbone' && name.startsWith('backbone.backbone.');
   }
 
-  #updateStatistics(batch: ReadonlyMap<string, Tensor>): void {
-    const group = this.#statistics;
-    if (!group) return;
-    const current = takeInOrder(batch, group);
-    const old = group.vector;
-    const next = tf.tidy(() => old.mul(1 - BATCH_NORM_MOMENTUM).add(current.mul(BATCH_NORM_MOMENTUM)));
-    tf.dispose([current, old]);
-    group.update(next);
+  /** Returns the flag of `optimizerStep`. */
+  #learn(gradients: ReadonlyMap<string, Tensor>, lr: number, averageDecay: number): Tensor {
+    const { ema, optimizer } = this.#options;
+    const { vector: parameters, average } = this.#learnt;
+    const { next, applied } = optimizerStep(
+      { parameters, moments: this.#moments, average: ema.enabled ? average : undefined },
+      this.#learnt.inOrder(gradients),
+      this.#decayed,
+      { step: this.#step, lr, averageDecay },
+      optimizer,
+    );
+    tf.dispose([...gradients.values()]);
+    this.#moments = next.moments;
+    this.#learnt.update(next.parameters, next.average);
+    return applied;
   }
 
   #collect(choose: (group: ParameterGroup) => Tensor): Weights {
     return new Map([...this.#constants, ...this.#groups().flatMap((group) => [...group.unpack(choose(group))])]);
   }
 }
-
-/** Tensors by name as one vector in the order of a group. Disposes of them. */
-function takeInOrder(tensors: ReadonlyMap<string, Tensor>, group: ParameterGroup): Tensor {
-  const vector = flatten(group.parameters.map(({ name }) => tensors.get(name) as Tensor));
-  tf.dispose([...tensors.values()]);
-  return vector;
-}
-
-const decayMask = ({ shape, kind }: Parameter): WeightTensor => ({
-  shape,
-  data: new Float32Array(elements(shape)).fill(kind === 'weight' ? 1 : 0),
-});

@@ -5,7 +5,6 @@ import { formatSeconds, log, type Progress, startProgress } from '../base/progre
 import type { CocoDataset } from '../data/coco.js';
 import type { Store } from '../data/store.js';
 import { readDataset } from '../data/tables.js';
-import { tf } from '../kernels/tf.js';
 import type { Architecture } from '../model/network.js';
 import { learningRate } from '../model/schedule.js';
 import { type StepResult, TrainState } from '../model/train_state.js';
@@ -159,17 +158,16 @@ async function trainEpoch(run: Run, epoch: number, bar: Progress): Promise<void>
   }
 }
 
-function update(state: TrainState, { images, labels, size }: Batch, lr: number, useL1: boolean): StepResult {
-  const [height, width] = size;
-  const tensor = tf.tensor4d(images, [images.length / (height * width * 3), height, width, 3]);
-  const result = state.update(tensor, labels, lr, useL1);
-  tensor.dispose();
-  if (!Number.isFinite(result.losses.total)) {
+function update(state: TrainState, { images, labels }: Batch, lr: number, useL1: boolean): StepResult {
+  const result = state.update(images, labels, lr, useL1);
+  images.dispose();
+  const { total } = result.losses;
+  if (!Number.isFinite(total) || !result.applied) {
     throw new UserError({
       where: 'model-train',
       field: `step ${state.step}`,
-      expected: 'a finite loss',
-      received: result.losses.total,
+      expected: 'a finite loss and finite gradients',
+      received: Number.isFinite(total) ? 'gradients of infinity or NaN' : total,
       hint: 'Lower train.optimizer.lr or set train.optimizer.clipNorm; the last completed epoch is kept.',
     });
   }

@@ -6,7 +6,6 @@ import type { CocoCategory } from '../data/coco.js';
 import { type Detection, type Thresholds, toPicture } from '../data/detections.js';
 import { letterbox } from '../data/letterbox.js';
 import type { Picture } from '../data/picture.js';
-import { decodeNms } from '../kernels/decode_nms/index.js';
 import { tf } from '../kernels/tf.js';
 import { Model } from '../model/inference.js';
 import type { Architecture } from '../model/network.js';
@@ -43,9 +42,8 @@ export function networkDetector(
     async detect(picture, thresholds) {
       const { data, ratio } = letterbox(picture, preprocess, 'nhwc');
       const images = tf.tensor4d(data, [1, height, width, 3]);
-      const predictions = model.activated(images);
-      const [{ boxes, objectness, probability, classIndex }] = decodeNms(predictions, { ...defaults, ...thresholds });
-      tf.dispose([images, predictions]);
+      const [{ boxes, objectness, probability, classIndex }] = model.detect(images, { ...defaults, ...thresholds });
+      images.dispose();
       const detections = Array.from(classIndex, (index, i): Detection => {
         const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
         return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };

@@ -1,8 +1,16 @@
 import * as assert from 'uvu/assert';
+import type { Anchors } from '../../src/kernels/anchors.js';
 import { decodeNms } from '../../src/kernels/decode_nms/index.js';
 import { tf } from '../../src/kernels/tf.js';
+import { anchorsOf } from '../../src/model/inference.js';
 import { golden, suiteNeeding } from '../helpers.js';
 import { maxDifference, readGolden } from './read.js';
+
+/** Height and width of the inputs that the golden predictions are for. */
+const SIZES = [
+  [128, 192],
+  [160, 160],
+];
 
 const cases = golden(/^postprocess_.*\.safetensors$/);
 const test = suiteNeeding('golden post-processing on TensorFlow', cases);
@@ -11,14 +19,18 @@ for (const path of cases) {
   test(`${path.split('/').pop()}`, async () => {
     const file = await readGolden(path);
     const { conf, nms, class_agnostic } = file.metadata;
-    const predictions = tf.tensor3d(file.values('pred'), file.shape('pred') as [number, number, number]);
-    const found = decodeNms(predictions, {
+    const [n, count, columns] = file.shape('pred');
+    const anchors = SIZES.map(([height, width]) => anchorsOf(height, width)).find(
+      (grid) => grid.count === count,
+    ) as Anchors;
+    const raw = tf.tensor3d(toRaw(file.values('pred'), anchors, columns), [n, count, columns]);
+    const found = decodeNms(raw, anchors, {
       confidence: +conf,
       nms: +nms,
       maxDetections: 10_000,
       agnostic: class_agnostic === 'true',
     });
-    predictions.dispose();
+    raw.dispose();
     found.forEach(({ boxes, objectness, probability, classIndex }, n) => {
       const rows = Array.from(classIndex, (c, i) => [
         ...boxes.subarray(4 * i, 4 * i + 4),
@@ -30,6 +42,16 @@ for (const path of cases) {
       assert.is(rows.length, expected.length / 7);
       assert.ok(maxDifference(sorted(rows), sorted(chunks(expected, 7))) <= 1e-4);
     });
+  });
+}
+
+/** The head outputs that decode to given predictions. */
+function toRaw(predictions: Float32Array, { count, x, y, stride }: Anchors, columns: number): Float32Array {
+  return predictions.map((value, i) => {
+    const [anchor, column] = [Math.floor(i / columns) % count, i % columns];
+    if (column >= 4) return Math.log(value / (1 - value));
+    if (column >= 2) return Math.log(value / stride[anchor]);
+    return value / stride[anchor] - (column === 0 ? x : y)[anchor];
   });
 }
 

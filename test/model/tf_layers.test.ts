@@ -15,16 +15,16 @@ function network<T>(layers: Layers<T>, x: T): T {
   const a = layers.convBnSilu(focused, 'a', { in: 12, out: 4, kernel: 3 });
   const b = layers.convBnSilu(a, 'b', { in: 4, out: 4, kernel: 3, stride: 2 });
   const c = layers.convBnSilu(b, 'c', { in: 4, out: 4, kernel: 3, groups: 4 });
-  const d = layers.add(c, layers.maxPool(b, 3));
-  const e = layers.concat([layers.upsample(d), a]);
-  return layers.conv(e, 'e', { in: 8, out: 3, kernel: 1 });
+  const d = layers.spp(layers.add(c, b));
+  const e = layers.concat([a, layers.upsampleConcat(d, a)]);
+  return layers.conv(e, 'e', { in: 24, out: 3, kernel: 1 });
 }
 
 const SHAPES: [string, number[]][] = [
   ['a.conv.weight', [3, 3, 12, 4]],
   ['b.conv.weight', [3, 3, 4, 4]],
   ['c.conv.weight', [3, 3, 4, 1]],
-  ['e.weight', [1, 1, 8, 3]],
+  ['e.weight', [1, 1, 24, 3]],
   ['e.bias', [3]],
   ...['a', 'b', 'c'].flatMap((name): [string, number[]][] =>
     ['weight', 'bias', 'running_mean', 'running_var'].map((part) => [`${name}.bn.${part}`, [4]]),

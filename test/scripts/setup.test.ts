@@ -109,7 +109,7 @@ test('too little disk space is told before anything is fetched', async ({ dir })
 });
 
 test('the space needed covers every missing wheel unpacked and the largest one twice', async () => {
-  const { bytesNeeded } = await load('tensorflow.mjs');
+  const { bytesNeeded } = await load('wheels.mjs');
   assert.is(bytesNeeded([]), 0);
   assert.is(
     bytesNeeded([

@@ -1,7 +1,42 @@
-/** Batch normalisation followed by SiLU, forward and gradient, NHWC. */
-export {
-  type BatchNormParameters,
-  type BatchNormSilu,
-  batchNormSilu,
-  batchNormSiluGrad,
-} from './reference.js';
+import { BATCH_NORM_EPSILON } from '../../config/network.js';
+import { nativeOps } from '../native.js';
+import { bool, float, rawOp, type Tensor } from '../tf.js';
+import * as reference from './reference.js';
+
+export type { BatchNormGradients, BatchNormParameters, BatchNormSilu } from './reference.js';
+
+/** SiLU(batch norm(x)) in one op that keeps nothing of x's size; see reference.ts. */
+export const batchNormSilu: typeof reference.batchNormSilu = nativeOps ? nativeForward : reference.batchNormSilu;
+
+/** Its gradients, from x and the statistics alone. */
+export const batchNormSiluGrad: typeof reference.batchNormSiluGrad = nativeOps
+  ? nativeGrad
+  : reference.batchNormSiluGrad;
+
+function nativeForward(
+  x: Tensor,
+  { gamma, beta, mean, variance }: reference.BatchNormParameters,
+  training: boolean,
+): reference.BatchNormSilu {
+  const [y, savedMean, rstd, batchVariance] = rawOp(
+    'YoloxBatchNormSilu',
+    [x, gamma, beta, mean, variance],
+    { epsilon: float(BATCH_NORM_EPSILON), training: bool(training) },
+    4,
+  );
+  if (training) return { y, batch: { mean: savedMean, variance: batchVariance }, saved: [savedMean.clone(), rstd] };
+  batchVariance.dispose();
+  return { y, saved: [savedMean, rstd] };
+}
+
+function nativeGrad(
+  dy: Tensor,
+  x: Tensor,
+  { gamma, beta }: Pick<reference.BatchNormParameters, 'gamma' | 'beta'>,
+  saved: readonly Tensor[],
+  training: boolean,
+): reference.BatchNormGradients {
+  const inputs = [dy, x, gamma, beta, ...saved];
+  const [dx, dgamma, dbeta] = rawOp('YoloxBatchNormSiluGrad', inputs, { training: bool(training) }, 3);
+  return { dx, dgamma, dbeta };
+}

@@ -18,6 +18,14 @@ export interface BatchNormSilu {
   saved: Tensor[];
 }
 
+export interface BatchNormGradients {
+  /** Like x. */
+  dx: Tensor;
+  /** [C] */
+  dgamma: Tensor;
+  dbeta: Tensor;
+}
+
 /**
  * x [N,H,W,C] float32. With `training` normalises by the batch's own statistics (biased variance), else by the
  * stored ones. The caller owns every tensor returned.
@@ -43,14 +51,17 @@ export function batchNormSilu(
   return { y, saved };
 }
 
-/** Gradients of `batchNormSilu` with respect to x, gamma and beta, from the gradient `dy` of y. */
+/**
+ * Gradients of `batchNormSilu` with respect to x, gamma and beta, from the gradient `dy` of y, which is like x.
+ * The caller owns them.
+ */
 export function batchNormSiluGrad(
   dy: Tensor,
   x: Tensor,
-  gamma: Tensor,
-  saved: Tensor[],
+  { gamma }: Pick<BatchNormParameters, 'gamma' | 'beta'>,
+  saved: readonly Tensor[],
   training: boolean,
-): { dx: Tensor; dgamma: Tensor; dbeta: Tensor } {
+): BatchNormGradients {
   const [z, sigmoid, ...reserved] = saved;
   // d SiLU = σ + z·σ·(1 − σ), and SigmoidGrad(σ, g) is g·σ·(1 − σ).
   const [direct] = rawOp('Mul', [dy, sigmoid], { T: FLOAT32 });

@@ -1,3 +1,4 @@
+import { type BatchNormParameters, batchNormSilu } from '../batch_norm_silu/index.js';
 import { bool, FLOAT32, int, rawOp, reshape, string, type Tensor, tf } from '../tf.js';
 
 /** Padding is (kernel − 1) / 2 on every side, as in YOLOX; TensorFlow's SAME differs for stride 2. */
@@ -8,10 +9,18 @@ export interface Conv2dOptions {
 }
 
 /**
- * x [N,H,W,C] float32, filter [h,w,C,O] (depthwise [h,w,C,1]) → [N,H/stride,W/stride,O].
+ * x [N,H,W,C] float32, filter [h,w,C,O] (depthwise [h,w,C,1]), bias [O] → [N,H/stride,W/stride,O].
  * The caller owns the result.
  */
-export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions): Tensor {
+export function conv2d(x: Tensor, filter: Tensor, options: Conv2dOptions, bias?: Tensor): Tensor {
+  const y = convolve(x, filter, options);
+  if (!bias) return y;
+  const sum = tf.add(y, bias);
+  y.dispose();
+  return sum;
+}
+
+function convolve(x: Tensor, filter: Tensor, options: Conv2dOptions): Tensor {
   if (isPointwise(filter, options)) {
     return matmul(rows(x), matrix(filter), {}, [...x.shape.slice(0, 3), filter.shape[3] as number]);
   }
@@ -28,8 +37,32 @@ export function conv2dInputGrad(xShape: number[], filter: Tensor, dy: Tensor, op
   return dx;
 }
 
-/** Gradient with respect to the filter, of the shape of `filter`. */
-export function conv2dFilterGrad(x: Tensor, filter: Tensor, dy: Tensor, options: Conv2dOptions): Tensor {
+/** Convolution, batch norm with the stored statistics and SiLU, for inference. */
+export function conv2dBatchNormSilu(
+  x: Tensor,
+  filter: Tensor,
+  parameters: BatchNormParameters,
+  options: Conv2dOptions,
+): Tensor {
+  const convolved = conv2d(x, filter, options);
+  const { y, saved } = batchNormSilu(convolved, parameters, false);
+  tf.dispose([convolved, ...saved]);
+  return y;
+}
+
+/** Gradients with respect to the filter, of its shape, and on request the bias [O]. */
+export function conv2dFilterGrad(
+  x: Tensor,
+  filter: Tensor,
+  dy: Tensor,
+  options: Conv2dOptions,
+  withBias = false,
+): { dfilter: Tensor; dbias?: Tensor } {
+  const dfilter = filterGrad(x, filter, dy, options);
+  return withBias ? { dfilter, dbias: tf.sum(dy, [0, 1, 2]) } : { dfilter };
+}
+
+function filterGrad(x: Tensor, filter: Tensor, dy: Tensor, options: Conv2dOptions): Tensor {
   if (isPointwise(filter, options)) return matmul(rows(x), rows(dy), { transposeA: true }, filter.shape);
   const sizes = tf.tensor1d(filter.shape, 'int32');
   const name = options.depthwise ? 'DepthwiseConv2dNativeBackpropFilter' : 'Conv2DBackpropFilter';

@@ -1,2 +1,37 @@
-/** Boxes from raw head outputs, and non-maximum suppression. */
-export { activate, type DecodedDetections, type DecodeNmsOptions, decodeNms } from './reference.js';
+import { anchorAttributes } from '../anchors.js';
+import { nativeOps } from '../native.js';
+import { bool, float, int, rawOp, tf } from '../tf.js';
+import * as reference from './reference.js';
+
+export { activate, type DecodedDetections, type DecodeNmsOptions } from './reference.js';
+
+/** Boxes from raw head outputs: decode, score filter, non-maximum suppression. */
+export const decodeNms: typeof reference.decodeNms = nativeOps ? native : reference.decodeNms;
+
+function native(
+  ...[raw, anchors, { confidence, nms, agnostic, ...options }]: Parameters<typeof reference.decodeNms>
+): reference.DecodedDetections[] {
+  const rows = Math.min(options.maxDetections, anchors.count);
+  const attributes = {
+    ...anchorAttributes(anchors),
+    confidence: float(confidence),
+    iou: float(nms),
+    max_candidates: int(options.maxCandidates ?? anchors.count),
+    max_detections: int(rows),
+    agnostic: bool(agnostic),
+  };
+  const tensors = rawOp('YoloxDecodeNms', [raw], attributes, 5);
+  const [boxes, objectness, probability, classIndex, counts] = tensors.map(
+    (tensor) => tensor.dataSync() as Float32Array,
+  );
+  tf.dispose(tensors);
+  return Array.from(counts, (count, n) => {
+    const [begin, end] = [n * rows, n * rows + count];
+    return {
+      boxes: boxes.subarray(4 * begin, 4 * end),
+      objectness: objectness.subarray(begin, end),
+      probability: probability.subarray(begin, end),
+      classIndex: Int32Array.from(classIndex.subarray(begin, end)),
+    };
+  });
+}

@@ -6,6 +6,8 @@ export interface DecodeNmsOptions {
   /** A box is dropped when its IoU with a better one (of its class, unless `agnostic`) is above this. */
   nms: number;
   maxDetections: number;
+  /** Best boxes that enter the suppression (default: all at or above `confidence`). */
+  maxCandidates?: number;
   agnostic: boolean;
 }
 
@@ -27,25 +29,40 @@ export function activate(raw: Tensor, anchors: Anchors): Tensor {
   });
 }
 
-/** Detections of every picture of `predictions` [N,A,5+C], as `activate` returns them. */
-export function decodeNms(predictions: Tensor, options: DecodeNmsOptions): DecodedDetections[] {
-  return Array.from({ length: predictions.shape[0] }, (_, n) =>
+/**
+ * Detections of every picture of raw head outputs [N,A,5+C], C ≥ 1. Suppression is greedy by score; of equal scores
+ * the lower anchor wins, of equal class logits the lower class. A score of NaN is below every confidence.
+ */
+export function decodeNms(raw: Tensor, anchors: Anchors, options: DecodeNmsOptions): DecodedDetections[] {
+  const predictions = activate(raw, anchors);
+  const found = Array.from({ length: raw.shape[0] }, (_, n) =>
     readBack(tf.tidy(() => suppress(predictions.gather([n]).squeeze([0]) as Tensor2D, options))),
   );
+  predictions.dispose();
+  return found;
 }
 
 /** [A,5+C] → boxes [n,4], objectness [n], probability [n], class [n]. */
-function suppress(predictions: Tensor2D, { confidence, nms, maxDetections, agnostic }: DecodeNmsOptions): Tensor[] {
+function suppress(predictions: Tensor2D, options: DecodeNmsOptions): Tensor[] {
   const [xy, wh, objectness, classes] = tf.split(predictions, [2, 2, 1, predictions.shape[1] - 5], 1);
   const half = wh.div(2);
   const boxes = tf.concat([xy.sub(half), xy.add(half)], 1) as Tensor2D;
   const probability = classes.max(1);
   const classIndex = classes.argMax(1);
-  const scores = objectness.flatten().mul(probability) as Tensor & { rank: 1 };
+  const scores = objectness.flatten().mul(probability);
   // Classes don't meet when each lies on its own tile of the plane.
   const span = boxes.abs().max().mul(2).add(1);
-  const tiled = agnostic ? boxes : (boxes.add(classIndex.cast('float32').mul(span).expandDims(1)) as Tensor2D);
-  const kept = tf.image.nonMaxSuppression(tiled, scores as never, maxDetections, nms, justBelow(confidence));
+  const offset = classIndex.cast('float32').mul(options.agnostic ? 0 : span);
+  const tiled = boxes.add(offset.expandDims(1)) as Tensor2D;
+  const keep = (b: Tensor2D, s: Tensor) =>
+    tf.image.nonMaxSuppression(b, s as never, options.maxDetections, options.nms, justBelow(options.confidence));
+  let kept: Tensor;
+  if (options.maxCandidates === undefined) {
+    kept = keep(tiled, scores);
+  } else {
+    const { indices, values } = tf.topk(scores, Math.min(options.maxCandidates, scores.size));
+    kept = indices.gather(keep(tiled.gather(indices), values));
+  }
   return [boxes, objectness.flatten(), probability, classIndex].map((values) => values.gather(kept));
 }
 

@@ -1,56 +1,27 @@
 import type { Preprocess } from '../../config/preprocess.js';
+import { type Tensor4D, tf } from '../tf.js';
+import { type PackedBatch, unpackPictures, unpackRecipes } from './pack.js';
+import type { Layer, Pixels, Recipe, Tile } from './recipe.js';
 
-/** RGB interleaved bytes, row-major. */
-interface Pixels {
-  width: number;
-  height: number;
-  data: Uint8Array;
-}
+/** Whole levels: a half goes up, and so does what float32 may take for one. */
+const HALF = 0.5 + 2 ** -10;
 
-/** x' = a·x + b·y + c, y' = d·x + e·y + f. */
-export type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
-
-/** A picture, scaled, on a canvas; it shows only inside its rectangle. */
-export interface Tile {
-  /** Index into the pictures given with the recipe. */
-  picture: number;
-  /** Canvas rectangle, right and bottom exclusive. */
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-  /** Canvas position of the picture's top-left corner, and its enlargement along both axes. */
-  x: number;
-  y: number;
-  scaleX: number;
-  scaleY: number;
-}
-
-/** A canvas seen through an affine. */
-export interface Layer {
-  tiles: readonly Tile[];
-  /** Canvas size; `pad` shows between the tiles, `outside` beyond the canvas. Grey levels 0–255. */
-  width: number;
-  height: number;
-  pad: number;
-  outside: number;
-  /** Output coordinates → canvas coordinates, both with pixel (0, 0) covering [0, 1). */
-  inverse: Affine;
-}
-
-/** How one training picture is made. */
-export interface Recipe {
-  /** One layer, or two that are averaged (mixup). */
-  layers: readonly Layer[];
-  /** Added to hue (0–180), saturation and value (0–255), as OpenCV scales them. */
-  hsv: readonly [number, number, number];
+/** See index.ts. */
+export function mosaicWarp(batch: PackedBatch, preprocess: Preprocess): Tensor4D {
+  const [height, width] = preprocess.size;
+  const pictures = unpackPictures(batch);
+  const recipes = unpackRecipes(batch);
+  const length = height * width * 3;
+  const images = new Float32Array(recipes.length * length);
+  for (const [n, recipe] of recipes.entries()) drawRecipe(recipe, pictures, preprocess, images, n * length);
+  return tf.tensor4d(images, [recipes.length, height, width, 3]);
 }
 
 /**
  * Draws a recipe into `out`, NHWC float32, from element `offset` on: `preprocess.size` pixels in its channel order,
  * scaled and normalised. Bilinear, edges of pictures repeated; each layer is rounded to whole grey levels.
  */
-export function mosaicWarp(
+export function drawRecipe(
   recipe: Recipe,
   pictures: readonly Pixels[],
   preprocess: Preprocess,
@@ -89,7 +60,10 @@ function drawLayer(
       // Neighbouring pixels mostly lie in the same tile.
       if (!tile || !contains(tile, x, y)) tile = tiles.find((candidate) => contains(candidate, x, y));
       if (tile) {
-        addSample(image, i, pictures[tile.picture], (x - tile.x) / tile.scaleX, (y - tile.y) / tile.scaleY, weight);
+        const picture = pictures[tile.picture];
+        const sx = ((x - tile.x) * picture.width) / tile.width;
+        const sy = ((y - tile.y) * picture.height) / tile.height;
+        addSample(image, i, picture, sx, sy, weight);
       } else {
         addGrey(image, i, layer.pad * weight);
       }
@@ -121,7 +95,7 @@ function addSample(image: Float32Array, i: number, picture: Pixels, x: number, y
   for (let channel = 0; channel < 3; channel++, at++) {
     const top = data[at] + (data[at + right] - data[at]) * fx;
     const bottom = data[at + below] + (data[at + below + right] - data[at + below]) * fx;
-    image[i + channel] += Math.round(top + (bottom - top) * fy) * weight;
+    image[i + channel] += roundLevel(top + (bottom - top) * fy) * weight;
   }
 }
 
@@ -145,13 +119,15 @@ function shiftColours(image: Float32Array, [dh, ds, dv]: Recipe['hsv']): void {
     const sector = hue / 30;
     const level = (n: number) => {
       const k = (n + sector) % 6;
-      return Math.round(value - (value * saturation * Math.max(0, Math.min(k, 4 - k, 1))) / 255);
+      return roundLevel(value - (value * saturation * Math.max(0, Math.min(k, 4 - k, 1))) / 255);
     };
     image[i] = level(5);
     image[i + 1] = level(3);
     image[i + 2] = level(1);
   }
 }
+
+const roundLevel = (level: number): number => Math.floor(level + HALF);
 
 const clip = (level: number): number => Math.min(Math.max(level, 0), 255);
 

@@ -1,2 +1,22 @@
+import { anchorAttributes } from '../anchors.js';
+import { nativeOps } from '../native.js';
+import { bool, float, rawOp } from '../tf.js';
+import * as reference from './reference.js';
+
+export { ASSIGNERS, type AssignerName, type Assignment } from './reference.js';
+
 /** SimOTA label assignment (Ge et al. 2021, section 2.1): which anchor learns which object. */
-export { ASSIGNERS, type AssignerName, type Assignment, simOtaAssign } from './reference.js';
+export const simOtaAssign: typeof reference.simOtaAssign = nativeOps ? native : reference.simOtaAssign;
+
+function native(...[raw, labels, anchors, name = 'main']: Parameters<typeof reference.simOtaAssign>) {
+  const { radius, penalty, inBox } = reference.ASSIGNERS[name];
+  const attributes = {
+    ...anchorAttributes(anchors),
+    radius: float(radius),
+    iou_weight: float(reference.IOU_WEIGHT),
+    penalty: float(penalty),
+    in_box: bool(inBox),
+  };
+  const [matchedGt, matchedIou, numFg] = rawOp('YoloxSimOtaAssign', [raw, labels], attributes, 3);
+  return { matchedGt, matchedIou, numFg };
+}

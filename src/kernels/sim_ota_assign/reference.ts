@@ -1,14 +1,15 @@
 import type { Anchors } from '../anchors.js';
+import { type Tensor, tf } from '../tf.js';
 
-/** One objects-to-anchors match of a batch; arrays are [N·A], image after image. */
-export interface Assignment {
-  /** Row of the image's labels an anchor learns, −1 for background. */
-  matchedGt: Int32Array;
-  /** IoU of the anchor's predicted box with its object, 0 for background. */
-  matchedIou: Float32Array;
-  /** Matched anchors in the whole batch. */
-  numFg: number;
-}
+/** One objects-to-anchors match of a batch, float32 on the device. */
+export type Assignment = {
+  /** [N,A]: row of the image's labels an anchor learns, −1 for background. */
+  matchedGt: Tensor;
+  /** [N,A]: IoU of the anchor's predicted box with its object, 0 for background. */
+  matchedIou: Tensor;
+  /** [1]: matched anchors in the whole batch. */
+  numFg: Tensor;
+};
 
 interface Assigner {
   /** Half side of the square around an object's centre, in strides. */
@@ -27,43 +28,49 @@ export const ASSIGNERS = {
 
 export type AssignerName = keyof typeof ASSIGNERS;
 
-/** Weight of the IoU cost, and how many of an object's best IoUs are summed into its dynamic k. */
-const IOU_WEIGHT = 3;
+/** Weight of the IoU cost. */
+export const IOU_WEIGHT = 3;
+/** How many of an object's best IoUs are summed into its dynamic k. */
 const TOP_CANDIDATES = 10;
+/** Stands for a cost that isn't a number: the largest float32. */
+const WORST_COST = (2 - 2 ** -23) * 2 ** 127;
 /** torch.nn.functional.binary_cross_entropy clamps its logarithms here. */
 const MIN_LOG = -100;
 
 /**
  * Assigns every image's objects.
- * @param raw [N,A,5+C] head outputs: tx, ty, tw, th, objectness logit, class logits
- * @param labels [N,M,5] class, cx, cy, w, h in input pixels; rows of zeros are none
- * Ties go to the lowest anchor index, then the lowest label row.
+ * @param raw [N,A,5+C] head outputs: tx, ty, tw, th, objectness logit, class logits. Where they aren't numbers, a box
+ * has IoU 0 with every object, and a cost comes after all others.
+ * @param labels [N,M,5] class, cx, cy, w, h in input pixels; a row whose sum isn't positive and finite, or whose class
+ * isn't one of [0, C), is none
+ * @returns tensors the caller owns. Ties go to the lowest anchor index, then the lowest label row.
  */
-export function simOtaAssign(
-  raw: Float32Array,
-  labels: Float32Array,
-  batch: number,
-  classes: number,
-  anchors: Anchors,
-  name: AssignerName = 'main',
-): Assignment {
-  const matchedGt = new Int32Array(batch * anchors.count).fill(-1);
+export function simOtaAssign(raw: Tensor, labels: Tensor, anchors: Anchors, name: AssignerName = 'main'): Assignment {
+  const [batch, , columns] = raw.shape;
+  const shape: [number, number] = [batch, anchors.count];
+  const matchedGt = new Float32Array(batch * anchors.count).fill(-1);
   const matchedIou = new Float32Array(batch * anchors.count);
-  const rows = labels.length / 5 / batch;
+  const outputs = raw.dataSync() as Float32Array;
+  const rows = labels.dataSync() as Float32Array;
+  const ofImage = (values: Float32Array, n: number) =>
+    values.subarray((n * values.length) / batch, ((n + 1) * values.length) / batch);
   let numFg = 0;
   for (let n = 0; n < batch; n++) {
-    const range = [n * anchors.count, (n + 1) * anchors.count] as const;
     numFg += assignImage(
-      raw.subarray(range[0] * (5 + classes), range[1] * (5 + classes)),
-      readObjects(labels.subarray(n * rows * 5, (n + 1) * rows * 5)),
-      classes,
+      ofImage(outputs, n),
+      readObjects(ofImage(rows, n), columns - 5),
+      columns - 5,
       anchors,
       ASSIGNERS[name],
-      matchedGt.subarray(...range),
-      matchedIou.subarray(...range),
+      ofImage(matchedGt, n),
+      ofImage(matchedIou, n),
     );
   }
-  return { matchedGt, matchedIou, numFg };
+  return {
+    matchedGt: tf.tensor2d(matchedGt, shape),
+    matchedIou: tf.tensor2d(matchedIou, shape),
+    numFg: tf.tensor1d([numFg]),
+  };
 }
 
 interface GroundTruth {
@@ -75,11 +82,13 @@ interface GroundTruth {
   h: number;
 }
 
-function readObjects(labels: Float32Array): GroundTruth[] {
+function readObjects(labels: Float32Array, classes: number): GroundTruth[] {
   const objects: GroundTruth[] = [];
   for (let row = 0; row * 5 < labels.length; row++) {
     const [label, cx, cy, w, h] = labels.subarray(row * 5, row * 5 + 5);
-    if (label + cx + cy + w + h > 0) objects.push({ row, label, cx, cy, w, h });
+    const sum = label + cx + cy + w + h;
+    const known = label >= 0 && label < classes;
+    if (known && sum > 0 && Number.isFinite(sum)) objects.push({ row, label: Math.trunc(label), cx, cy, w, h });
   }
   return objects;
 }
@@ -90,7 +99,7 @@ function assignImage(
   classes: number,
   anchors: Anchors,
   assigner: Assigner,
-  matchedGt: Int32Array,
+  matchedGt: Float32Array,
   matchedIou: Float32Array,
 ): number {
   const candidates = findCandidates(objects, anchors, assigner);
@@ -175,7 +184,8 @@ function fillCosts(
       const overlap = boxIou(box, gt);
       const placed = nearCentre(gt, anchors, i, radius) && (!usesBox || inBox(gt, anchors, i));
       iou[g * candidates.length + j] = overlap;
-      cost[g * candidates.length + j] = classCost - IOU_WEIGHT * Math.log(overlap + 1e-8) + (placed ? 0 : penalty);
+      const sum = classCost - IOU_WEIGHT * Math.log(overlap + 1e-8) + (placed ? 0 : penalty);
+      cost[g * candidates.length + j] = Number.isNaN(sum) ? WORST_COST : sum;
     });
   });
 }
@@ -195,7 +205,7 @@ type CentreBox = Pick<GroundTruth, 'cx' | 'cy' | 'w' | 'h'>;
 function boxIou(a: CentreBox, b: CentreBox): number {
   const width = Math.min(a.cx + a.w / 2, b.cx + b.w / 2) - Math.max(a.cx - a.w / 2, b.cx - b.w / 2);
   const height = Math.min(a.cy + a.h / 2, b.cy + b.h / 2) - Math.max(a.cy - a.h / 2, b.cy - b.h / 2);
-  if (width <= 0 || height <= 0) return 0;
+  if (!(width > 0 && height > 0)) return 0;
   const intersection = width * height;
   return intersection / (a.w * a.h + b.w * b.h - intersection);
 }

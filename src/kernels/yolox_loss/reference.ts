@@ -5,6 +5,12 @@ import { type Tensor, tf } from '../tf.js';
 /** Weight of the IoU loss (yolox/models/yolo_head.py, reg_weight). */
 const IOU_WEIGHT = 5;
 
+/**
+ * Log of a side in strides beyond which the box loss, though not L1, takes it for this large (or small): what it is made
+ * of stays finite, and it is flat there to the last bit anyway.
+ */
+const MAX_LOG_SIDE = 40;
+
 /** Each already divided by the matched anchors of the batch (at least 1); `iou` includes its weight. */
 export interface Losses {
   total: number;
@@ -14,30 +20,39 @@ export interface Losses {
   l1: number;
 }
 
+/** A loss tensor's values; waits for the device. */
+export function readLosses(losses: Tensor): Losses {
+  const [total, iou, obj, cls, l1] = losses.dataSync();
+  return { total, iou, obj, cls, l1 };
+}
+
 export interface YoloxLossOptions {
   classes: number;
   /** Adds the L1 distance of raw box outputs, as the last epochs do. */
   useL1: boolean;
+  /** Box loss 1 − GIoU (Rezatofighi et al. 2019) instead of 1 − IoU². */
+  giou?: boolean;
 }
 
 /**
  * 5·Σ(1 − IoU²) + Σ BCE(objectness) + Σ BCE(class, one-hot·IoU) + Σ L1, over max(matched anchors, 1).
- * @param raw [N,A,5+C] head outputs: tx, ty, tw, th, objectness logit, class logits
- * @param labels [N,M,5] class, cx, cy, w, h in input pixels
- * @returns the losses, and `grad`, d total / d raw [N,A,5+C], which the caller owns
+ * @param raw [N,A,5+C] head outputs: tx, ty, tw, th, objectness logit, class logits. Numbers of any size give finite
+ * losses and gradients while the sums fit float32; a NaN among those that count gives NaN losses.
+ * @param labels [N,M,5] class, cx, cy, w, h in input pixels; a class that isn't one of [0, C) is a target of zeros
+ * @returns tensors the caller owns: `losses` [5] (total, iou, obj, cls, l1) and `grad`, d total / d raw [N,A,5+C]
  */
 export function yoloxLoss(
   raw: Tensor,
-  labels: Float32Array,
-  { matchedGt, matchedIou, numFg }: Assignment,
+  labels: Tensor,
+  assignment: Assignment,
   anchors: Anchors,
-  { classes, useL1 }: YoloxLossOptions,
-): { losses: Losses; grad: Tensor } {
+  { classes, useL1, giou = false }: YoloxLossOptions,
+): { losses: Tensor; grad: Tensor } {
   const [batch, count, columns] = raw.shape;
-  const targets = gatherTargets(labels, labels.length / batch, matchedGt, matchedIou, numFg, anchors, classes);
+  const matchedGt = assignment.matchedGt.dataSync() as Float32Array;
+  const numFg = matchedGt.reduce((sum, row) => sum + Number(row >= 0), 0);
   const normalizer = Math.max(numFg, 1);
-  let values: Float32Array | undefined;
-  const grad = tf.tidy(() => {
+  return tf.tidy(() => {
     const flat = raw.reshape([batch * count, columns]);
     const objTarget = tf.tensor1d(Float32Array.from(matchedGt, (g) => (g >= 0 ? 1 : 0)));
     const objLogit = flat.slice([0, 4], [-1, 1]).flatten();
@@ -47,27 +62,32 @@ export function yoloxLoss(
       [0, 0],
       [4, classes],
     ]);
+    const zero = tf.scalar(0);
     if (numFg === 0) {
-      values = new Float32Array([0, objLoss.dataSync()[0], 0, 0]);
-      return objColumns.reshape(raw.shape);
+      return { losses: addUp(zero, objLoss, zero, zero, normalizer), grad: objColumns.reshape(raw.shape) };
     }
+    const targets = gatherTargets(labels, matchedGt, assignment.matchedIou, numFg, anchors, classes);
     const index = tf.tensor1d(targets.index, 'int32');
     const matched = tf.gather(flat, index);
     let parts: Tensor | undefined;
     const lossOfMatched = (rows: Tensor): Tensor => {
-      const { iou, cls, l1 } = matchedLosses(rows, targets, classes);
-      parts = tf.keep(tf.stack([iou, objLoss, cls, useL1 ? l1 : tf.scalar(0)]));
+      const { iou, cls, l1 } = matchedLosses(rows, targets, classes, giou);
+      parts = tf.keep(addUp(iou, objLoss, cls, useL1 ? l1 : zero, normalizer));
       const sum = iou.add(cls);
       return (useL1 ? sum.add(l1) : sum).div(normalizer);
     };
     const rowGrad = tf.grad(lossOfMatched)(matched);
-    values = (parts as Tensor).dataSync() as Float32Array;
+    const losses = (parts as Tensor).clone();
     (parts as Tensor).dispose();
     const scattered = tf.scatterND(index.expandDims(1), rowGrad, [batch * count, columns]);
-    return scattered.add(objColumns).reshape(raw.shape);
+    return { losses, grad: scattered.add(objColumns).reshape(raw.shape) };
   });
-  const [iou, obj, cls, l1] = Array.from(values as Float32Array, (value) => value / normalizer);
-  return { losses: { total: iou + obj + cls + l1, iou, obj, cls, l1 }, grad };
+}
+
+/** [5]: their sum, then each. */
+function addUp(iou: Tensor, obj: Tensor, cls: Tensor, l1: Tensor, normalizer: number): Tensor {
+  const parts = tf.stack([iou, obj, cls, l1]).div(normalizer);
+  return tf.concat([parts.sum().expandDims(0), parts]);
 }
 
 /** What the matched anchors should predict, one row each, in the order of their flat index. */
@@ -83,14 +103,16 @@ interface Targets {
 const ROW = 7;
 
 function gatherTargets(
-  labels: Float32Array,
-  labelsPerImage: number,
-  matchedGt: Int32Array,
-  matchedIou: Float32Array,
+  labelTensor: Tensor,
+  matchedGt: Float32Array,
+  matchedIouTensor: Tensor,
   numFg: number,
   anchors: Anchors,
   classes: number,
 ): Targets {
+  const labels = labelTensor.dataSync() as Float32Array;
+  const matchedIou = matchedIouTensor.dataSync() as Float32Array;
+  const labelsPerImage = labelTensor.shape[1] as number;
   const targets = {
     index: new Int32Array(numFg),
     rows: new Float32Array(numFg * ROW),
@@ -100,36 +122,55 @@ function gatherTargets(
   matchedGt.forEach((g, i) => {
     if (g < 0) return;
     const anchor = i % anchors.count;
-    const at = Math.floor(i / anchors.count) * labelsPerImage + g * 5;
+    const at = (Math.floor(i / anchors.count) * labelsPerImage + g) * 5;
     targets.index[k] = i;
     targets.rows.set([anchors.x[anchor], anchors.y[anchor], anchors.stride[anchor]], k * ROW);
     targets.rows.set(labels.subarray(at + 1, at + 5), k * ROW + 3);
-    targets.classes[k * classes + labels[at]] = matchedIou[i];
+    const label = Math.trunc(labels[at]);
+    if (label >= 0 && label < classes) targets.classes[k * classes + label] = matchedIou[i];
     k++;
   });
   return targets;
 }
 
-function matchedLosses(rows: Tensor, targets: Targets, classes: number): { iou: Tensor; cls: Tensor; l1: Tensor } {
+function matchedLosses(
+  rows: Tensor,
+  targets: Targets,
+  classes: number,
+  giou: boolean,
+): { iou: Tensor; cls: Tensor; l1: Tensor } {
   const n = rows.shape[0];
   const [grid, stride, centre, size] = tf.split(tf.tensor2d(targets.rows, [n, ROW]), [2, 1, 2, 2], 1);
   const [xy, wh, , logits] = tf.split(rows, [2, 2, 1, classes], 1);
-  const iou = boxIou(xy.add(grid).mul(stride), wh.exp().mul(stride), centre, size);
+  const boxSize = wh.clipByValue(-MAX_LOG_SIDE, MAX_LOG_SIDE).exp().mul(stride);
+  const boxLoss = (giou ? giouLoss : iouLoss)(xy.add(grid).mul(stride), boxSize, centre, size);
   const l1Target = tf.concat([centre.div(stride).sub(grid), size.div(stride).add(1e-8).log()], 1);
   return {
-    iou: tf.scalar(1).sub(iou.square()).sum().mul(IOU_WEIGHT),
+    iou: boxLoss.sum().mul(IOU_WEIGHT),
     cls: bceWithLogits(logits, tf.tensor2d(targets.classes, [n, classes])).sum(),
     l1: tf.concat([xy, wh], 1).sub(l1Target).abs().sum(),
   };
 }
 
-/** IoU of boxes given by centres and sizes, all [n,2] → [n]. */
-function boxIou(centreA: Tensor, sizeA: Tensor, centreB: Tensor, sizeB: Tensor): Tensor {
+type BoxLoss = (centreA: Tensor, sizeA: Tensor, centreB: Tensor, sizeB: Tensor) => Tensor;
+
+/** 1 − IoU² of boxes given by centres and sizes, all [n,2] → [n]. */
+const iouLoss: BoxLoss = (...boxes) => tf.scalar(1).sub(overlap(...boxes).iou.square());
+
+const giouLoss: BoxLoss = (centreA, sizeA, centreB, sizeB) => {
+  const { iou, union } = overlap(centreA, sizeA, centreB, sizeB);
+  const low = tf.minimum(centreA.sub(sizeA.div(2)), centreB.sub(sizeB.div(2)));
+  const high = tf.maximum(centreA.add(sizeA.div(2)), centreB.add(sizeB.div(2)));
+  const hull = tf.maximum(high.sub(low).prod(1), 1e-16);
+  return tf.scalar(1).sub(iou).add(hull.sub(union).div(hull));
+};
+
+function overlap(centreA: Tensor, sizeA: Tensor, centreB: Tensor, sizeB: Tensor): { iou: Tensor; union: Tensor } {
   const low = tf.maximum(centreA.sub(sizeA.div(2)), centreB.sub(sizeB.div(2)));
   const high = tf.minimum(centreA.add(sizeA.div(2)), centreB.add(sizeB.div(2)));
   const intersection = tf.relu(high.sub(low)).prod(1);
   const union = sizeA.prod(1).add(sizeB.prod(1)).sub(intersection);
-  return intersection.div(union.add(1e-16));
+  return { iou: intersection.div(union.add(1e-16)), union };
 }
 
 /** max(x, 0) − x·t + log(1 + e^−|x|), which never overflows. */

@@ -1,4 +1,4 @@
-import { STRIDES } from '../../config/network.js';
+import { SPP_KERNELS, STRIDES } from '../../config/network.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import { type Architecture, type ConvShape, type Layers, type LevelOutput, yolox } from '../network.js';
 import { type CheckpointInfo, checkpointMetadata } from '../weights/checkpoint.js';
@@ -96,19 +96,23 @@ class OnnxLayers implements Layers<string> {
     return this.#graph.op('Add', `${a}.add`, [a, b]);
   }
 
-  maxPool(x: string, kernel: number): string {
-    const pad = (kernel - 1) / 2;
-    const window = { kernel_shape: [kernel, kernel], strides: [1, 1], pads: [pad, pad, pad, pad] };
-    return this.#graph.op('MaxPool', `${x}.max_pool${kernel}`, [x], window);
+  spp(x: string): string {
+    const pooled = SPP_KERNELS.map((kernel) => {
+      const pad = (kernel - 1) / 2;
+      const window = { kernel_shape: [kernel, kernel], strides: [1, 1], pads: [pad, pad, pad, pad] };
+      return this.#graph.op('MaxPool', `${x}.max_pool${kernel}`, [x], window);
+    });
+    return this.concat([x, ...pooled]);
   }
 
-  upsample(x: string): string {
+  upsampleConcat(coarse: string, fine: string): string {
     const scales = this.#graph.floats('upsample.scales', [4], Float32Array.of(1, 1, 2, 2));
-    return this.#graph.op('Resize', `${x}.upsample`, [x, '', scales], {
+    const upsampled = this.#graph.op('Resize', `${coarse}.upsample`, [coarse, '', scales], {
       mode: 'nearest',
       coordinate_transformation_mode: 'asymmetric',
       nearest_mode: 'floor',
     });
+    return this.concat([upsampled, fine]);
   }
 
   #conv(

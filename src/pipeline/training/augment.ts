@@ -78,9 +78,9 @@ function finish({ layers, paths, labels }: Scene, hsv: Recipe['hsv']): Augmented
 /** As src/data/letterbox.ts does it. */
 function letterboxed(example: Example, [height, width]: Size): Scene {
   const scale = Math.min(height / example.height, width / example.width);
-  const [right, bottom] = [Math.trunc(example.width * scale), Math.trunc(example.height * scale)];
-  const [scaleX, scaleY] = [right / example.width, bottom / example.height];
-  const tile: Tile = { picture: 0, left: 0, top: 0, right, bottom, x: 0, y: 0, scaleX, scaleY };
+  const right = Math.max(1, Math.trunc(example.width * scale));
+  const bottom = Math.max(1, Math.trunc(example.height * scale));
+  const tile: Tile = { picture: 0, left: 0, top: 0, right, bottom, x: 0, y: 0, width: right, height: bottom };
   const layer: Layer = { tiles: [tile], width, height, pad: PAD, outside: PAD, inverse: [1, 0, 0, 0, 1, 0] };
   return { layers: [layer], paths: [example.path], labels: onCanvas(example, tile) };
 }
@@ -101,8 +101,8 @@ function mosaic(examples: Example[], [height, width]: Size, augment: Augment, ra
       bottom: Math.min(y + h, 2 * height),
       x,
       y,
-      scaleX: scale,
-      scaleY: scale,
+      width: w,
+      height: h,
     };
   });
   const forward = sampleAffine([height, width], augment, random);
@@ -180,13 +180,14 @@ function sampleHsv({ hsv }: Augment, random: Random): [number, number, number] {
 }
 
 /** A picture's boxes where a tile puts them, cut to the tile. */
-function onCanvas({ objects }: Example, tile: Tile): Label[] {
+function onCanvas({ objects, width, height }: Example, tile: Tile): Label[] {
+  const [scaleX, scaleY] = [tile.width / width, tile.height / height];
   const labels = objects.map(({ classIndex, bbox: [x, y, w, h] }) => ({
     classIndex,
-    x1: clamp(tile.x + x * tile.scaleX, tile.left, tile.right),
-    y1: clamp(tile.y + y * tile.scaleY, tile.top, tile.bottom),
-    x2: clamp(tile.x + (x + w) * tile.scaleX, tile.left, tile.right),
-    y2: clamp(tile.y + (y + h) * tile.scaleY, tile.top, tile.bottom),
+    x1: clamp(tile.x + x * scaleX, tile.left, tile.right),
+    y1: clamp(tile.y + y * scaleY, tile.top, tile.bottom),
+    x2: clamp(tile.x + (x + w) * scaleX, tile.left, tile.right),
+    y2: clamp(tile.y + (y + h) * scaleY, tile.top, tile.bottom),
   }));
   return labels.filter(({ x1, y1, x2, y2 }) => x2 > x1 && y2 > y1);
 }

@@ -1,34 +1,45 @@
 import { LRUCache } from 'lru-cache';
-import { move } from 'piscina';
+import { move, transferableSymbol, valueSymbol } from 'piscina';
 import sharp from 'sharp';
 import type { Preprocess } from '../../config/preprocess.js';
 import { decodePicture } from '../../data/decode.js';
+import { letterbox, letterboxRatio } from '../../data/letterbox.js';
 import type { Picture } from '../../data/picture.js';
-import { mosaicWarp, type Recipe } from '../../kernels/mosaic_warp/index.js';
+import { type PackedBatch, packBatch } from '../../kernels/mosaic_warp/pack.js';
+import type { AugmentedExample } from './augment.js';
 
 export interface BatchTask {
-  recipes: { recipe: Recipe; paths: string[] }[];
-  preprocess: Preprocess;
+  items: Pick<AugmentedExample, 'recipe' | 'paths'>[];
+  /** Height, width of the output. */
+  size: readonly [number, number];
   /** Bytes of decoded pictures this thread may keep. */
   cacheBytes: number;
 }
+
+/** Of a letterboxed picture's bytes alone. */
+const PLAIN: Omit<Preprocess, 'size'> = { color: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1], pad: 0 };
 
 // The pool's threads are the parallelism; more inside sharp would only take turns with them.
 sharp.concurrency(1);
 
 let cache: LRUCache<string, Picture> | undefined;
 
-/** Decodes the pictures of a batch (through the cache) and draws it: [N,H,W,3] float32. */
-export default async function buildBatch({ recipes, preprocess, cacheBytes }: BatchTask): Promise<Float32Array> {
+/**
+ * Decodes the pictures of a batch (through the cache) and packs them with their recipes. One that is larger than the
+ * output is brought to its size as evaluation does it: a batch stays small whatever the camera, and without a mosaic
+ * the network sees the very pixels that evaluation shows it.
+ */
+export default async function buildBatch({ items, size, cacheBytes }: BatchTask): Promise<PackedBatch> {
   cache ??= new LRUCache({ maxSize: Math.max(cacheBytes, 1), sizeCalculation: ({ data }) => data.length });
-  const [height, width] = preprocess.size;
-  const length = height * width * 3;
-  const batch = new Float32Array(recipes.length * length);
-  for (const [i, { recipe, paths }] of recipes.entries()) {
-    const pictures = await Promise.all(paths.map((path) => load(path, cache as LRUCache<string, Picture>)));
-    mosaicWarp(recipe, pictures, preprocess, batch, i * length);
-  }
-  return move(batch) as Float32Array;
+  const paths = [...new Set(items.flatMap((item) => item.paths))];
+  const held = cache;
+  const shown = await Promise.all(paths.map(async (path) => shrink(await load(path, held), size)));
+  const pictures = new Map(paths.map((path, i) => [path, shown[i]]));
+  const packed = packBatch(
+    items.map(({ recipe, paths }) => ({ recipe, pictures: paths.map((path) => pictures.get(path) as Picture) })),
+  );
+  const buffers = [packed.pixels.buffer, packed.pictures.buffer, packed.recipes.buffer];
+  return move({ [transferableSymbol]: buffers, [valueSymbol]: packed }) as unknown as PackedBatch;
 }
 
 async function load(path: string, cache: LRUCache<string, Picture>): Promise<Picture> {
@@ -37,4 +48,18 @@ async function load(path: string, cache: LRUCache<string, Picture>): Promise<Pic
   const picture = await decodePicture(path);
   cache.set(path, picture);
   return picture;
+}
+
+function shrink(picture: Picture, size: readonly [number, number]): Picture {
+  const ratio = letterboxRatio(picture, size);
+  if (ratio >= 1) return picture;
+  const width = Math.max(1, Math.trunc(picture.width * ratio));
+  const height = Math.max(1, Math.trunc(picture.height * ratio));
+  const { data: levels } = letterbox(picture, { ...PLAIN, size: [...size] }, 'nhwc');
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const start = y * size[1] * 3;
+    data.set(levels.subarray(start, start + width * 3), y * width * 3);
+  }
+  return { width, height, data };
 }

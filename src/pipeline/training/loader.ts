@@ -4,13 +4,23 @@ import { Piscina } from 'piscina';
 import { Random } from '../../base/random.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import type { TrainConfig } from '../../config/schema.js';
+import { mosaicWarp } from '../../kernels/mosaic_warp/index.js';
+import type { PackedBatch } from '../../kernels/mosaic_warp/pack.js';
+import type { Tensor4D } from '../../kernels/tf.js';
 import { type AugmentedExample, type Example, lightExample, strongExample } from './augment.js';
 import type { BatchTask } from './batch_worker.js';
 
 export interface Batch {
-  /** [N,H,W,3] preprocessed. */
-  images: Float32Array;
+  /** [N,H,W,3] preprocessed; whoever takes the batch disposes of it. */
+  images: Tensor4D;
   /** [N, maxBoxes, 5] class, cx, cy, w, h in input pixels; rows of zeros are none. */
+  labels: Float32Array;
+  size: [height: number, width: number];
+}
+
+/** A batch as the worker threads hand it over: pictures as bytes, drawn only when the batch is taken. */
+interface Prepared {
+  packed: PackedBatch;
   labels: Float32Array;
   size: [height: number, width: number];
 }
@@ -30,7 +40,7 @@ export class BatchLoader {
   readonly #examples: readonly Example[];
   readonly #preprocess: Preprocess;
   readonly #config: TrainConfig;
-  readonly #pool: Piscina<BatchTask, Float32Array>;
+  readonly #pool: Piscina<BatchTask, PackedBatch>;
 
   constructor(examples: readonly Example[], preprocess: Preprocess, config: TrainConfig) {
     this.#examples = examples;
@@ -47,15 +57,16 @@ export class BatchLoader {
   /** The batches of an epoch in order; `augmented` false leaves out mosaic and mixup. */
   async *epoch(epoch: number, augmented: boolean): AsyncGenerator<Batch> {
     const order = new Random(this.#config.seed, 'order', epoch).shuffle([...this.#examples.keys()]);
-    const queue: Promise<Batch>[] = [];
+    const queue: Promise<Prepared>[] = [];
     for (let next = 0, done = 0; done < this.iterationsPerEpoch; done++) {
       while (next < this.iterationsPerEpoch && queue.length < READ_AHEAD + this.#config.workers) {
-        const batch = this.#build(epoch, next++, order, augmented);
+        const batch = this.#prepare(epoch, next++, order, augmented);
         // A failure belongs to whoever awaits the batch; until then it must not count as unhandled.
         batch.catch(() => {});
         queue.push(batch);
       }
-      yield (await queue.shift()) as Batch;
+      const { packed, labels, size } = (await queue.shift()) as Prepared;
+      yield { images: mosaicWarp(packed, { ...this.#preprocess, size }), labels, size };
     }
   }
 
@@ -63,7 +74,7 @@ export class BatchLoader {
     await this.#pool.destroy();
   }
 
-  async #build(epoch: number, iteration: number, order: number[], augmented: boolean): Promise<Batch> {
+  async #prepare(epoch: number, iteration: number, order: number[], augmented: boolean): Promise<Prepared> {
     const { batch, cacheMb, workers } = this.#config;
     const size = this.#size(epoch, iteration);
     const items = Array.from({ length: batch }, (_, i) => {
@@ -75,12 +86,12 @@ export class BatchLoader {
         new Random(this.#config.seed, epoch, position),
       );
     });
-    const images = await this.#pool.run({
-      recipes: items.map(({ recipe, paths }) => ({ recipe, paths })),
-      preprocess: { ...this.#preprocess, size },
+    const packed = await this.#pool.run({
+      items: items.map(({ recipe, paths }) => ({ recipe, paths })),
+      size,
       cacheBytes: (cacheMb * 2 ** 20) / workers,
     });
-    return { images, labels: this.#packLabels(items), size };
+    return { packed, labels: this.#packLabels(items), size };
   }
 
   #augment(index: number, size: [number, number], augmented: boolean, random: Random): AugmentedExample {

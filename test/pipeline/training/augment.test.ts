@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../../../src/base/random.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { configSchema } from '../../../src/config/schema.js';
-import { mosaicWarp } from '../../../src/kernels/mosaic_warp/index.js';
+import { drawRecipe } from '../../../src/kernels/mosaic_warp/reference.js';
 import { type Example, lightExample, strongExample } from '../../../src/pipeline/training/augment.js';
 
 const test = suite('augmentation');
@@ -78,7 +78,7 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
         : strongExample(examples[0], () => random.pick(examples), size, config, random);
       const out = new Float32Array(size[0] * size[1] * 3);
       const preprocess = { ...preprocessSchema.parse({}), size: [...size] as [number, number] };
-      mosaicWarp(
+      drawRecipe(
         recipe,
         paths.map((path) => toPicture(scenes[Number(path)])),
         preprocess,

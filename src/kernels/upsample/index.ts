@@ -1,0 +1,13 @@
+import { nativeOps } from '../native.js';
+import { int, rawOp } from '../tf.js';
+import * as reference from './reference.js';
+
+const native: typeof reference = {
+  upsampleConcat: (coarse, fine) => rawOp('YoloxUpsampleConcat', [coarse, fine], {})[0],
+  upsampleConcatGrad(dy, channels) {
+    const [dcoarse, dfine] = rawOp('YoloxUpsampleConcatGrad', [dy], { coarse_channels: int(channels) }, 2);
+    return { dcoarse, dfine };
+  },
+};
+
+export const { upsampleConcat, upsampleConcatGrad } = nativeOps ? native : reference;
