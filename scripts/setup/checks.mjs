@@ -17,13 +17,12 @@ export const checkedStems = ({ cuda = false } = {}) =>
       existsSync(join(kernels, stem, `${stem}_check.cc`)) && (!cuda || existsSync(join(kernels, stem, `${stem}.cu`))),
   );
 
-/** Units (gxx.mjs) of the CPU kernels, launches and checks of some ops, and of what runs the checks. */
+/** Units (gxx.mjs) of the checks of some ops, of all CPU kernels and launches, and of what runs the checks. */
 export function checkUnits(stems, flags = []) {
-  const files = [join(kernels, 'native/check.cc')];
-  for (const stem of stems) {
-    const names = readdirSync(join(kernels, stem)).filter((name) => /_(cpu|launch|check)\.cc$/.test(name));
-    files.push(...names.map((name) => join(kernels, stem, name)));
-  }
+  const checks = stems.map((stem) => join(stem, `${stem}_check.cc`));
+  // One op's kernel may call another's.
+  const tested = readdirSync(kernels, { recursive: true }).filter((name) => /_(cpu|launch)\.cc$/.test(name));
+  const files = ['native/check.cc', ...checks, ...tested.sort()].map((name) => join(kernels, name));
   return files.map((source) => ({
     source,
     flags: [...HOST_FLAGS, ...flags, ...(source.endsWith('_cpu.cc') ? bestLevel() : []), ...onednn().compiling],

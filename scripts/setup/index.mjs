@@ -3,6 +3,7 @@ import { build, buildReady, hasSources } from './build.mjs';
 import { checkTensorflow } from './check.mjs';
 import { stopCommands } from './command.mjs';
 import { stage } from './console.mjs';
+import { installKernels, kernelsReady } from './cuda_kernels.mjs';
 import { withLock } from './lock.mjs';
 import { addonFile, installOps, missingOnednn, opsReady } from './ops.mjs';
 import { installPackages, PACKAGES_BYTES, packagesReady } from './packages.mjs';
@@ -16,7 +17,12 @@ import { bytesNeeded } from './wheels.mjs';
 export function isReady() {
   const flavour = linkedFlavour();
   if (!flavour || (isClone && !packagesReady())) return false;
-  return missingTensorflow(flavour).length === 0 && bindingReady(flavour) && opsReady();
+  return (
+    missingTensorflow(flavour).length === 0 &&
+    bindingReady(flavour) &&
+    opsReady() &&
+    (flavour !== 'cuda' || kernelsReady())
+  );
 }
 
 /**
@@ -49,6 +55,7 @@ async function install(flavour, portable, seconds) {
   await stage('binding', seconds, () => (bindingReady(flavour) ? 'in place' : installBinding(flavour)));
   if (hasSources())
     await stage('ops', seconds, () => (opsReady(portable) ? 'in place' : installOps(flavour, portable)));
+  if (flavour === 'cuda' && hasSources()) await stage('kernels', seconds, () => installKernels(portable));
   let result;
   await stage('check', seconds, async () => {
     result = await checkTensorflow(flavour, hasSources() ? addonFile() : undefined);

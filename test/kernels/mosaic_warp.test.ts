@@ -192,6 +192,9 @@ test('what does not fit into a recipe is refused', () => {
   const pack = (layers: Layer[]) => () => packBatch([{ recipe: { layers, hsv: [0, 0, 0] }, pictures: [source] }]);
   assert.throws(pack([{ ...rest, tiles: Array(5).fill(tiles[0]) }]), /at most 4 tiles, received 5/);
   assert.throws(pack(Array(3).fill({ ...rest, tiles })), /at most 2 layers, received 3/);
+  const huge = { width: 40_000, height: 40_000, data: new Uint8Array(0) };
+  const recipe: Recipe = { layers: [], hsv: [0, 0, 0] };
+  assert.throws(() => packBatch([{ recipe, pictures: [huge] }]), /at most 4294967296 bytes.*Lower train\.batch/);
 });
 
 test('no recipes make no pictures', () => {

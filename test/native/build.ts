@@ -65,6 +65,12 @@ export function buildHost(stems: readonly string[], flags: readonly string[] = S
   return buildProgram('host_check', units, [...flags, ...checks.checkLinking()]);
 }
 
+/** Program of the checks of the checker itself. */
+export function buildFailing(): Promise<string> {
+  const units = [...checks.checkUnits([]), own('failing_check.cc'), own('host_check.cc')];
+  return buildProgram('failing_check', units, checks.checkLinking());
+}
+
 /** Program of the checks with CUDA kernels emulated. */
 export function buildEmulation(stems: readonly string[]): Promise<string> {
   const units = [...checks.checkUnits(stems), ...emulation(stems), own('emulation_check.cc')];

@@ -45,6 +45,8 @@ int cuGetErrorName(int result, const char** name) {
                                     : "CUDA_ERROR_INVALID_VALUE";
   return kSuccess;
 }
+// NVRTC asks for this one; a driver may not know the table.
+int cuGetExportTable(const void**, const void*) { return kNotFound; }
 int cuGetErrorString(int, const char** text) {
   *text = nullptr;
   return kInvalidValue;

@@ -4,8 +4,6 @@
 #pragma once
 
 #include "native/host_device.h"
-#include "native/launcher.h"
-#include "native/parallel.h"
 
 namespace yolox {
 
@@ -213,6 +211,13 @@ YOLOX_HOST_DEVICE inline Colour shift_colour(Colour in, float dh, float ds, floa
 }
 
 }  // namespace mosaic
+}  // namespace yolox
+
+#if !defined(__CUDACC_RTC__)
+#include "native/launcher.h"
+#include "native/parallel.h"
+
+namespace yolox {
 
 // out: [images, height, width, 3]; recipes: one per image.
 void mosaic_warp_cpu(const mosaic::Album& album, const mosaic::Recipe* recipes, const mosaic::Normalisation& norm,
@@ -221,3 +226,4 @@ void mosaic_warp_cuda(Launcher& launch, const mosaic::Album& album, const mosaic
                       const mosaic::Normalisation& norm, const mosaic::Output& shape, float* out);
 
 }  // namespace yolox
+#endif

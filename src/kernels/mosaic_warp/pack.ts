@@ -7,7 +7,10 @@ export interface PackedBatch {
   pixels: Uint8Array;
   /** [P, 3]: where a picture begins, in units of 256 bytes (so that float32 holds it), its height, its width. */
   pictures: Float32Array;
-  /** [N, RECIPE_LENGTH]: count of layers, hsv, and MAX_LAYERS layers, see `layerNumbers`; what is not used is zero. */
+  /**
+   * [N, RECIPE_LENGTH]: count of layers, hsv, then for each of two layers: count of tiles, width, height, pad, outside,
+   * inverse, and for each of four tiles the fields of `Tile` in their order. What is not used is zero.
+   */
   recipes: Float32Array;
 }
 

@@ -86,12 +86,12 @@ int run_checks(const std::vector<std::string>& stems, const std::function<std::u
 const ParallelFor& checking_threads();
 
 // In <op>_check.cc: YOLOX_CHECK(stem) { … uses `checker` … }
-#define YOLOX_CHECK(stem)                                                        \
-  static void stem##_check(::yolox::Checker& checker);                           \
-  static const bool stem##_check_known = [] {                                    \
-    ::yolox::checks().push_back({#stem, stem##_check});                          \
-    return true;                                                                 \
-  }();                                                                           \
+#define YOLOX_CHECK(stem)                               \
+  static void stem##_check(::yolox::Checker& checker);  \
+  static const bool stem##_check_known = [] {           \
+    ::yolox::checks().push_back({#stem, stem##_check}); \
+    return true;                                        \
+  }();                                                  \
   static void stem##_check(::yolox::Checker& checker)
 
 }  // namespace yolox

@@ -16,6 +16,9 @@ export interface BatchTask {
   cacheBytes: number;
 }
 
+/** Below, resizing costs less than what it saves in memory and on the way to the training thread. */
+const LEAST_RATIO = 0.5;
+
 /** Of a letterboxed picture's bytes alone. */
 const PLAIN: Omit<Preprocess, 'size'> = { color: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1], pad: 0 };
 
@@ -25,9 +28,8 @@ sharp.concurrency(1);
 let cache: LRUCache<string, Picture> | undefined;
 
 /**
- * Decodes the pictures of a batch (through the cache) and packs them with their recipes. One that is larger than the
- * output is brought to its size as evaluation does it: a batch stays small whatever the camera, and without a mosaic
- * the network sees the very pixels that evaluation shows it.
+ * Decodes the pictures of a batch (through the cache) and packs them with their recipes. One far larger than the output
+ * is brought to its size first, as evaluation does it, so that a batch stays small whatever the camera.
  */
 export default async function buildBatch({ items, size, cacheBytes }: BatchTask): Promise<PackedBatch> {
   cache ??= new LRUCache({ maxSize: Math.max(cacheBytes, 1), sizeCalculation: ({ data }) => data.length });
@@ -52,7 +54,7 @@ async function load(path: string, cache: LRUCache<string, Picture>): Promise<Pic
 
 function shrink(picture: Picture, size: readonly [number, number]): Picture {
   const ratio = letterboxRatio(picture, size);
-  if (ratio >= 1) return picture;
+  if (ratio >= LEAST_RATIO) return picture;
   const width = Math.max(1, Math.trunc(picture.width * ratio));
   const height = Math.max(1, Math.trunc(picture.height * ratio));
   const { data: levels } = letterbox(picture, { ...PLAIN, size: [...size] }, 'nhwc');

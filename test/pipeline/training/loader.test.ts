@@ -84,7 +84,7 @@ test('sizes change with multi-scale, in proportion', async (context) => {
   }
 });
 
-test('without augmentation a larger picture is the very one that evaluation sees', async (context) => {
+test('without augmentation pictures are those that evaluation sees, far larger ones bit for bit', async (context) => {
   const plain = {
     ...train,
     batch: 4,
@@ -97,7 +97,7 @@ test('without augmentation a larger picture is the very one that evaluation sees
     const { path, width, height } = context.examples[labels[n * plain.maxBoxes * 5]];
     const { data, ratio } = letterbox(await decodePicture(path), preprocess, 'nhwc');
     const drawn = values.subarray(n * length, (n + 1) * length);
-    if (ratio < 1) assert.equal(drawn, data);
+    if (ratio < 0.5) assert.equal(drawn, data);
     else assert.ok(drawn.every((level, i) => Math.abs(level - data[i]) <= 1));
     const [, cx, cy, w, h] = labels.subarray(n * plain.maxBoxes * 5);
     const expected = [width / 2, height / 2, width / 2, height / 2].map((side) => side * ratio);

@@ -1,4 +1,4 @@
-// Winograd convolutions against direct ones in double precision, and on one thread against several.
+// Convolutions by Winograd against direct ones in double precision, and on one thread against several.
 #include <cmath>
 
 #include "conv2d/winograd.h"
