@@ -174,8 +174,9 @@ struct Colour {
   float r, g, b;
 };
 
-YOLOX_HOST_DEVICE inline float smaller(float a, float b) { return a < b ? a : b; }
-YOLOX_HOST_DEVICE inline float larger(float a, float b) { return a > b ? a : b; }
+// A first argument of NaN stays NaN.
+YOLOX_HOST_DEVICE inline float smaller(float a, float b) { return b < a ? b : a; }
+YOLOX_HOST_DEVICE inline float larger(float a, float b) { return b > a ? b : a; }
 YOLOX_HOST_DEVICE inline float clip_level(float level) { return smaller(larger(level, 0.f), 255.f); }
 
 YOLOX_HOST_DEVICE inline float clip_unit(float x) { return smaller(larger(x, 0.f), 1.f); }

@@ -130,13 +130,13 @@ YOLOX_CHECK(mosaic_warp) {
 
   // Bad numbers stay within memory: a picture that is not there is NaN, an affine that is none draws something.
   Case broken = random_case(checker, 2, 20, 30, 20);
-  broken.recipes[0].layers = 1;
-  broken.recipes[0].layer[0] = random_layer(checker, broken);
-  broken.recipes[0].layer[0].tiles = 4;
-  for (Tile& tile : broken.recipes[0].layer[0].tile) tile = {99, 0, 0, 60, 40, 0, 0, 20, 20};
+  broken.recipes[0] = {1, {3, -4, 5}, {{1, 30, 20, 114, 114, {1, 0, 0, 0, 1, 0}, {{99, 0, 0, 30, 20, 0, 0, 30, 20}}}}};
   broken.recipes[1].layer[0].inverse[0] = std::nanf("");
   broken.recipes[1].layer[0].inverse[4] = 1e30f;
   check_case(checker, broken);
+  const auto drawn = on_cpu(broken, serial_for);
+  checker.expect("a missing picture is NaN", std::all_of(drawn.begin(), drawn.begin() + 20 * 30 * 3,
+                                                         [](float level) { return std::isnan(level); }));
 
   if (!checker.has_device()) return;
   const Case typical = random_case(checker, 4, 640, 640, 640);
