@@ -65,10 +65,11 @@ export async function startPythonPeer(script: string, args: readonly string[]): 
       child.stdin.write('\n');
       await lines.next();
     },
-    stop: () => child.kill(),
+    // At the end of its input it ends, and with it the processes it has started.
+    stop: () => child.stdin.end(),
   };
 }
 
 function sayAbsent(): void {
-  log(`PyTorch is absent (${PYTHON}): set YOLOX_BENCH_PYTHON to a Python that has it; see bench/peers/yolox_torch.py`);
+  log(`The peer does not start with ${PYTHON}: set YOLOX_BENCH_PYTHON to a Python that has it; see bench/README.md`);
 }

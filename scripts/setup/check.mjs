@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { lastWords, run } from './command.mjs';
 import { SetupError, say } from './console.mjs';
 import { cacheDir } from './paths.mjs';
@@ -8,7 +8,7 @@ import { hasNvidiaDriver } from './platform.mjs';
 export async function checkTensorflow(flavour, addon) {
   const check = await run(process.execPath, [
     join(import.meta.dirname, 'check_tensorflow.cjs'),
-    ...(addon ? [addon] : []),
+    ...(addon ? [addon, join(dirname(addon), 'cuda')] : []),
   ]);
   if (check.code !== 0) {
     throw new SetupError(

@@ -1,4 +1,4 @@
-// check_tensorflow.cjs [ADDON]: computes with TensorFlow and loads our ops. Run as a program of its own, since a library
+// check_tensorflow.cjs [ADDON KERNELS]: computes with TensorFlow and our ops. Run as a program of its own, since a library
 // that does not load may end the process. Prints one JSON line.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 const tf = require('@tensorflow/tfjs-node-gpu');
@@ -10,8 +10,17 @@ const sums = tf.conv2d(tf.ones([1, 3, 3, 1]), tf.ones([2, 2, 1, 1]), 1, 'valid')
 if (!close(product.dataSync(), [19, 22, 43, 50]) || !close(sums.dataSync(), [4, 4, 4, 4])) {
   throw new Error(`wrong results: ${product.dataSync()} and ${sums.dataSync()}`);
 }
-const addon = process.argv[2];
-const ops = addon && require(addon).listOps();
 const backend = tf.backend();
+const [addon, kernels] = process.argv.slice(2);
+const ops = addon && loadOps();
 const device = backend.isUsingGpuDevice ? 'GPU' : 'CPU';
 console.log(JSON.stringify({ version: backend.binding.TF_Version, device, ops }));
+
+/** Names of our ops, one of which has computed where the network will. */
+function loadOps() {
+  const { listOps, useKernels } = require(addon);
+  useKernels(kernels);
+  const patches = backend.executeSingleOutput('YoloxFocus', [], [tf.tensor4d([1, 2, 3, 4], [1, 2, 2, 1])]);
+  if (!close(patches.dataSync(), [1, 3, 2, 4])) throw new Error(`wrong results of our ops: ${patches.dataSync()}`);
+  return listOps();
+}

@@ -75,9 +75,12 @@ export function kernelsReady(portable) {
 export async function installKernels(portable) {
   const architectures = portable ? ARCHITECTURES : await localArchitectures();
   const compiled = await compileKernels(architectures);
-  await withStaging(join(root, 'build'), async (staging) => {
+  // The cache may lie on another file system than the link.
+  await withStaging(cacheDir, async (staging) => {
     await writeFile(join(staging, 'list'), JSON.stringify(architectures));
     await rename(join(staging, 'list'), join(kernelDirectory(), 'architectures.json'));
+  });
+  await withStaging(join(root, 'build'), async (staging) => {
     await symlink(kernelDirectory(), join(staging, 'link'));
     await rename(join(staging, 'link'), link);
   });

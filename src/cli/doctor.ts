@@ -94,7 +94,10 @@ async function inspectTensorflow(): Promise<Tensorflow> {
   try {
     const check = join(packageRoot, 'scripts/setup/check_tensorflow.cjs');
     const addon = findAddon();
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, addon ? [check, addon.file] : [check]);
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      addon ? [check, addon.file, join(buildDir, 'cuda')] : [check],
+    );
     // Whoever asks TensorFlow for its log wants to read why it does not use the card.
     if (process.env.TF_CPP_MIN_LOG_LEVEL === '0') process.stderr.write(stderr);
     return { works: true, ...found, ...(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Partial<Tensorflow>) };

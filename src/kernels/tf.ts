@@ -93,6 +93,15 @@ export function rawOp(
   return backend.executeMultipleOutputs(name, list, inputs, outputs);
 }
 
+/**
+ * Sends a new float32 tensor to the device: tfjs does so at its first use, and on a GPU an upload waits until all that is
+ * queued has run.
+ */
+export function upload<T extends Tensor>(x: T): T {
+  tf.dispose(rawOp('Identity', [x], { T: FLOAT32 }));
+  return x;
+}
+
 const shapes = new Map<string, Tensor>();
 
 /**

@@ -1,7 +1,7 @@
 import type { TrainConfig } from '../config/schema.js';
 import { initialMoments, optimizerStep } from '../kernels/optimizer_step/index.js';
 import { type AssignerName, simOtaAssign } from '../kernels/sim_ota_assign/index.js';
-import { type Tensor, tf } from '../kernels/tf.js';
+import { type Tensor, tf, upload } from '../kernels/tf.js';
 import { type Losses, readLosses, yoloxLoss } from '../kernels/yolox_loss/index.js';
 import { joinLevels, splitLevels } from './head.js';
 import { anchorsOf } from './inference.js';
@@ -90,14 +90,15 @@ export class TrainState {
    */
   update(images: Tensor, labels: Float32Array, lr: number, useL1: boolean): StepResult {
     const { assigner, fixedBatchNorm, ema } = this.#options;
+    const [batch, height, width] = images.shape;
+    // Before the network is queued.
+    const objects = upload(tf.tensor3d(labels, [batch, labels.length / 5 / batch, 5]));
     const tensors = this.#tensors();
     const layers = new TfLayers(tensors, { record: true, fixedBatchNorm, isFrozen: (name) => this.#isFrozen(name) });
     const levels = yolox(layers, { value: images, needsGrad: false }, this.architecture);
     const raw = joinLevels(levels);
-    const [batch, height, width] = images.shape;
     const anchors = anchorsOf(height as number, width as number);
     const { classes } = this.architecture;
-    const objects = tf.tensor3d(labels, [batch, labels.length / 5 / batch, 5]);
     const assignment = simOtaAssign(raw, objects, anchors, assigner);
     const { losses, grad } = yoloxLoss(raw, objects, assignment, anchors, { classes, useL1 });
     raw.dispose();

@@ -76,6 +76,9 @@ int cuCtxGetCurrent(void** result) {
   *result = &context;
   return kSuccess;
 }
+int cuCtxPushCurrent_v2(void*) { return kSuccess; }
+int cuCtxPopCurrent_v2(void** result) { return cuCtxGetCurrent(result); }
+int cuStreamGetCtx(void*, void** result) { return cuCtxGetCurrent(result); }
 int cuCtxGetDevice(int* device) { return cuDeviceGet(device, 0); }
 int cuCtxSynchronize() { return kSuccess; }
 

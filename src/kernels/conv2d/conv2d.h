@@ -17,8 +17,8 @@ struct Conv2dShape {
   bool depthwise;
 
   int64_t padding() const { return (kernel - 1) / 2; }
-  int64_t out_height() const { return (height + 2 * padding() - kernel) / stride + 1; }
-  int64_t out_width() const { return (width + 2 * padding() - kernel) / stride + 1; }
+  int64_t out_height() const { return (height + 2 * padding() - kernel + stride) / stride; }
+  int64_t out_width() const { return (width + 2 * padding() - kernel + stride) / stride; }
   int64_t filter_size() const { return kernel * kernel * in_channels * (depthwise ? 1 : out_channels); }
 };
 

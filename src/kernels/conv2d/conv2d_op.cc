@@ -65,7 +65,8 @@ void run(OpKernelContext* ctx, const char* op, Function pass) {
   try {
     pass(Workspace{parallel_for(), worker_count(), allocate});
   } catch (const std::bad_alloc&) {
-    // The allocator has told the context.
+    // TensorFlow's allocator has told the context, C++'s has not.
+    if (ctx->status().ok()) ctx->SetStatus(tensorflow::errors::ResourceExhausted(op, ": out of memory"));
   } catch (const std::exception& error) {
     ctx->SetStatus(tensorflow::errors::Internal(op, ": oneDNN: ", error.what()));
   }
@@ -149,9 +150,8 @@ class Conv2DInputGradOp : public OpKernel {
     Tensor* dx = allocate_output(ctx, 0, x);
     if (!dx || dx->NumElements() == 0) return;
     if (dy.NumElements() == 0) return clear(dx);
-    run(ctx, op, [&](const Workspace& space) {
-      conv2d_input_grad_cpu(space, shape, floats(dy), floats(filter), floats(dx));
-    });
+    run(ctx, op,
+        [&](const Workspace& space) { conv2d_input_grad_cpu(space, shape, floats(dy), floats(filter), floats(dx)); });
   }
 
  private:

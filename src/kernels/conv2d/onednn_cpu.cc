@@ -107,49 +107,53 @@ struct Convolution {
   }
 };
 
-const Convolution& convolution(const Conv2dShape& s, Pass pass, bool with_bias) {
+// Convolutions kept at most: those of ten sizes of pictures, as multi-scale training has them, with room to spare.
+constexpr size_t kMostConvolutions = 4096;
+
+std::shared_ptr<const Convolution> convolution(const Conv2dShape& s, Pass pass, bool with_bias) {
   using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, bool, Pass, bool>;
   static std::mutex mutex;
-  static std::map<Key, std::unique_ptr<Convolution>> made;
+  static std::map<Key, std::shared_ptr<const Convolution>> made;
   const Key key{s.batch,        s.height, s.width,     s.in_channels, s.kernel,
                 s.out_channels, s.stride, s.depthwise, pass,          with_bias};
   std::lock_guard<std::mutex> lock(mutex);
+  if (made.size() > kMostConvolutions) made.clear();
   auto& entry = made[key];
-  if (!entry) entry = std::make_unique<Convolution>(s, pass, with_bias);
-  return *entry;
+  if (!entry) entry = std::make_shared<const Convolution>(s, pass, with_bias);
+  return entry;
 }
 
 }  // namespace
 
 void onednn_forward(const Workspace& space, const Conv2dShape& shape, const float* x, const float* filter,
                     const float* bias, float* y) {
-  const Convolution& c = convolution(shape, Pass::kForward, bias != nullptr);
-  std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, at(c.source, x)}, {DNNL_ARG_DST, at(c.destination, y)}};
-  if (bias) arguments.emplace(DNNL_ARG_BIAS, at(c.bias, bias));
-  c.run(std::move(arguments), DNNL_ARG_WEIGHTS, filter, space);
+  const auto c = convolution(shape, Pass::kForward, bias != nullptr);
+  std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, at(c->source, x)}, {DNNL_ARG_DST, at(c->destination, y)}};
+  if (bias) arguments.emplace(DNNL_ARG_BIAS, at(c->bias, bias));
+  c->run(std::move(arguments), DNNL_ARG_WEIGHTS, filter, space);
 }
 
 void onednn_forward_silu(const Workspace& space, const Conv2dShape& shape, const float* x, const float* filter,
                          const float* bias, float* y) {
-  const Convolution& c = convolution(shape, Pass::kForwardSilu, true);
-  c.run({{DNNL_ARG_SRC, at(c.source, x)}, {DNNL_ARG_BIAS, at(c.bias, bias)}, {DNNL_ARG_DST, at(c.destination, y)}},
-        DNNL_ARG_WEIGHTS, filter, space);
+  const auto c = convolution(shape, Pass::kForwardSilu, true);
+  c->run({{DNNL_ARG_SRC, at(c->source, x)}, {DNNL_ARG_BIAS, at(c->bias, bias)}, {DNNL_ARG_DST, at(c->destination, y)}},
+         DNNL_ARG_WEIGHTS, filter, space);
 }
 
 void onednn_input_grad(const Workspace& space, const Conv2dShape& shape, const float* dy, const float* filter,
                        float* dx) {
-  const Convolution& c = convolution(shape, Pass::kInputGrad, false);
-  c.run({{DNNL_ARG_DIFF_DST, at(c.destination, dy)}, {DNNL_ARG_DIFF_SRC, at(c.source, dx)}}, DNNL_ARG_WEIGHTS, filter,
-        space);
+  const auto c = convolution(shape, Pass::kInputGrad, false);
+  c->run({{DNNL_ARG_DIFF_DST, at(c->destination, dy)}, {DNNL_ARG_DIFF_SRC, at(c->source, dx)}}, DNNL_ARG_WEIGHTS,
+         filter, space);
 }
 
 void onednn_filter_grad(const Workspace& space, const Conv2dShape& shape, const float* x, const float* dy,
                         float* dfilter, float* dbias) {
-  const Convolution& c = convolution(shape, Pass::kFilterGrad, dbias != nullptr);
-  std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, at(c.source, x)},
-                                            {DNNL_ARG_DIFF_DST, at(c.destination, dy)}};
-  if (dbias) arguments.emplace(DNNL_ARG_DIFF_BIAS, at(c.bias, dbias));
-  c.run(std::move(arguments), DNNL_ARG_DIFF_WEIGHTS, dfilter, space);
+  const auto c = convolution(shape, Pass::kFilterGrad, dbias != nullptr);
+  std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, at(c->source, x)},
+                                            {DNNL_ARG_DIFF_DST, at(c->destination, dy)}};
+  if (dbias) arguments.emplace(DNNL_ARG_DIFF_BIAS, at(c->bias, dbias));
+  c->run(std::move(arguments), DNNL_ARG_DIFF_WEIGHTS, dfilter, space);
 }
 
 }  // namespace yolox

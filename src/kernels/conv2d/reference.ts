@@ -1,5 +1,5 @@
 import { type BatchNormParameters, batchNormSilu } from '../batch_norm_silu/index.js';
-import { bool, FLOAT32, int, rawOp, reshape, string, type Tensor, tf } from '../tf.js';
+import { bool, FLOAT32, int, onGpu, rawOp, reshape, string, type Tensor, tf } from '../tf.js';
 
 /** Padding is (kernel − 1) / 2 on every side, as in YOLOX; TensorFlow's SAME differs for stride 2. */
 export interface Conv2dOptions {
@@ -71,9 +71,12 @@ function filterGrad(x: Tensor, filter: Tensor, dy: Tensor, options: Conv2dOption
   return dw;
 }
 
-/** A 1×1 convolution is a matrix product, and as such up to four times as fast on TensorFlow's CPU kernels. */
+/**
+ * A 1×1 convolution is a matrix product, and as such up to four times as fast on TensorFlow's CPU kernels. Those of a GPU
+ * see that by themselves, and there the reshapes would be three more ops to dispatch.
+ */
 const isPointwise = ({ shape }: Tensor, { stride, depthwise }: Conv2dOptions): boolean =>
-  shape[0] === 1 && shape[1] === 1 && stride === 1 && !depthwise;
+  !onGpu && shape[0] === 1 && shape[1] === 1 && stride === 1 && !depthwise;
 
 /** [N,H,W,C] → [N·H·W,C]. */
 const rows = (x: Tensor): Tensor => reshape(x, [-1, x.shape[3] as number]);

@@ -4,7 +4,7 @@
 
 namespace {
 
-using yolox::Box;
+using yolox::CornerBox;
 using yolox::DecodeNms;
 using yolox::Detections;
 
@@ -58,7 +58,7 @@ extern "C" __global__ void decode_nms_score(DecodeNms op, const float* raw, uint
 
 // Grid: blocks of candidates, pictures. By rank: boxes [N,M], and the key of each, ranked [N,M], with M candidates.
 extern "C" __global__ void decode_nms_rank(DecodeNms op, const float* raw, const uint64_t* keys, const int* counts,
-                                           Box* boxes, uint64_t* ranked) {
+                                           CornerBox* boxes, uint64_t* ranked) {
   __shared__ uint64_t tile[kThreads];
   const int n = static_cast<int>(blockIdx.y), count = counts[n];
   if (static_cast<int>(blockIdx.x) * kThreads >= count) return;
@@ -82,15 +82,15 @@ extern "C" __global__ void decode_nms_rank(DecodeNms op, const float* raw, const
 
 // One block a picture.
 extern "C" __global__ void decode_nms_suppress(DecodeNms op, const float* raw, const int* counts, const int* classes,
-                                               const Box* boxes, const uint64_t* ranked, Detections out) {
-  __shared__ Box box[kChunk];
+                                               const CornerBox* boxes, const uint64_t* ranked, Detections out) {
+  __shared__ CornerBox box[kChunk];
   __shared__ int anchor[kChunk], label[kChunk], chosen[kChunk];
   __shared__ unsigned dropped[2];         // bits: overlaps a box kept before
   __shared__ unsigned rivals[kChunk][2];  // bits: later ones of the chunk that each overlaps
   __shared__ int added;
   const int n = static_cast<int>(blockIdx.x), thread = static_cast<int>(threadIdx.x);
   const int count = counts[n] < op.candidates ? counts[n] : op.candidates;
-  const Box* kept_boxes = reinterpret_cast<const Box*>(out.boxes) + static_cast<int64_t>(n) * op.detections;
+  const CornerBox* kept_boxes = reinterpret_cast<const CornerBox*>(out.boxes) + static_cast<int64_t>(n) * op.detections;
   const float* kept_labels = out.classes + static_cast<int64_t>(n) * op.detections;
   const int64_t first = static_cast<int64_t>(n) * op.candidates;
   int kept = 0;
@@ -107,7 +107,7 @@ extern "C" __global__ void decode_nms_suppress(DecodeNms op, const float* raw, c
 
     const int mine = thread % kChunk, helper = thread / kChunk;
     if (mine < size) {
-      const Box own = box[mine];
+      const CornerBox own = box[mine];
       const float own_area = yolox::area(own);
       bool met = false;
       for (int k = helper; k < kept && !met; k += kHelpers) {

@@ -39,21 +39,21 @@ struct Detections {
 };
 
 // A CUDA float4 by another name.
-struct alignas(16) Box {
+struct alignas(16) CornerBox {
   float x1, y1, x2, y2;
 };
 
-YOLOX_HOST_DEVICE inline Box decode_box(const AnchorGrid& anchors, int index, const float* raw) {
+YOLOX_HOST_DEVICE inline CornerBox decode_box(const AnchorGrid& anchors, int index, const float* raw) {
   const Anchor anchor = anchor_at(anchors, index);
   const float x = (raw[0] + anchor.x) * anchor.stride, y = (raw[1] + anchor.y) * anchor.stride;
   const float half_width = fast_exp(raw[2]) * anchor.stride / 2, half_height = fast_exp(raw[3]) * anchor.stride / 2;
   return {x - half_width, y - half_height, x + half_width, y + half_height};
 }
 
-YOLOX_HOST_DEVICE inline float area(const Box& box) { return (box.x2 - box.x1) * (box.y2 - box.y1); }
+YOLOX_HOST_DEVICE inline float area(const CornerBox& box) { return (box.x2 - box.x1) * (box.y2 - box.y1); }
 
 // Intersection over union of boxes with areas; without any area 0 or NaN, which no threshold is below.
-YOLOX_HOST_DEVICE inline float overlap(const Box& a, float area_a, const Box& b, float area_b) {
+YOLOX_HOST_DEVICE inline float overlap(const CornerBox& a, float area_a, const CornerBox& b, float area_b) {
   const float width = (a.x2 < b.x2 ? a.x2 : b.x2) - (a.x1 > b.x1 ? a.x1 : b.x1);
   const float height = (a.y2 < b.y2 ? a.y2 : b.y2) - (a.y1 > b.y1 ? a.y1 : b.y1);
   const float both = (width > 0 ? width : 0) * (height > 0 ? height : 0);
@@ -73,8 +73,8 @@ YOLOX_HOST_DEVICE inline uint64_t rank_key(float score, int anchor) {
 YOLOX_HOST_DEVICE inline int anchor_of(uint64_t key) { return ~static_cast<int>(static_cast<uint32_t>(key)); }
 
 // Writes detection k of picture n.
-YOLOX_HOST_DEVICE inline void write_detection(const DecodeNms& op, const Detections& out, int n, int k, const Box& box,
-                                              const float* raw, int class_index) {
+YOLOX_HOST_DEVICE inline void write_detection(const DecodeNms& op, const Detections& out, int n, int k,
+                                              const CornerBox& box, const float* raw, int class_index) {
   const int64_t at = static_cast<int64_t>(n) * op.detections + k;
   out.boxes[4 * at] = box.x1;
   out.boxes[4 * at + 1] = box.y1;

@@ -76,7 +76,7 @@ int rank(const DecodeNms& op, uint64_t* keys) {
 }
 
 // Whether a kept box of the same label overlaps this one.
-bool suppressed(const Scratch& s, int kept, const Box& box, int label, float threshold) {
+bool suppressed(const Scratch& s, int kept, const CornerBox& box, int label, float threshold) {
   const float* __restrict x1 = s.x1, * __restrict y1 = s.y1, * __restrict x2 = s.x2, * __restrict y2 = s.y2;
   const float* __restrict areas = s.area;
   const int* __restrict labels = s.label;
@@ -100,7 +100,7 @@ void detect(const DecodeNms& op, const float* raw, int n, const Detections& out,
   for (int rank = 0; rank < count && kept < op.detections; ++rank) {
     const int anchor = anchor_of(s.keys[rank]);
     const float* values = raw + static_cast<int64_t>(anchor) * op.row();
-    const Box box = decode_box(op.anchors, anchor, values);
+    const CornerBox box = decode_box(op.anchors, anchor, values);
     const int label = op.agnostic ? 0 : s.best[anchor];
     if (suppressed(s, kept, box, label, op.iou)) continue;
     s.x1[kept] = box.x1;

@@ -10,7 +10,7 @@ constexpr int kWarpsPerBlock = kThreads / 32;
 }  // namespace
 
 int64_t decode_nms_cuda_scratch(const DecodeNms& op) {
-  const int64_t per_candidate = sizeof(Box) + sizeof(uint64_t), per_anchor = sizeof(uint64_t) + sizeof(int);
+  const int64_t per_candidate = sizeof(CornerBox) + sizeof(uint64_t), per_anchor = sizeof(uint64_t) + sizeof(int);
   return op.batch * (op.candidates * per_candidate + op.anchors.count * per_anchor + sizeof(int));
 }
 
@@ -18,7 +18,7 @@ void decode_nms_cuda(Launcher& launch, const DecodeNms& op, const float* raw, co
   if (op.batch == 0) return;
   const int64_t anchors = static_cast<int64_t>(op.batch) * op.anchors.count;
   const int64_t candidates = static_cast<int64_t>(op.batch) * op.candidates;
-  Box* boxes = static_cast<Box*>(scratch);
+  CornerBox* boxes = static_cast<CornerBox*>(scratch);
   auto* ranked = reinterpret_cast<uint64_t*>(boxes + candidates);
   uint64_t* keys = ranked + candidates;
   int* classes = reinterpret_cast<int*>(keys + anchors);
@@ -30,7 +30,7 @@ void decode_nms_cuda(Launcher& launch, const DecodeNms& op, const float* raw, co
            op, raw, static_cast<const uint64_t*>(keys), static_cast<const int*>(counts), boxes, ranked);
   }
   launch("decode_nms_suppress", {static_cast<unsigned>(op.batch)}, {kThreads}, 0, op, raw,
-         static_cast<const int*>(counts), static_cast<const int*>(classes), static_cast<const Box*>(boxes),
+         static_cast<const int*>(counts), static_cast<const int*>(classes), static_cast<const CornerBox*>(boxes),
          static_cast<const uint64_t*>(ranked), out);
 }
 

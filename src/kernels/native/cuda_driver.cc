@@ -42,8 +42,11 @@ OpenedDriver open_driver() {
   bind(driver.primary_context_retain, "cuDevicePrimaryCtxRetain");
   bind(driver.context_set_current, "cuCtxSetCurrent");
   bind(driver.context_get_current, "cuCtxGetCurrent");
+  bind(driver.context_push, "cuCtxPushCurrent_v2");
+  bind(driver.context_pop, "cuCtxPopCurrent_v2");
   bind(driver.context_get_device, "cuCtxGetDevice");
   bind(driver.context_synchronize, "cuCtxSynchronize");
+  bind(driver.stream_get_context, "cuStreamGetCtx");
   bind(driver.module_load_data, "cuModuleLoadData");
   bind(driver.module_get_function, "cuModuleGetFunction");
   bind(driver.launch_kernel, "cuLaunchKernel");
@@ -100,12 +103,34 @@ std::string load_module(const CudaDriver& driver, const std::string& stem, void*
   return driver.explain("cuModuleLoadData of " + stem, driver.module_load_data(module, image.c_str()));
 }
 
-// The kernel in the current context, loaded on first use.
-std::string find_function(const CudaDriver& driver, const char* stem, const char* kernel, void** function) {
-  void* context = nullptr;
-  std::string error = driver.explain("cuCtxGetCurrent", driver.context_get_current(&context));
-  if (!error.empty()) return error;
-  if (!context) return "no CUDA context is current";
+// While it lives a context is current: the thread's own, or where it has none the stream's.
+class CurrentContext {
+ public:
+  CurrentContext(const CudaDriver& driver, void* stream, std::string* error) : driver_(driver) {
+    *error = driver.explain("cuCtxGetCurrent", driver.context_get_current(&context_));
+    if (!error->empty() || context_) return;
+    *error = driver.explain("cuStreamGetCtx", driver.stream_get_context(stream, &context_));
+    if (error->empty()) *error = driver.explain("cuCtxPushCurrent", driver.context_push(context_));
+    pushed_ = error->empty();
+  }
+  ~CurrentContext() {
+    if (pushed_) driver_.context_pop(&context_);
+  }
+  CurrentContext(const CurrentContext&) = delete;
+  CurrentContext& operator=(const CurrentContext&) = delete;
+
+  void* get() const { return context_; }
+
+ private:
+  const CudaDriver& driver_;
+  void* context_ = nullptr;
+  bool pushed_ = false;
+};
+
+// The kernel in `context`, which is current; loaded on first use.
+std::string find_function(const CudaDriver& driver, void* context, const char* stem, const char* kernel,
+                          void** function) {
+  std::string error;
   const std::lock_guard<std::mutex> lock(mutex);
   void*& module = modules[{context, stem}];
   if (!module) error = load_module(driver, stem, &module);
@@ -142,11 +167,15 @@ std::string cuda_launch(const char* stem, const char* kernel, Dim grid, Dim bloc
                         void** arguments) {
   std::string error;
   const CudaDriver* driver = cuda_driver(&error);
-  void* function = nullptr;
-  if (driver) error = find_function(*driver, stem, kernel, &function);
-  if (driver && error.empty()) {
-    error = driver->explain("cuLaunchKernel", driver->launch_kernel(function, grid.x, grid.y, grid.z, block.x, block.y,
-                                                                    block.z, shared_bytes, stream, arguments, nullptr));
+  if (driver) {
+    const CurrentContext context(*driver, stream, &error);
+    void* function = nullptr;
+    if (error.empty()) error = find_function(*driver, context.get(), stem, kernel, &function);
+    if (error.empty()) {
+      const CudaDriver::Result result = driver->launch_kernel(function, grid.x, grid.y, grid.z, block.x, block.y,
+                                                              block.z, shared_bytes, stream, arguments, nullptr);
+      error = driver->explain("cuLaunchKernel", result);
+    }
   }
   return error.empty() ? "" : std::string("CUDA kernel ") + kernel + ": " + error;
 }
@@ -155,6 +184,8 @@ std::string cuda_zero(void* memory, size_t bytes, void* stream) {
   std::string error;
   const CudaDriver* driver = cuda_driver(&error);
   if (!driver || bytes == 0) return error;
+  const CurrentContext context(*driver, stream, &error);
+  if (!error.empty()) return error;
   const auto address = reinterpret_cast<CudaDriver::Pointer>(memory);
   return driver->explain("cuMemsetD8Async", driver->set_bytes(address, 0, bytes, stream));
 }

@@ -13,7 +13,8 @@ namespace yolox {
 // The folder that holds <stem>.sm_<capability>.cubin and <stem>.compute_<capability>.ptx. Call before any launch.
 void set_kernel_directory(const std::string& path);
 
-// In the calling thread's current context. `stream`: a CUstream. Returns at once; only the launch itself can fail.
+// In the calling thread's current context, or where it has none in the stream's. `stream`: a CUstream. Returns at once;
+// only the launch itself can fail.
 std::string cuda_launch(const char* stem, const char* kernel, Dim grid, Dim block, unsigned shared_bytes, void* stream,
                         void** arguments);
 // Sets memory to zero bytes, in order with the launches of the stream.
@@ -39,8 +40,11 @@ struct CudaDriver {
   Result (*primary_context_retain)(void** context, Device);
   Result (*context_set_current)(void* context);
   Result (*context_get_current)(void** context);
+  Result (*context_push)(void* context);
+  Result (*context_pop)(void** context);
   Result (*context_get_device)(Device*);
   Result (*context_synchronize)();
+  Result (*stream_get_context)(void* stream, void** context);
   Result (*module_load_data)(void** module, const void* image);
   Result (*module_get_function)(void** function, void* module, const char* name);
   Result (*launch_kernel)(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
