@@ -7,8 +7,8 @@ import './tf.js';
 
 /** Set before OpenMP loads; what the user has set stays. */
 const ENVIRONMENT = {
-  // Between two ops lie some microseconds of JavaScript; longer waits are the data loader's turn on the processor.
-  GOMP_SPINCOUNT: '20000',
+  // A thread that waits spinning takes the processor from whoever it waits for, where something else wants it too.
+  GOMP_SPINCOUNT: '1000',
 };
 
 const CHOICES = ['native', 'reference'] as const;

@@ -23,15 +23,15 @@ const CALLS = nativeOps ? 10_000 : 100;
 const BYTES_A_CALL = 1024;
 
 const random = (shape: number[], seed = 1): Tensor => tf.randomNormal(shape, 0, 1, 'float32', seed);
-const x = random([1, 8, 8, 32]);
-const fine = random([1, 16, 16, 32]);
+const x = random([1, 4, 4, 32]);
+const fine = random([1, 8, 8, 32]);
 const filter = random([3, 3, 32, 32]);
 const vector = random([32]);
 const parameters = { gamma: vector, beta: vector, mean: vector, variance: vector.abs() };
 const options = { stride: 1, depthwise: false };
-const anchors = makeAnchors(64, 64, [8, 16, 32]);
+const anchors = makeAnchors(32, 32, [8, 16, 32]);
 const raw = random([1, anchors.count, 7]);
-const labels = tf.tensor3d([0, 30, 30, 20, 20], [1, 1, 5]);
+const labels = tf.tensor3d([0, 15, 15, 20, 20], [1, 1, 5]);
 const flat = random([1024]);
 
 const calls: Record<string, () => unknown> = {
