@@ -33,7 +33,7 @@ export async function buildProgram(name, units, linking = []) {
 export async function precompileHeader(header, flags) {
   const compiler = (await run('g++', ['-dumpfullversion'])).stdout;
   const code = readFileSync(header, 'utf8');
-  const key = digest(compiler, ...flags, code, ...includedFiles(code).values());
+  const key = digest(compiler, ...portable(flags), code, ...includedFiles(code).values());
   const args = ['-std=c++17', ...INCLUDES.flatMap((path) => ['-I', path]), ...flags, '-x', 'c++-header', header];
   const output = await withStaging(dir, (staging) =>
     cached(`${key}-${basename(header)}.gch`, staging, (draft) => gxx([...args, '-o', draft], header)),
@@ -54,7 +54,8 @@ async function compile({ source, text, flags }, compiler, staging) {
   const preincluded = flags.filter((_flag, i) => flags[i - 1] === '-include').map((path) => `#include "${path}"\n`);
   const code = source ? readFileSync(source, 'utf8') : text;
   const name = source ? relative(root, source) : '';
-  const key = digest(compiler, ...flags, name, code, ...includedFiles(preincluded.join('') + code).values());
+  const included = includedFiles(preincluded.join('') + code).values();
+  const key = digest(compiler, ...portable(flags), name, code, ...included);
   return cached(`${key}.o`, staging, async (draft) => {
     const input = source ?? `${draft}.cc`;
     if (text) await writeFile(input, text);
@@ -62,6 +63,9 @@ async function compile({ source, text, flags }, compiler, staging) {
     await gxx(['-std=c++17', ...includes, ...flags, '-c', input, '-o', draft], source ?? text);
   });
 }
+
+/** Flags without the clone's own path, so that clones share what they compile. */
+const portable = (flags) => flags.map((flag) => flag.replaceAll(root, ''));
 
 async function cached(name, staging, make) {
   const path = join(dir, name);
