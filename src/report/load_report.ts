@@ -1,6 +1,13 @@
 import type { Comparison } from '../loadtest/baseline.js';
-import { failuresOf, type LoadTestResult, loadName, type Percentiles, type RunResult } from '../loadtest/result.js';
-import { lineChart } from './charts.js';
+import {
+  failuresOf,
+  type LoadTestResult,
+  loadName,
+  type Percentiles,
+  type ProcessUse,
+  type RunResult,
+} from '../loadtest/result.js';
+import { type LineSeries, lineChart } from './charts.js';
 import { beside, chart, type Markup, page, table, text } from './html.js';
 
 /** Report of a load test as one HTML file. */
@@ -47,6 +54,7 @@ function overRuns(runs: readonly RunResult[]): Markup[] {
   const sorted = runs
     .map((run) => ({ at: run.load.mode === 'closed' ? run.load.concurrency : run.load.rate, run }))
     .sort((a, b) => a.at - b.at);
+  const axes = { x, min: 0, xMin: 0, xMax: Math.ceil(sorted[sorted.length - 1].at) };
   const curve = (name: string, value: (run: RunResult) => number | undefined) => ({
     name,
     points: sorted.flatMap(({ at, run }) => {
@@ -58,19 +66,17 @@ function overRuns(runs: readonly RunResult[]): Markup[] {
     beside(
       chart(
         lineChart([curve('answers', ({ throughput }) => throughput), curve('2xx', ({ goodput }) => goodput)], {
+          ...axes,
           title: 'Throughput',
-          x,
           y: 'requests/s',
-          min: 0,
         }),
         'Throughput by load',
       ),
       chart(
         lineChart([curve('p50', ({ latency }) => latency?.p50_ms), curve('p99', ({ latency }) => latency?.p99_ms)], {
+          ...axes,
           title: 'Latency',
-          x,
           y: 'ms',
-          min: 0,
         }),
         'Latency by load',
       ),
@@ -101,9 +107,11 @@ function comparisonTable(comparisons: readonly Comparison[]): Markup {
 }
 
 function oneRun(run: RunResult): Markup[] {
-  const { windows, process: use, server, send_delay } = run;
+  const { windows, process: use, server, send_delay, seconds } = run;
   const points = (key: 'throughput' | 'p50_ms' | 'p99_ms') =>
     windows.flatMap((window) => (window[key] === undefined ? [] : [[window.start_s, window[key]] as const]));
+  const overTime = (title: string, y: string, series: readonly LineSeries[]) =>
+    chart(lineChart(series, { title, x: 'seconds', y, min: 0, xMin: 0, xMax: seconds }), `${title} by time`);
   const times: [string, Percentiles | undefined][] = [
     ['client: due to last byte', run.latency],
     ['client: late to send', send_delay],
@@ -111,8 +119,9 @@ function oneRun(run: RunResult): Markup[] {
   ];
   const counts = [
     ...Object.entries(run.statuses).map(([status, count]) => [`status ${status}`, count]),
-    ...Object.entries(run.errors).map(([code, count]) => [code, count]),
+    ...Object.entries(run.errors),
   ];
+  const waited = `${run.capped} requests waited at the client: ${run.in_flight_max} were in flight.`;
   return [
     beside(
       table(
@@ -121,52 +130,31 @@ function oneRun(run: RunResult): Markup[] {
       ),
       table(['outcome', 'requests'], counts),
     ),
-    ...(run.capped > 0
-      ? [text(`${run.capped} requests waited at the client: ${run.in_flight_max} were in flight.`)]
-      : []),
+    ...(run.capped > 0 ? [text(waited)] : []),
     beside(
-      chart(
-        lineChart([{ name: 'answers', points: points('throughput') }], { ...SECONDS, title: 'Throughput', y: '1/s' }),
-        'Throughput by time',
-      ),
-      chart(
-        lineChart(
-          [
-            { name: 'p50', points: points('p50_ms') },
-            { name: 'p99', points: points('p99_ms') },
-          ],
-          { ...SECONDS, title: 'Latency', y: 'ms' },
-        ),
-        'Latency by time',
-      ),
+      overTime('Throughput', 'answers/s', [{ name: 'answers', points: points('throughput') }]),
+      overTime('Latency', 'ms', [
+        { name: 'p50', points: points('p50_ms') },
+        { name: 'p99', points: points('p99_ms') },
+      ]),
     ),
-    ...(use
-      ? [
-          text(
-            `Server: ${use.cpu_cores.toFixed(2)} cores; memory ${figure(use.rss_start_mb)} MB at first, ` +
-              `${figure(use.rss_end_mb)} MB at last, ${figure(use.rss_max_mb)} MB at most.`,
-          ),
-          beside(
-            processChart(
-              'CPU',
-              'cores',
-              use.samples.map(({ at_s, cpu_cores }) => [at_s, cpu_cores]),
-            ),
-            processChart(
-              'Memory',
-              'MB',
-              use.samples.map(({ at_s, rss_mb }) => [at_s, rss_mb]),
-            ),
-          ),
-        ]
-      : []),
+    ...(use ? [text(processText(use)), beside(...processSeries(use).map((args) => overTime(...args)))] : []),
   ];
 }
 
-const SECONDS = { x: 'seconds', min: 0, xMin: 0 };
+function processText({ cpu_cores, rss_start_mb, rss_end_mb, rss_max_mb }: ProcessUse): string {
+  const memory = `${figure(rss_start_mb)} MB at first, ${figure(rss_end_mb)} MB at last, ${figure(rss_max_mb)} MB at most`;
+  return `Server: ${cpu_cores.toFixed(2)} cores; memory ${memory}.`;
+}
 
-function processChart(title: string, y: string, points: [number, number][]): Markup {
-  return chart(lineChart([{ name: title, points }], { ...SECONDS, title, y }), `${title} of the server by time`);
+function processSeries({ samples }: ProcessUse): [title: string, y: string, series: LineSeries[]][] {
+  const series = (name: string, key: 'cpu_cores' | 'rss_mb') => [
+    { name, points: samples.map((sample) => [sample.at_s, sample[key]] as const) },
+  ];
+  return [
+    ['CPU of the server', 'cores', series('CPU', 'cpu_cores')],
+    ['Memory of the server', 'MB', series('memory', 'rss_mb')],
+  ];
 }
 
 function latencyCells(latency: Percentiles | undefined): string[] {
