@@ -7,6 +7,7 @@ import { FLAGS } from './cli/config_options.js';
 import { doctorCommand } from './cli/doctor.js';
 import { exportOnnxCommand } from './cli/export_onnx.js';
 import { importWeightsCommand } from './cli/import_weights.js';
+import { loadTestCommand } from './cli/load_test.js';
 import { modelEvalCommand } from './cli/model_eval.js';
 import { predictCommand } from './cli/predict.js';
 import { runCommand, stepCommands } from './cli/run.js';
@@ -25,6 +26,7 @@ const commands = [
   importWeightsCommand,
   exportOnnxCommand,
   cocoEvalCommand,
+  loadTestCommand,
   doctorCommand,
 ];
 
@@ -45,7 +47,8 @@ const parser = yargs(hideBin(process.argv))
   .parserConfiguration({ 'dot-notation': false })
   .exitProcess(false)
   .fail((message, error) => {
-    throw error ?? new UsageError(`${message}${suggestion(message)}`);
+    // A failed check arrives as its text in place of an error.
+    throw error instanceof Error ? error : new UsageError(`${message}${suggestion(message)}`);
   });
 for (const command of commands) parser.command(command as never);
 

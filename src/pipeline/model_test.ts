@@ -2,13 +2,35 @@ import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
+import type { Config } from '../config/schema.js';
+import { failuresOf } from '../loadtest/result.js';
+import { closedLoop } from '../loadtest/run.js';
 import type { Answer, AnswerAnnotation } from '../serve/answer.js';
 import { withServer } from './child.js';
 import { compareAnswers, type Tolerance } from './compare_answers.js';
-import { type LoadResult, loadTest } from './load_test.js';
 import type { StepContext } from './step.js';
 
-export interface ModelTestOutputs extends LoadResult {
+/** A request without an answer for so long is an error. */
+const TIMEOUT_S = 30;
+
+/** A closed loop of the test picture. */
+interface LoadFigures {
+  requests: number;
+  seconds: number;
+  /** Requests answered a second. */
+  throughput: number;
+  /** Latencies of 2xx answers in milliseconds, to 0.1 %; 0 when there were none. */
+  p50_ms: number;
+  p90_ms: number;
+  p99_ms: number;
+  max_ms: number;
+  /** Requests without an answer: refused and broken connections, timeouts. */
+  errors: number;
+  /** Answers outside 200–299. */
+  non2xx: number;
+}
+
+export interface ModelTestOutputs extends LoadFigures {
   /** Objects of the reference answer, how many of them were answered, and objects answered too much. */
   reference: number;
   matched: number;
@@ -34,13 +56,13 @@ export async function modelTest(
   const { result, exitCode } = await withServer([bundle, ...flags], async (url) => {
     log(`model-test: the server is ready on ${url}`);
     const comparison = await compareWithReference(url, config.test);
-    return { ...comparison, load: await loadTest({ ...config.test, url: `${url}/predict`, body: comparison.image }) };
+    return { ...comparison, load: await loadTest(`${url}/predict`, comparison.image, config.test) };
   });
   const { reference, matched, missing, extra, load } = result;
   const failures = [
     ...missing.map((object) => `missing: ${describe(object)}`),
     ...extra.map((object) => `not in the reference: ${describe(object)}`),
-    ...(load.requests === 0 ? ['no request was answered under load'] : []),
+    ...(load.throughput === 0 ? ['no request was answered under load'] : []),
     ...(load.errors > 0 ? [`${load.errors} requests without an answer under load`] : []),
     ...(load.non2xx > 0 ? [`${load.non2xx} answers outside 2xx under load`] : []),
     ...(exitCode === 0 ? [] : [`exit code ${exitCode} of the server, not 0`]),
@@ -70,6 +92,16 @@ async function compareWithReference(url: string, tolerance: Tolerance) {
     reference: expected.annotations.length,
     ...compareAnswers(expected.annotations, received.annotations, tolerance),
   };
+}
+
+async function loadTest(url: string, image: Buffer, options: Config['test']): Promise<LoadFigures> {
+  const { connections: concurrency, ...times } = options;
+  const payloads = [{ data: image, type: 'image/jpeg' }];
+  const run = await closedLoop({ url, payloads, timeoutSeconds: TIMEOUT_S }, { concurrency, ...times });
+  const { p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0 } = run.latency ?? {};
+  const { requests, seconds, throughput } = run;
+  const errors = failuresOf({ statuses: {}, errors: run.errors });
+  return { requests, seconds, throughput, p50_ms, p90_ms, p99_ms, max_ms, errors, non2xx: failuresOf(run) - errors };
 }
 
 async function get(url: string, init?: RequestInit): Promise<Response> {

@@ -20,6 +20,8 @@ const misuses: [string, string[], RegExp][] = [
   ['an unknown preset suggests the right one', ['run', '--config', 'quikstart'], /Did you mean "quickstart"/],
   ['a wrong value names its flag', ['run', '--train.epochs', 'ten'], /--train\.epochs.*expected number.*"ten"/],
   ['a missing bundle is named', ['serve', 'no/such/bundle'], /no\/such\/bundle/],
+  ['flags that must come together are named', ['predict', 'x.jpg'], /One of --bundle and --weights is needed/],
+  ['a load by the clock needs a rate', ['load-test', 'URL', '--image', 'x', '--mode', 'open'], /needs --rate/],
   ['missing weights are named', ['import-weights', 'absent.pth', '--out', 'x.safetensors'], /absent\.pth/],
 ];
 

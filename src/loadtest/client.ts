@@ -1,0 +1,68 @@
+import { Pool } from 'undici';
+
+/** Body of one request and its media type. */
+export interface Payload {
+  data: Uint8Array;
+  type: string;
+}
+
+/** Any service that takes a picture by POST. */
+export interface Target {
+  url: string;
+  /** Sent in turns. */
+  payloads: readonly Payload[];
+  headers?: Readonly<Record<string, string>>;
+  /** A request without an answer for so long is an error. */
+  timeoutSeconds: number;
+}
+
+/** What became of a request: an answer, or the code of the error that came instead. */
+export type Outcome =
+  | { status: number; serverTiming: string | undefined; error?: undefined }
+  | { status?: undefined; error: string };
+
+/** Posts over kept-alive connections, one request at a time on each. */
+export class Client {
+  readonly #target: Target;
+  readonly #pool: Pool;
+  readonly #path: string;
+  #next = 0;
+
+  /** `connections`: most that are open at once. */
+  constructor(target: Target, connections: number) {
+    const { origin, pathname, search } = new URL(target.url);
+    const timeout = target.timeoutSeconds * 1000;
+    this.#target = target;
+    this.#path = pathname + search;
+    this.#pool = new Pool(origin, {
+      connections,
+      pipelining: 1,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      connect: { timeout },
+    });
+  }
+
+  async post(): Promise<Outcome> {
+    const { payloads, headers } = this.#target;
+    const { data, type } = payloads[this.#next++ % payloads.length];
+    try {
+      const answer = await this.#pool.request({
+        method: 'POST',
+        path: this.#path,
+        headers: { ...headers, 'content-type': type },
+        body: data,
+      });
+      // The answer is there when its last byte is.
+      await answer.body.arrayBuffer();
+      return { status: answer.statusCode, serverTiming: answer.headers['server-timing']?.toString() };
+    } catch (error) {
+      const { code, name } = error as NodeJS.ErrnoException;
+      return { error: code ?? name };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}

@@ -1,0 +1,137 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { Outcome } from './client.js';
+import type { Percentiles, RunResult, Window } from './result.js';
+import { parseServerTiming } from './server_timing.js';
+
+const WINDOWS = 10;
+
+/** Windows at the end that must agree, and by how much, for a run to be steady. */
+const STEADY_WINDOWS = 3;
+const STEADY_SPREAD = 0.1;
+
+/** Rounding error of a share times a count. */
+const RANK_SLACK = 1e-6;
+
+/** Most names of `Server-Timing` that are kept apart: a server that makes them up shall not fill the memory. */
+const MOST_STAGES = 32;
+
+/** Times of one request in milliseconds from the beginning of the measured time; negative in the warm-up. */
+export interface Times {
+  due: number;
+  sent: number;
+  done: number;
+}
+
+/** Counts and latencies of one run, in memory that does not grow with it. */
+export class Recorder {
+  readonly #seconds: number;
+  readonly #latency = histogram();
+  readonly #sendDelay = histogram();
+  readonly #stages = new Map<string, RecordableHistogram>();
+  readonly #windows = Array.from({ length: WINDOWS }, () => ({ answers: 0, good: 0, latency: histogram() }));
+  readonly #statuses: Record<string, number> = {};
+  readonly #errors: Record<string, number> = {};
+  #requests = 0;
+
+  constructor(seconds: number) {
+    this.#seconds = seconds;
+  }
+
+  add({ due, sent, done }: Times, outcome: Outcome): void {
+    const good = outcome.status !== undefined && outcome.status >= 200 && outcome.status < 300;
+    // Never a negative wait: timers may fire a little early.
+    const latency = done - Math.min(due, sent);
+    const window = this.#windows[Math.floor((done / 1000 / this.#seconds) * WINDOWS)];
+    if (window && outcome.status !== undefined) {
+      window.answers++;
+      if (good) {
+        window.good++;
+        record(window.latency, latency);
+      }
+    }
+    if (due < 0 || due >= this.#seconds * 1000) return;
+    this.#requests++;
+    record(this.#sendDelay, Math.max(0, sent - due));
+    const [counts, key] =
+      outcome.status === undefined ? [this.#errors, outcome.error] : [this.#statuses, String(outcome.status)];
+    counts[key] = (counts[key] ?? 0) + 1;
+    if (!good) return;
+    record(this.#latency, latency);
+    for (const [name, ms] of parseServerTiming(outcome.serverTiming)) this.#addStage(name, ms);
+  }
+
+  result() {
+    const perSecond = (key: 'answers' | 'good') =>
+      this.#windows.reduce((sum, window) => sum + window[key], 0) / this.#seconds;
+    const windows = this.#windows.map(({ answers, latency }, index): Window => {
+      const { p50_ms, p99_ms } = percentiles(latency) ?? {};
+      const seconds = this.#seconds / WINDOWS;
+      return { start_s: index * seconds, throughput: answers / seconds, p50_ms, p99_ms };
+    });
+    const stages = [...this.#stages].flatMap(([name, stage]) => {
+      const figures = percentiles(stage);
+      return figures ? [[name, figures] as const] : [];
+    });
+    return {
+      seconds: this.#seconds,
+      requests: this.#requests,
+      statuses: this.#statuses,
+      errors: this.#errors,
+      throughput: perSecond('answers'),
+      goodput: perSecond('good'),
+      latency: percentiles(this.#latency),
+      distribution: distribution(this.#latency),
+      server: Object.fromEntries(stages),
+      send_delay: percentiles(this.#sendDelay),
+      steady: isSteady(windows.map(({ throughput }) => throughput)),
+      windows,
+    } satisfies Partial<RunResult>;
+  }
+
+  #addStage(name: string, ms: number): void {
+    let stage = this.#stages.get(name);
+    if (!stage) {
+      if (this.#stages.size >= MOST_STAGES) return;
+      stage = histogram();
+      this.#stages.set(name, stage);
+    }
+    record(stage, ms);
+  }
+}
+
+/** Whether the last throughputs lie within 10 % of the highest of them. */
+export function isSteady(throughputs: readonly number[]): boolean {
+  const last = throughputs.slice(-STEADY_WINDOWS);
+  const high = Math.max(...last);
+  return last.length === STEADY_WINDOWS && high > 0 && high - Math.min(...last) <= STEADY_SPREAD * high;
+}
+
+/** Microseconds up to an hour, three digits: Node's own HDR histogram. */
+function histogram(): RecordableHistogram {
+  return createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
+}
+
+function record(into: RecordableHistogram, ms: number): void {
+  into.record(Math.max(1, Math.round(ms * 1000)));
+}
+
+function percentiles(of: RecordableHistogram): Percentiles | undefined {
+  if (of.count === 0) return undefined;
+  // The histogram rounds to the nearest rank, which may be below the percentile; the rank asked for is at or above it.
+  const at = (percentile: number) =>
+    of.percentile((Math.ceil((percentile / 100) * of.count - RANK_SLACK) / of.count) * 100) / 1000;
+  return {
+    count: of.count,
+    mean_ms: of.mean / 1000,
+    p50_ms: at(50),
+    p90_ms: at(90),
+    p99_ms: at(99),
+    p999_ms: at(99.9),
+    max_ms: of.max / 1000,
+  };
+}
+
+function distribution(of: RecordableHistogram): [number, number][] {
+  if (of.count === 0) return [];
+  return [...of.percentiles].map(([percentile, value]) => [percentile, value / 1000]);
+}
