@@ -70,6 +70,8 @@ export class Detector {
   static async fromOnnx(path: string, options: OnnxOptions): Promise<Detector> {
     const session = await InferenceSession.create(path, {
       intraOpNumThreads: options.threads ?? 0,
+      // Threads that spin while they wait take the cores from those that decode the next pictures.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
       // Errors only: what onnxruntime warns of when it optimises a graph is not for the user.
       logSeverityLevel: 3,
     }).catch((cause: unknown) => {
