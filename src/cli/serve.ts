@@ -8,6 +8,7 @@ interface ServeArgs {
   config?: string;
   host?: string;
   port?: string;
+  deadline?: string;
   json: boolean;
 }
 
@@ -26,6 +27,11 @@ export const serveCommand: CommandModule<object, ServeArgs> = {
         describe: 'Address to listen on; 0.0.0.0 for every interface',
       })
       .option('port', { type: 'string', requiresArg: true, describe: 'Port to listen on; 0 takes a free one' })
+      .option('deadline', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Milliseconds a request may wait for the model; more is answered 503',
+      })
       .example('$0 serve out/bundle --port 8080', 'Serve until Ctrl-C')
       .example('curl -F image=@photo.jpg http://127.0.0.1:8080/predict', 'Ask it')
       .epilogue(`Configuration keys are flags as well: ${SERVE_KEYS.map((key) => `--${key}`).join(', ')}.`);
@@ -35,11 +41,12 @@ export const serveCommand: CommandModule<object, ServeArgs> = {
     );
   },
   async handler(args) {
-    const { host, port } = args;
+    const { host, port, deadline } = args;
     const config = await configFrom({
       ...args,
       ...(host && { 'serve.host': host }),
       ...(port && { 'serve.port': port }),
+      ...(deadline && { 'serve.deadline': deadline }),
     });
     const { startServer, stopSignal } = await import('../serve/server.js');
     const server = await startServer(args.bundle, config.serve);

@@ -177,6 +177,12 @@ const serve = z.strictObject({
   maxPixels: z.int().positive().default(50_000_000),
   /** Threads of onnxruntime; 0 lets it choose. */
   threads: z.int().min(0).default(0),
+  /** Most pictures run at once; how many really are is learnt from measured times. */
+  maxBatch: z.int().min(1).max(64).default(8),
+  /** Requests taken but not answered yet; more are refused with 503. */
+  queue: z.int().positive().default(256),
+  /** Milliseconds a request may wait until its model runs; one that would wait longer is refused with 503. */
+  deadline: z.int().min(1).max(3_600_000).default(10_000),
 });
 
 /** The whole configuration; every key has a default, unknown keys fail. */

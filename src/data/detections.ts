@@ -20,6 +20,8 @@ export interface Thresholds {
   maxDetections: number;
   /** Suppress across classes, not only within one. */
   agnostic: boolean;
+  /** Indices of the classes asked for; every class when absent. */
+  only?: readonly number[];
 }
 
 /** Values before the class probabilities of an anchor: centre x, y, width, height, objectness. */
@@ -35,7 +37,7 @@ export function postprocess(
   output: Float32Array,
   { anchors, classes, ...thresholds }: Thresholds & { anchors: number; classes: number },
 ): Detection[] {
-  const { order, scores, best } = rankAnchors(output, anchors, classes, thresholds.confidence);
+  const { order, scores, best } = rankAnchors(output, anchors, classes, thresholds);
   const kept: Detection[] = [];
   for (const anchor of order) {
     if (kept.length === thresholds.maxDetections) break;
@@ -49,7 +51,7 @@ export function postprocess(
 }
 
 /** Anchors at or above the confidence, best first, with the score and best class of each (by anchor). */
-function rankAnchors(output: Float32Array, anchors: number, classes: number, confidence: number) {
+function rankAnchors(output: Float32Array, anchors: number, classes: number, { confidence, only }: Thresholds) {
   const width = BOX_VALUES + classes;
   const scores = new Float32Array(anchors);
   const best = new Uint16Array(anchors);
@@ -65,7 +67,7 @@ function rankAnchors(output: Float32Array, anchors: number, classes: number, con
     let top = 0;
     for (let c = 1; c < classes; c++) if (output[first + c] > output[first + top]) top = c;
     scores[anchor] = objectness * output[first + top];
-    if (!(scores[anchor] >= lowest)) continue;
+    if (!(scores[anchor] >= lowest) || (only && !only.includes(top))) continue;
     best[anchor] = top;
     order[count++] = anchor;
   }

@@ -7,9 +7,11 @@ import { secureHeaders } from 'hono/secure-headers';
 import { log } from '../base/progress.js';
 import type { ServeConfig } from '../config/schema.js';
 import { buildAnswer } from './answer.js';
+import type { Batcher } from './batcher.js';
 import type { Bundle } from './bundle.js';
-import type { Detector } from './detector.js';
 import { HttpProblem, refuse } from './http_problem.js';
+import type { Metrics } from './metrics.js';
+import { readQuery } from './query.js';
 import { decodeUpload, readUpload } from './upload.js';
 
 /** Whether the service wants requests: not while the model warms up, nor while it drains. */
@@ -19,7 +21,8 @@ export interface Readiness {
 
 export interface AppParts {
   bundle: Bundle;
-  detector: Detector;
+  batcher: Batcher;
+  metrics: Metrics;
   config: Pick<ServeConfig, 'maxBytes' | 'maxPixels'>;
   /** Read at each request; the owner changes it. */
   readiness: Readiness;
@@ -28,11 +31,15 @@ export interface AppParts {
 const READ = ['GET', 'POST'];
 
 /** The HTTP service of one bundle. Bad input is answered 4xx with a reason, see `Reason`. */
-export function createApp({ bundle, detector, config, readiness }: AppParts): Hono {
+export function createApp({ bundle, batcher, metrics, config, readiness }: AppParts): Hono {
   const { name, version, created, categories, test } = bundle;
   const bundled = (file: string) => readFile(join(bundle.dir, file));
   const app = new Hono();
 
+  app.use(async (c, next) => {
+    await next();
+    metrics.countResponse(c.res.status);
+  });
   // A connection kept alive would hold up the shutdown.
   app.use(async (c, next) => {
     await next();
@@ -68,12 +75,22 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
       },
     }),
     async (c) => {
-      const image_id = readImageId(c.req.query('image_id'));
+      const { image_id, ...thresholds } = readQuery(c.req.query(), categories);
       const upload = await readUpload(c);
-      const picture = await decodeUpload(upload, config.maxPixels);
-      const { width, height } = picture;
-      const detections = await detector.detect(picture);
-      return c.json(buildAnswer({ file_name: upload.name, height, width, image_id }, detections, categories));
+      const place = batcher.admit(c.req.raw.signal);
+      try {
+        const start = performance.now();
+        const picture = await decodeUpload(upload, config.maxPixels);
+        const decode = performance.now() - start;
+        const { detections, times } = await place.detect({ picture, thresholds });
+        const stages = { decode, ...times };
+        metrics.observeStages(stages);
+        c.header('Server-Timing', serverTiming(stages));
+        const { width, height } = picture;
+        return c.json(buildAnswer({ file_name: upload.name, height, width, image_id }, detections, categories));
+      } finally {
+        place.leave();
+      }
     },
   );
   app.on(READ, '/test_data', async (c) => c.body(await bundled(test.image), 200, { 'Content-Type': 'image/jpeg' }));
@@ -81,7 +98,8 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
     c.body(await bundled(test.result), 200, { 'Content-Type': 'application/json' }),
   );
   app.on(READ, '/service_version', (c) => c.json({ name, version, created }));
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
+  for (const path of ['/healthz', '/livez']) app.get(path, (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {
     if (readiness.ready) return c.json({ status: 'ready' });
     return refuse(c, 503, {
@@ -100,22 +118,19 @@ export function createApp({ bundle, detector, config, readiness }: AppParts): Ho
     }),
   );
   app.onError((error, c) => {
-    if (error instanceof HttpProblem) return refuse(c, error.status, error.reason);
+    if (error instanceof HttpProblem) {
+      if (error.retryAfter !== undefined) c.header('Retry-After', String(error.retryAfter));
+      return refuse(c, error.status, error.reason);
+    }
     log(`${c.req.method} ${c.req.path}: ${error.stack ?? error.message}`);
     return refuse(c, 500, { code: 'internal', message: 'The service failed; its log has the details.' });
   });
   return app;
 }
 
-/** The picture's id as the client counts them; 0 when it does not say. */
-function readImageId(text = '0'): number {
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new HttpProblem(400, {
-      code: 'bad_image_id',
-      message: 'The image_id is not a whole number.',
-      expected: 'digits',
-      received: text,
-    });
-  }
-  return Number(text);
+/** The stages a request went through, for the browser's network panel. */
+function serverTiming(stages: Record<string, number>): string {
+  return Object.entries(stages)
+    .map(([name, ms]) => `${name};dur=${ms.toFixed(3)}`)
+    .join(', ');
 }

@@ -20,20 +20,41 @@ export interface OnnxOptions extends DetectorOptions {
   decoded: boolean;
 }
 
+/** A picture to look at, with what is asked otherwise than the bundle says. */
+export interface DetectorTask {
+  picture: Picture;
+  thresholds?: Partial<Thresholds>;
+}
+
+/** What a batch took, milliseconds of each stage. */
+export interface BatchTimes {
+  letterbox: number;
+  inference: number;
+  post: number;
+}
+
+export interface BatchDetections {
+  /** Of each picture in turn: its objects in its own pixels, best first. */
+  detections: Detection[][];
+  times: BatchTimes;
+}
+
 /** An ONNX model that finds objects in pictures. */
 export class Detector {
+  /** Pictures the graph takes at once: one, or any number. */
+  readonly maxBatch: number;
   readonly #path: string;
   readonly #session: InferenceSession;
   readonly #options: OnnxOptions;
-  readonly #input: Float32Array;
+  #input = new Float32Array();
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, session: InferenceSession, options: OnnxOptions) {
+    const [input] = session.inputMetadata;
+    this.maxBatch = input.isTensor && typeof input.shape[0] === 'number' ? 1 : Number.POSITIVE_INFINITY;
     this.#path = path;
     this.#session = session;
     this.#options = options;
-    const [height, width] = options.preprocess.size;
-    this.#input = new Float32Array(3 * height * width);
   }
 
   /** Opens a bundle, given by its folder or already read. */
@@ -49,6 +70,8 @@ export class Detector {
   static async fromOnnx(path: string, options: OnnxOptions): Promise<Detector> {
     const session = await InferenceSession.create(path, {
       intraOpNumThreads: options.threads ?? 0,
+      // Threads that spin while they wait take the cores from those that decode the next pictures.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
       // Errors only: what onnxruntime warns of when it optimises a graph is not for the user.
       logSeverityLevel: 3,
     }).catch((cause: unknown) => {
@@ -59,17 +82,17 @@ export class Detector {
   }
 
   /** Objects in a picture, in its own pixels, best first. */
-  detect(picture: Picture, thresholds: Partial<Thresholds> = {}): Promise<Detection[]> {
-    // onnxruntime's run() holds the thread until it is done, so calls take turns and share one input buffer.
-    const found = this.#last.then(() => this.#detect(picture, { ...this.#options.thresholds, ...thresholds }));
-    this.#last = found.catch(() => undefined);
-    return found;
+  async detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]> {
+    const { detections } = await this.detectBatch([{ picture, thresholds }]);
+    return detections[0];
   }
 
-  /** Runs once, so that the first picture finds memory allocated and code compiled. */
-  async warmUp(): Promise<void> {
-    const [height, width] = this.#options.preprocess.size;
-    await this.detect({ width, height, data: new Uint8Array(3 * height * width) });
+  /** Objects in 1…`maxBatch` pictures, by one run of the model; each is answered as it would be alone. */
+  detectBatch(tasks: readonly DetectorTask[]): Promise<BatchDetections> {
+    // onnxruntime's run() holds the thread until it is done, so calls take turns and share one input buffer.
+    const found = this.#last.then(() => this.#detectBatch(tasks));
+    this.#last = found.catch(() => undefined);
+    return found;
   }
 
   /** Frees the model, after the pictures in hand. */
@@ -78,19 +101,36 @@ export class Detector {
     await this.#session.release();
   }
 
-  async #detect(picture: Picture, thresholds: Thresholds): Promise<Detection[]> {
-    const { preprocess, decoded } = this.#options;
-    const { ratio } = letterbox(picture, preprocess, 'nchw', this.#input);
-    const input = new Tensor('float32', this.#input, [1, 3, ...preprocess.size]);
+  async #detectBatch(tasks: readonly DetectorTask[]): Promise<BatchDetections> {
+    const { preprocess, decoded, thresholds } = this.#options;
+    const start = performance.now();
+    const [height, width] = preprocess.size;
+    const values = 3 * height * width;
+    if (this.#input.length < tasks.length * values) this.#input = new Float32Array(tasks.length * values);
+    const ratios = tasks.map(({ picture }, i) => letterbox(picture, preprocess, 'nchw', this.#input, i * values).ratio);
+    const data = this.#input.subarray(0, tasks.length * values);
+    const prepared = performance.now();
+    const output = await this.#run(new Tensor('float32', data, [tasks.length, 3, height, width]));
+    const ran = performance.now();
+    const [, anchors, columns] = output.dims;
+    const classes = columns - 5;
+    const detections = tasks.map((task, i) => {
+      const found = output.data.subarray(i * anchors * columns, (i + 1) * anchors * columns);
+      if (!decoded) decodeBoxes(found, preprocess.size, classes);
+      const asked = { ...thresholds, ...task.thresholds, anchors, classes };
+      return toPicture(postprocess(found, asked), ratios[i], task.picture);
+    });
+    const post = performance.now() - ran;
+    return { detections, times: { letterbox: prepared - start, inference: ran - prepared, post } };
+  }
+
+  async #run(input: Tensor): Promise<{ data: Float32Array; dims: readonly number[] }> {
     const results = await this.#session.run({ [this.#session.inputNames[0]]: input });
     const { data, dims } = results[this.#session.outputNames[0]];
     if (!(data instanceof Float32Array) || dims.length !== 3) {
       throw new UserError({ where: this.#path, expected: 'a float32 output [batch,A,5+C]', received: dims });
     }
-    const [, anchors, values] = dims;
-    const classes = values - 5;
-    if (!decoded) decodeBoxes(data, preprocess.size, classes);
-    return toPicture(postprocess(data, { ...thresholds, anchors, classes }), ratio, picture);
+    return { data, dims };
   }
 }
 

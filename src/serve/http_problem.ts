@@ -15,11 +15,18 @@ export interface Reason {
 export class HttpProblem extends Error {
   readonly status: ContentfulStatusCode;
   readonly reason: Reason;
+  /** Seconds after which the same request may do better. */
+  readonly retryAfter?: number;
 
-  constructor(status: ContentfulStatusCode, reason: Reason, options?: ErrorOptions) {
+  constructor(
+    status: ContentfulStatusCode,
+    reason: Reason,
+    { retryAfter, ...options }: ErrorOptions & { retryAfter?: number } = {},
+  ) {
     super(reason.message, options);
     this.status = status;
     this.reason = reason;
+    this.retryAfter = retryAfter;
   }
 }
 

@@ -4,12 +4,18 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { UserError } from '../base/errors.js';
 import type { ServeConfig } from '../config/schema.js';
+import type { Picture } from '../data/picture.js';
 import { createApp, type Readiness } from './app.js';
-import { readBundle } from './bundle.js';
-import { Detector } from './detector.js';
+import { Batcher } from './batcher.js';
+import { type Bundle, readBundle } from './bundle.js';
+import { DetectorThread } from './detector_thread.js';
+import { Metrics } from './metrics.js';
 
 /** Seconds that requests in flight are given to finish after a signal. */
 const DRAIN_S = 10;
+
+/** Milliseconds given to measuring batches before the service is ready; the rest is learnt on the way. */
+const WARM_UP_MS = 500;
 
 export interface RunningServer {
   /** `http://host:port`, with the port that was really taken. */
@@ -24,26 +30,43 @@ export interface RunningServer {
  */
 export async function startServer(bundleDir: string, config: ServeConfig): Promise<RunningServer> {
   const bundle = await readBundle(bundleDir);
-  const detector = await Detector.open(bundle, { threads: config.threads });
+  const thread = new DetectorThread(bundle, { threads: config.threads });
   const readiness: Readiness = { ready: false };
-  const server = createAdaptorServer({ fetch: createApp({ bundle, detector, config, readiness }).fetch }) as Server;
+  let server: Server | undefined;
   try {
-    const url = await listen(server, config);
-    await detector.warmUp();
+    const maxBatch = Math.min(config.maxBatch, await thread.maxBatch());
+    const metrics = new Metrics(bundle);
+    const batcher = new Batcher((tasks) => thread.detectBatch(tasks), {
+      ...config,
+      maxBatch,
+      onBatch: (size) => metrics.observeBatch(size),
+    });
+    metrics.watch(batcher);
+    server = createAdaptorServer({ fetch: createApp({ bundle, batcher, metrics, config, readiness }).fetch }) as Server;
+    const running = server;
+    const url = await listen(running, config);
+    await batcher.warmUp({ picture: blank(bundle) }, WARM_UP_MS);
     readiness.ready = true;
     return {
       url,
       async close() {
         readiness.ready = false;
-        await drain(server);
-        await detector.close();
+        await drain(running);
+        await batcher.idle();
+        await thread.close();
       },
     };
   } catch (error) {
-    server.close();
-    await detector.close();
+    server?.close();
+    await thread.close();
     throw error;
   }
+}
+
+/** A black picture of the model's size. */
+function blank({ preprocess }: Bundle): Picture {
+  const [height, width] = preprocess.size;
+  return { width, height, data: new Uint8Array(3 * height * width) };
 }
 
 async function listen(server: Server, { host, port }: ServeConfig): Promise<string> {

@@ -8,8 +8,10 @@ import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
 import type { Answer } from '../../src/serve/answer.js';
 import { createApp } from '../../src/serve/app.js';
+import { Batcher } from '../../src/serve/batcher.js';
 import { type Bundle, readBundle } from '../../src/serve/bundle.js';
 import { Detector } from '../../src/serve/detector.js';
+import { Metrics } from '../../src/serve/metrics.js';
 import { makeBundle, randomJpeg } from './make_bundle.js';
 
 const test = suite('app');
@@ -21,10 +23,18 @@ let app: Hono;
 let image: Buffer<ArrayBuffer>;
 let reference: Answer;
 
+function appOf(model: Detector): Hono {
+  const options = { maxBatch: 4, queue: 100, deadline: 10_000 };
+  const batcher = new Batcher((tasks) => model.detectBatch(tasks), options);
+  const metrics = new Metrics(bundle);
+  metrics.watch(batcher);
+  return createApp({ bundle, batcher, metrics, config: limits, readiness });
+}
+
 test.before(async () => {
   bundle = await readBundle(await makeBundle());
   detector = await Detector.open(bundle);
-  app = createApp({ bundle, detector, config: limits, readiness });
+  app = appOf(detector);
   image = await readFile(join(bundle.dir, 'test_image.jpg'));
   reference = await readJson(join(bundle.dir, 'test_result.json'));
 });
@@ -79,7 +89,7 @@ test('an answer has the size of the picture, its id, and numbered boxes of known
 
 test('a picture without objects is answered with an empty list', async () => {
   const strictDetector = await Detector.open({ ...bundle, thresholds: { ...bundle.thresholds, confidence: 1 } });
-  const strict = createApp({ bundle, detector: strictDetector, config: limits, readiness });
+  const strict = appOf(strictDetector);
   const response = await strict.request('/predict', { method: 'POST', body: image });
   assert.equal(await response.json(), { ...reference, annotations: [] });
   await strictDetector.close();
@@ -106,8 +116,62 @@ test('ready only while the service wants requests, alive always', async () => {
   readiness.ready = false;
   assert.equal(await refusal(app.request('/readyz')), [503, 'not_ready']);
   assert.is((await app.request('/healthz')).status, 200);
+  assert.is((await app.request('/livez')).status, 200);
   readiness.ready = true;
   assert.is((await app.request('/readyz')).status, 200);
+});
+
+test('the query changes thresholds and classes of one request', async () => {
+  const ask = async (query: string) =>
+    ((await (await post(image, undefined, `/predict${query}`)).json()) as Answer).annotations;
+  const scores = reference.annotations.map(({ score }) => score);
+  const conf = scores[Math.floor(scores.length / 2)];
+  assert.is((await ask(`?conf=${conf}`)).length, scores.filter((score) => score >= conf).length);
+  assert.equal(await ask('?max=1'), reference.annotations.slice(0, 1));
+  assert.ok((await ask('?iou=1&max=1000')).length > reference.annotations.length);
+  const { category_id } = reference.annotations[0];
+  const [{ name }] = bundle.categories.filter(({ id }) => id === category_id);
+  const ofClass = await ask(`?classes=${category_id}&conf=0.2`);
+  assert.ok(ofClass.length > 0 && ofClass.every((object) => object.category_id === category_id));
+  assert.equal(await ask(`?classes=${name}`), ofClass);
+  assert.equal(await ask('?classes=1,2,3'), reference.annotations);
+});
+
+test('a wrong parameter is named with what is expected', async () => {
+  for (const query of [
+    'conf=2',
+    'conf=',
+    'conf=x',
+    'iou=-1',
+    'max=0',
+    'max=1.5',
+    'max=1001',
+    'classes=',
+    'classes=1,zebra',
+  ]) {
+    const response = await post(image, undefined, `/predict?${query}`);
+    const { error } = (await response.clone().json()) as { error: { message: string; expected: string } };
+    assert.equal(await refusal(response), [400, 'bad_parameter']);
+    assert.match(error.message, query.split('=')[0]);
+    assert.type(error.expected, 'string');
+  }
+});
+
+test('an answer tells its stages, and the metrics count them', async () => {
+  const response = await post(image);
+  const stages = ['decode', 'queue', 'letterbox', 'inference', 'post'];
+  const timing = response.headers.get('server-timing') ?? '';
+  assert.match(timing, new RegExp(`^${stages.map((stage) => `${stage};dur=\\d+\\.\\d+`).join(', ')}$`));
+  await post('not a picture', 'image/jpeg');
+  const metrics = await app.request('/metrics');
+  assert.match(metrics.headers.get('content-type') ?? '', 'text/plain');
+  const text = await metrics.text();
+  for (const stage of stages) assert.match(text, new RegExp(`yolox_stage_seconds_count{stage="${stage}"} [1-9]`));
+  assert.match(text, /yolox_responses_total{status="200"} [1-9]/);
+  assert.match(text, /yolox_responses_total{status="422"} [1-9]/);
+  assert.match(text, /yolox_queue_depth 0\n/);
+  assert.match(text, /yolox_in_flight 0\n/);
+  assert.match(text, `yolox_model_info{name="${bundle.name}",version="${bundle.version}"} 1`);
 });
 
 test('what is not one picture is refused', async () => {

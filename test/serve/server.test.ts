@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import { readJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
+import { withServer } from '../../src/pipeline/child.js';
 import { startServer } from '../../src/serve/server.js';
 import { makeBundle } from './make_bundle.js';
 
@@ -75,6 +76,33 @@ test('a client that leaves in the middle of its body harms nobody', async () => 
   socket.destroy();
   assert.equal(await (await predict(server.url)).json(), reference);
   await server.close();
+});
+
+test('overload is answered 503 with Retry-After, and passes', async () => {
+  const server = await startServer(dir, { ...config, queue: 2 });
+  const answers = await Promise.all(Array.from({ length: 30 }, () => predict(server.url)));
+  const refused = answers.filter(({ status }) => status === 503);
+  const answered = answers.filter(({ status }) => status === 200);
+  assert.ok(refused.length > 0 && answered.length > 0);
+  assert.is(refused.length + answered.length, answers.length);
+  for (const { headers } of refused) assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+  for (const answer of answered) assert.equal(await answer.json(), reference);
+  assert.equal(await (await predict(server.url)).json(), reference);
+  await server.close();
+});
+
+test('SIGTERM finishes what is in flight and ends the process with 0', async () => {
+  const { result, exitCode } = await withServer([dir, '--port', '0'], async (url) => {
+    const headers = { 'content-type': 'image/jpeg', 'content-length': image.length, expect: '100-continue' };
+    const inFlight = request(`${url}/predict`, { method: 'POST', headers });
+    inFlight.flushHeaders();
+    await once(inFlight, 'continue');
+    // The signal follows at once, the body later.
+    setTimeout(() => inFlight.end(image), 200);
+    return { answered: once(inFlight, 'response').then(([response]) => json(response)) };
+  });
+  assert.equal(await result.answered, reference);
+  assert.is(exitCode, 0);
 });
 
 async function refusal(options: Partial<typeof config>): Promise<string> {

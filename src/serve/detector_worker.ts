@@ -1,0 +1,37 @@
+import { workerData } from 'node:worker_threads';
+import { type Problem, UserError } from '../base/errors.js';
+import type { Bundle } from './bundle.js';
+import { type BatchDetections, Detector, type DetectorOptions, type DetectorTask } from './detector.js';
+
+/** What a thread is started with. */
+export interface DetectorWorkerData {
+  bundle: Bundle;
+  options: DetectorOptions;
+}
+
+/** How opening went; a problem is for the user. */
+export type Opened = { maxBatch: number } | { problem: Problem };
+
+const { bundle, options } = workerData as DetectorWorkerData;
+const opened = Detector.open(bundle, options);
+// A failure is that of every batch; until one comes it must not end the thread.
+opened.catch(() => {});
+
+export default async function detectBatch(tasks: DetectorTask[]): Promise<BatchDetections> {
+  return (await opened).detectBatch(tasks);
+}
+
+export async function open(): Promise<Opened> {
+  try {
+    return { maxBatch: (await opened).maxBatch };
+  } catch (error) {
+    // An error loses its class on the way between threads.
+    if (error instanceof UserError) return { problem: error.problem };
+    throw error;
+  }
+}
+
+/** Frees the model; no batch may follow. */
+export async function close(): Promise<void> {
+  await (await opened).close();
+}

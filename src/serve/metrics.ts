@@ -1,0 +1,77 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Batcher } from './batcher.js';
+import type { Bundle } from './bundle.js';
+
+/** Seconds: from a small model's inference to a long queue. */
+const STAGE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** What `/metrics` tells, beside the process's memory, CPU and event loop. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #stages = new Histogram({
+    name: 'yolox_stage_seconds',
+    help: 'Time of a request in a stage; letterbox, inference and post are those of its whole batch',
+    labelNames: ['stage'],
+    buckets: STAGE_BUCKETS,
+    registers: [this.#registry],
+  });
+  readonly #batches = new Histogram({
+    name: 'yolox_batch_size',
+    help: 'Pictures in one run of the model',
+    buckets: [1, 2, 4, 8, 16, 32, 64],
+    registers: [this.#registry],
+  });
+  readonly #responses = new Counter({
+    name: 'yolox_responses_total',
+    help: 'Responses by HTTP status; 499 is a client that went away',
+    labelNames: ['status'],
+    registers: [this.#registry],
+  });
+
+  constructor({ name, version }: Pick<Bundle, 'name' | 'version'>) {
+    collectDefaultMetrics({ register: this.#registry });
+    new Gauge({
+      name: 'yolox_model_info',
+      help: 'Always 1; the labels say which model is served',
+      labelNames: ['name', 'version'],
+      registers: [this.#registry],
+    }).set({ name, version }, 1);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** Shows a batcher's queue. */
+  watch(batcher: Pick<Batcher, 'queued' | 'admitted'>): void {
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(read());
+        },
+      });
+    gauge('yolox_queue_depth', 'Pictures that wait for the model', () => batcher.queued);
+    gauge('yolox_in_flight', 'Requests admitted and not answered yet', () => batcher.admitted);
+  }
+
+  observeBatch(size: number): void {
+    this.#batches.observe(size);
+  }
+
+  /** @param stages milliseconds by name */
+  observeStages(stages: Record<string, number>): void {
+    for (const [stage, ms] of Object.entries(stages)) this.#stages.observe({ stage }, ms / 1000);
+  }
+
+  countResponse(status: number): void {
+    this.#responses.inc({ status });
+  }
+
+  /** Prometheus's text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+}
