@@ -71,7 +71,8 @@ async function metadataOf(source: Buffer | string, options: DecodeOptions): Prom
 
 /**
  * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the picture in memory.
- * Stricter than {@link decodePicture}: a file the decoder warns about has damaged content.
+ * Stricter than {@link decodePicture}: a file the decoder warns about has damaged content. A JPEG without its end marker
+ * has all its pixels; whether the decoder notices depends on them.
  */
 export async function checkPixels(source: Buffer | string, options: DecodeOptions = {}): Promise<void> {
   try {
