@@ -2,12 +2,9 @@ import { SPP_KERNELS } from '../src/config/network.js';
 import * as own from '../src/kernels/conv2d/index.js';
 import * as composed from '../src/kernels/conv2d/reference.js';
 import { type Tensor, tf } from '../src/kernels/tf.js';
-import { type Architecture, type ConvShape, type Layers, yolox } from '../src/model/network.js';
+import { type ConvShape, type Layers, yolox } from '../src/model/network.js';
 import { type BenchResult, paired } from './paired.js';
-
-const SIDE = 416;
-const BATCH = 4;
-const architecture: Architecture = { depth: 0.33, width: 0.5, depthwise: false, classes: 80 };
+import { architecture, BATCH, SIDE } from './step_case.js';
 
 interface Case {
   x: Tensor;

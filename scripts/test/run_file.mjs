@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { stripVTControlCharacters } from 'node:util';
 
+const SEED = new URL('./seed.mjs', import.meta.url).href;
 const SUMMARY = /^\s*Total:\s+(\d+)\n\s*Passed:\s+(\d+)\n\s*Skipped:\s+(\d+)/m;
 
 /**
@@ -41,7 +42,7 @@ function troubleWith({ code, signal, timedOutMs, output }, { total, passed, skip
 function execute(root, file, timeoutMs) {
   return new Promise((resolve) => {
     // A process group of its own, so that servers a test started end with it.
-    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    const child = spawn(process.execPath, ['--import', 'tsx', '--import', SEED, file], {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
