@@ -78,7 +78,7 @@ async function openDetector(args: EvalArgs) {
     return openWeightsDetector(args.weights, toOpenOptions(args));
   }
   const { readBundle } = await import('../serve/bundle.js');
-  const { Detector } = await import('../serve/detector.js');
+  const { Detector } = await import('../serve/engine/detector.js');
   const bundle = await readBundle(args.bundle as string);
   const detector = await Detector.open(bundle);
   return {

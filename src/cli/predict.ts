@@ -83,7 +83,7 @@ async function openFinder({ bundle, weights, ...flags }: PredictArgs): Promise<F
     return openWeightsDetector(weights, toOpenOptions(flags));
   }
   const { readBundle } = await import('../serve/bundle.js');
-  const { Detector } = await import('../serve/detector.js');
+  const { Detector } = await import('../serve/engine/detector.js');
   const manifest = await readBundle(bundle ?? '');
   const detector = await Detector.open(manifest);
   return {

@@ -31,7 +31,7 @@ export interface PictureHeader {
  * @param source bytes of the file, or its path
  * @throws UserError when it is no picture, is truncated, or has more than `maxPixels`
  */
-export async function decodePicture(source: Buffer | string, options: DecodeOptions = {}): Promise<Picture> {
+export async function decodePicture(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
   await readHeader(source, options);
   try {
     const { data, info } = await sharp(source, { failOn: 'truncated', limitInputPixels: false })
@@ -47,7 +47,7 @@ export async function decodePicture(source: Buffer | string, options: DecodeOpti
 }
 
 /** Reads and checks the header alone. Errors as in {@link decodePicture}. */
-export async function readHeader(source: Buffer | string, options: DecodeOptions = {}): Promise<PictureHeader> {
+export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PictureHeader> {
   const { maxPixels = MAX_PIXELS } = options;
   const { format, autoOrient, orientation = 1 } = await metadataOf(source, options);
   const where = nameOf(source, options);
@@ -61,7 +61,7 @@ export async function readHeader(source: Buffer | string, options: DecodeOptions
   return { width, height, orientation };
 }
 
-async function metadataOf(source: Buffer | string, options: DecodeOptions): Promise<Metadata> {
+async function metadataOf(source: Uint8Array | string, options: DecodeOptions): Promise<Metadata> {
   try {
     return await sharp(source, { limitInputPixels: false }).metadata();
   } catch (error) {
@@ -74,7 +74,7 @@ async function metadataOf(source: Buffer | string, options: DecodeOptions): Prom
  * Stricter than {@link decodePicture}: a file the decoder warns about has damaged content. A JPEG without its end marker
  * has all its pixels; whether the decoder notices depends on them.
  */
-export async function checkPixels(source: Buffer | string, options: DecodeOptions = {}): Promise<void> {
+export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
   try {
     await sharp(source, { failOn: 'warning', limitInputPixels: false }).resize(8, 8, { fit: 'fill' }).raw().toBuffer();
   } catch (error) {
@@ -82,12 +82,12 @@ export async function checkPixels(source: Buffer | string, options: DecodeOption
   }
 }
 
-function undecodable(source: Buffer | string, options: DecodeOptions, error: unknown): UserError {
+function undecodable(source: Uint8Array | string, options: DecodeOptions, error: unknown): UserError {
   // libvips adds a line per library it asked; the first says it.
   const [reason] = messageOf(error).split('\n');
   return new UserError({ where: nameOf(source, options), expected: PICTURE, received: reason }, { cause: error });
 }
 
-function nameOf(source: Buffer | string, { name }: DecodeOptions): string | undefined {
+function nameOf(source: Uint8Array | string, { name }: DecodeOptions): string | undefined {
   return name ?? (typeof source === 'string' ? source : undefined);
 }

@@ -1,6 +1,6 @@
 import type { Box } from '../data/coco.js';
 import { type Corners, iou } from '../data/detections.js';
-import type { AnswerAnnotation } from '../serve/answer.js';
+import type { AnswerAnnotation } from '../serve/http/answer.js';
 
 export interface Tolerance {
   /** Lowest IoU of two boxes that are the same object. */

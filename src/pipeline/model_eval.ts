@@ -5,7 +5,7 @@ import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_ev
 import { readDataset } from '../data/tables.js';
 import type { Baseline } from '../report/eval_report.js';
 import { type Bundle, readBundle } from '../serve/bundle.js';
-import { Detector } from '../serve/detector.js';
+import { Detector } from '../serve/engine/detector.js';
 import { type DetectorEvaluation, evaluateDetector } from './evaluate.js';
 import { type EvaluationFiles, writeEvaluation } from './evaluation_files.js';
 import type { StepContext } from './step.js';

@@ -9,9 +9,9 @@ import { decodePicture } from '../data/decode.js';
 import { readDataset } from '../data/tables.js';
 import { exportOnnx } from '../model/onnx/export.js';
 import { openNetwork } from '../model/weights/open.js';
-import { buildAnswer } from '../serve/answer.js';
 import { BUNDLE_FILE, type BundleManifest, readBundle } from '../serve/bundle.js';
-import { Detector } from '../serve/detector.js';
+import { Detector } from '../serve/engine/detector.js';
+import { buildAnswer } from '../serve/http/answer.js';
 import { checkOnnx } from './check_onnx.js';
 import type { StepContext } from './step.js';
 

@@ -5,7 +5,7 @@ import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
 import { failuresOf } from '../loadtest/result.js';
 import { closedLoop } from '../loadtest/run.js';
-import type { Answer, AnswerAnnotation } from '../serve/answer.js';
+import type { Answer, AnswerAnnotation } from '../serve/http/answer.js';
 import { withServer } from './child.js';
 import { compareAnswers, type Tolerance } from './compare_answers.js';
 import type { StepContext } from './step.js';

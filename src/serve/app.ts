@@ -6,13 +6,12 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import { secureHeaders } from 'hono/secure-headers';
 import { log } from '../base/progress.js';
 import type { ServeConfig } from '../config/schema.js';
-import { buildAnswer } from './answer.js';
-import type { Batcher } from './batcher.js';
-import type { Bundle } from './bundle.js';
-import { HttpProblem, refuse } from './http_problem.js';
-import type { Metrics } from './metrics.js';
-import { readQuery } from './query.js';
-import { decodeUpload, readUpload } from './upload.js';
+import { buildAnswer } from './http/answer.js';
+import { HttpProblem, refuse } from './http/http_problem.js';
+import { readQuery } from './http/query.js';
+import { readUpload } from './http/upload.js';
+import type { Models } from './models/model.js';
+import type { Metrics } from './observe/metrics.js';
 
 /** Whether the service wants requests: not while the model warms up, nor while it drains. */
 export interface Readiness {
@@ -20,8 +19,7 @@ export interface Readiness {
 }
 
 export interface AppParts {
-  bundle: Bundle;
-  batcher: Batcher;
+  models: Models;
   metrics: Metrics;
   config: Pick<ServeConfig, 'maxBytes' | 'maxPixels'>;
   /** Read at each request; the owner changes it. */
@@ -30,10 +28,9 @@ export interface AppParts {
 
 const READ = ['GET', 'POST'];
 
-/** The HTTP service of one bundle. Bad input is answered 4xx with a reason, see `Reason`. */
-export function createApp({ bundle, batcher, metrics, config, readiness }: AppParts): Hono {
-  const { name, version, created, categories, test } = bundle;
-  const bundled = (file: string) => readFile(join(bundle.dir, file));
+/** The HTTP service of a model. Bad input is answered 4xx with a reason, see `Reason`. */
+export function createApp({ models, metrics, config, readiness }: AppParts): Hono {
+  const bundled = (file: 'image' | 'result') => readFile(join(models.live.dir, models.live.test[file]));
   const app = new Hono();
 
   app.use(async (c, next) => {
@@ -75,29 +72,33 @@ export function createApp({ bundle, batcher, metrics, config, readiness }: AppPa
       },
     }),
     async (c) => {
-      const { image_id, ...thresholds } = readQuery(c.req.query(), categories);
-      const upload = await readUpload(c);
-      const place = batcher.admit(c.req.raw.signal);
+      const { model, release } = models.lease();
       try {
-        const start = performance.now();
-        const picture = await decodeUpload(upload, config.maxPixels);
-        const decode = performance.now() - start;
-        const { detections, times } = await place.detect({ picture, thresholds });
-        const stages = { decode, ...times };
-        metrics.observeStages(stages);
-        c.header('Server-Timing', serverTiming(stages));
-        const { width, height } = picture;
-        return c.json(buildAnswer({ file_name: upload.name, height, width, image_id }, detections, categories));
+        const { categories } = model.bundle;
+        const { image_id, ...thresholds } = readQuery(c.req.query(), categories);
+        const upload = await readUpload(c);
+        const place = model.admit(c.req.raw.signal);
+        try {
+          const { width, height, detections, times } = await place.detect({ bytes: upload.bytes, thresholds });
+          metrics.observeStages(times);
+          c.header('Server-Timing', serverTiming(times));
+          return c.json(buildAnswer({ file_name: upload.name, height, width, image_id }, detections, categories));
+        } finally {
+          place.leave();
+        }
       } finally {
-        place.leave();
+        release();
       }
     },
   );
-  app.on(READ, '/test_data', async (c) => c.body(await bundled(test.image), 200, { 'Content-Type': 'image/jpeg' }));
+  app.on(READ, '/test_data', async (c) => c.body(await bundled('image'), 200, { 'Content-Type': 'image/jpeg' }));
   app.on(READ, '/test_result', async (c) =>
-    c.body(await bundled(test.result), 200, { 'Content-Type': 'application/json' }),
+    c.body(await bundled('result'), 200, { 'Content-Type': 'application/json' }),
   );
-  app.on(READ, '/service_version', (c) => c.json({ name, version, created }));
+  app.on(READ, '/service_version', (c) => {
+    const { name, version, created } = models.live;
+    return c.json({ name, version, created });
+  });
   app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
   for (const path of ['/healthz', '/livez']) app.get(path, (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {

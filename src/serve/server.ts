@@ -6,10 +6,11 @@ import { UserError } from '../base/errors.js';
 import type { ServeConfig } from '../config/schema.js';
 import type { Picture } from '../data/picture.js';
 import { createApp, type Readiness } from './app.js';
-import { Batcher } from './batcher.js';
 import { type Bundle, readBundle } from './bundle.js';
-import { DetectorThread } from './detector_thread.js';
-import { Metrics } from './metrics.js';
+import { Batcher } from './engine/batcher.js';
+import { DetectorThread } from './engine/detector_thread.js';
+import { LocalModel } from './models/local_model.js';
+import { Metrics } from './observe/metrics.js';
 
 /** Seconds that requests in flight are given to finish after a signal. */
 const DRAIN_S = 10;
@@ -42,7 +43,8 @@ export async function startServer(bundleDir: string, config: ServeConfig): Promi
       onBatch: (size) => metrics.observeBatch(size),
     });
     metrics.watch(batcher);
-    server = createAdaptorServer({ fetch: createApp({ bundle, batcher, metrics, config, readiness }).fetch }) as Server;
+    const models = new LocalModel(bundle, batcher, config);
+    server = createAdaptorServer({ fetch: createApp({ models, metrics, config, readiness }).fetch }) as Server;
     const running = server;
     const url = await listen(running, config);
     await batcher.warmUp({ picture: blank(bundle) }, WARM_UP_MS);

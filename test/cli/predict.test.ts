@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
-import type { Answer } from '../../src/serve/answer.js';
+import type { Answer } from '../../src/serve/http/answer.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
 
 const test = suite('predict');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { compareAnswers } from '../../src/pipeline/compare_answers.js';
-import type { AnswerAnnotation } from '../../src/serve/answer.js';
+import type { AnswerAnnotation } from '../../src/serve/http/answer.js';
 
 const test = suite('compare_answers');
 const tolerance = { minIou: 0.9, scoreTolerance: 0.01 };

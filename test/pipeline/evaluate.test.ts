@@ -11,7 +11,7 @@ import { COCO_CLASSES } from '../../src/data/classes.js';
 import type { CocoDataset } from '../../src/data/coco.js';
 import type { Detection } from '../../src/data/detections.js';
 import { evaluateDetector } from '../../src/pipeline/evaluate.js';
-import { Detector } from '../../src/serve/detector.js';
+import { Detector } from '../../src/serve/engine/detector.js';
 import { shared, suiteNeeding } from '../helpers.js';
 import { randomJpeg } from '../serve/make_bundle.js';
 

@@ -13,7 +13,7 @@ import { Store } from '../../src/data/store.js';
 import { writeDataset } from '../../src/data/tables.js';
 import { modelEval } from '../../src/pipeline/model_eval.js';
 import type { StepContext } from '../../src/pipeline/step.js';
-import { Detector } from '../../src/serve/detector.js';
+import { Detector } from '../../src/serve/engine/detector.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
 
 const root = mkdtempSync(join(tmpdir(), 'model-eval-'));

@@ -19,8 +19,8 @@ import { initialWeights } from '../../src/model/weights/init.js';
 import { writeSafetensors } from '../../src/model/weights/safetensors.js';
 import { checkOnnx } from '../../src/pipeline/check_onnx.js';
 import { modelPack } from '../../src/pipeline/model_pack.js';
-import type { Answer } from '../../src/serve/answer.js';
 import { readBundle } from '../../src/serve/bundle.js';
+import type { Answer } from '../../src/serve/http/answer.js';
 import { shared, suiteNeeding } from '../helpers.js';
 
 const PICO = { depth: 0.33, width: 0.125, depthwise: false, classes: 2 };

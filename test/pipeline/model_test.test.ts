@@ -9,8 +9,8 @@ import { configSchema } from '../../src/config/schema.js';
 import { Store } from '../../src/data/store.js';
 import { type ModelTestOutputs, modelTest } from '../../src/pipeline/model_test.js';
 import type { StepContext } from '../../src/pipeline/step.js';
-import type { Answer } from '../../src/serve/answer.js';
 import type { BundleManifest } from '../../src/serve/bundle.js';
+import type { Answer } from '../../src/serve/http/answer.js';
 import { makeBundle, writeManifest } from '../serve/make_bundle.js';
 
 const test = suite('model_test');

@@ -4,7 +4,7 @@ import { COCO_CLASSES } from '../../src/data/classes.js';
 import { readCoco } from '../../src/data/sources/coco.js';
 import { evaluateDetector } from '../../src/pipeline/evaluate.js';
 import { openWeightsDetector } from '../../src/pipeline/weights_detector.js';
-import { Detector } from '../../src/serve/detector.js';
+import { Detector } from '../../src/serve/engine/detector.js';
 import { shared, suiteNeeding } from '../helpers.js';
 
 const weights = shared('weights/yolox_nano.onnx');

@@ -6,12 +6,13 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
-import type { Answer } from '../../src/serve/answer.js';
 import { createApp } from '../../src/serve/app.js';
-import { Batcher } from '../../src/serve/batcher.js';
 import { type Bundle, readBundle } from '../../src/serve/bundle.js';
-import { Detector } from '../../src/serve/detector.js';
-import { Metrics } from '../../src/serve/metrics.js';
+import { Batcher } from '../../src/serve/engine/batcher.js';
+import { Detector } from '../../src/serve/engine/detector.js';
+import type { Answer } from '../../src/serve/http/answer.js';
+import { LocalModel } from '../../src/serve/models/local_model.js';
+import { Metrics } from '../../src/serve/observe/metrics.js';
 import { makeBundle, randomJpeg } from './make_bundle.js';
 
 const test = suite('app');
@@ -28,7 +29,7 @@ function appOf(model: Detector): Hono {
   const batcher = new Batcher((tasks) => model.detectBatch(tasks), options);
   const metrics = new Metrics(bundle);
   metrics.watch(batcher);
-  return createApp({ bundle, batcher, metrics, config: limits, readiness });
+  return createApp({ models: new LocalModel(bundle, batcher, limits), metrics, config: limits, readiness });
 }
 
 test.before(async () => {

@@ -11,9 +11,9 @@ import type { Architecture } from '../../src/model/network.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { initialWeights } from '../../src/model/weights/init.js';
 import type { Weights } from '../../src/model/weights/weights.js';
-import { type Answer, buildAnswer } from '../../src/serve/answer.js';
 import type { BundleManifest } from '../../src/serve/bundle.js';
-import { Detector } from '../../src/serve/detector.js';
+import { Detector } from '../../src/serve/engine/detector.js';
+import { type Answer, buildAnswer } from '../../src/serve/http/answer.js';
 
 const architecture: Architecture = { depth: 0.33, width: 0.125, depthwise: false, classes: 3 };
 const preprocess: Preprocess = preprocessSchema.parse({ size: [64, 96], scale: 1 / 64, mean: [2, 2, 2] });

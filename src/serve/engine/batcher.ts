@@ -1,8 +1,8 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { Detection } from '../data/detections.js';
+import type { Detection } from '../../data/detections.js';
+import { HttpProblem } from '../http/http_problem.js';
 import { BatchTimes } from './batch_times.js';
 import type { BatchDetections, DetectorTask, BatchTimes as StageTimes } from './detector.js';
-import { HttpProblem } from './http_problem.js';
 
 /** Share of a new measurement in the moving estimate of the pace. */
 const NEWEST = 0.2;

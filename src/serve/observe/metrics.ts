@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Batcher } from './batcher.js';
-import type { Bundle } from './bundle.js';
+import type { Bundle } from '../bundle.js';
+import type { Batcher } from '../engine/batcher.js';
 
 /** Seconds: from a small model's inference to a long queue. */
 const STAGE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { messageOf, UserError } from '../base/errors.js';
-import type { Preprocess } from '../config/preprocess.js';
-import { type Detection, decodeBoxes, postprocess, type Thresholds, toPicture } from '../data/detections.js';
-import { letterbox } from '../data/letterbox.js';
-import type { Picture } from '../data/picture.js';
-import { type Bundle, readBundle } from './bundle.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import type { Preprocess } from '../../config/preprocess.js';
+import { type Detection, decodeBoxes, postprocess, type Thresholds, toPicture } from '../../data/detections.js';
+import { letterbox } from '../../data/letterbox.js';
+import type { Picture } from '../../data/picture.js';
+import { type Bundle, readBundle } from '../bundle.js';
 
 export interface DetectorOptions {
   /** Threads of onnxruntime; 0 lets it choose. */

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
-import { messageOf, UserError } from '../base/errors.js';
-import { decodePicture, readHeader } from '../data/decode.js';
-import type { Picture } from '../data/picture.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { decodePicture, readHeader } from '../../data/decode.js';
+import type { Picture } from '../../data/picture.js';
 import { HttpProblem } from './http_problem.js';
 
 /** The one file of a request. */
@@ -48,7 +48,7 @@ export async function readUpload(c: Context): Promise<Upload> {
  * Decodes the picture of a request.
  * @throws HttpProblem 413 when it has more than `maxPixels`, 422 when it is no picture or a damaged one
  */
-export async function decodeUpload({ bytes }: Upload, maxPixels: number): Promise<Picture> {
+export async function decodeUpload(bytes: Uint8Array, maxPixels: number): Promise<Picture> {
   try {
     return await decodePicture(bytes, { maxPixels });
   } catch (cause) {

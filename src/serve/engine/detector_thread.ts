@@ -1,8 +1,8 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { UserError } from '../base/errors.js';
-import type { Bundle } from './bundle.js';
+import { UserError } from '../../base/errors.js';
+import type { Bundle } from '../bundle.js';
 import type { BatchDetections, DetectorOptions, DetectorTask } from './detector.js';
 import type { DetectorWorkerData, Opened } from './detector_worker.js';
 

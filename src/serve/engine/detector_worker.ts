@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
-import { type Problem, UserError } from '../base/errors.js';
-import type { Bundle } from './bundle.js';
+import { type Problem, UserError } from '../../base/errors.js';
+import type { Bundle } from '../bundle.js';
 import { type BatchDetections, Detector, type DetectorOptions, type DetectorTask } from './detector.js';
 
 /** What a thread is started with. */

@@ -1,5 +1,5 @@
-import type { Box, CocoCategory } from '../data/coco.js';
-import type { Detection } from '../data/detections.js';
+import type { Box, CocoCategory } from '../../data/coco.js';
+import type { Detection } from '../../data/detections.js';
 
 /** One object of an answer. */
 export interface AnswerAnnotation {

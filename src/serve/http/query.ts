@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { CocoCategory } from '../data/coco.js';
-import type { Thresholds } from '../data/detections.js';
+import type { CocoCategory } from '../../data/coco.js';
+import type { Thresholds } from '../../data/detections.js';
 import { HttpProblem } from './http_problem.js';
 
 /** What the query of `POST /predict` asks; what it does not mention is as the bundle says. */
