@@ -49,7 +49,8 @@ function makeInputs(shape: number[], seed: number): Inputs {
 /** The same by its definition. */
 function plain(x: Tensor, gamma: Tensor, beta: Tensor, { mean, variance }: Pick<Inputs, 'mean' | 'variance'>): Tensor {
   const z = x.sub(mean).div(variance.add(BATCH_NORM_EPSILON).sqrt()).mul(gamma).add(beta);
-  return z.div(z.neg().exp().add(1));
+  // By the sigmoid: tfjs' gradient of z / (1 + e⁻ᶻ) is not a number where e⁻ᶻ overflows.
+  return z.mul(z.sigmoid());
 }
 
 /** Forward and gradient; everything by name. */
