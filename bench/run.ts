@@ -8,27 +8,37 @@ import type { BenchResult } from './paired.js';
 
 const SUFFIX = '.bench.ts';
 
-/** Runs the benchmark named on the command line: `npm run bench -- NAME [--json]`. */
+/** A benchmark that has parts is told which to run (all when none is named), and whether a short look is enough. */
+interface BenchModule {
+  default(options: { parts: string[]; quick: boolean }): Promise<{ results: BenchResult[]; table?: string }>;
+  PARTS?: readonly string[];
+}
+
+/** Runs the benchmark named on the command line: `npm run bench -- NAME [PART …] [--quick] [--json]`. */
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ options: { json: { type: 'boolean' } }, allowPositionals: true });
-  const name = chosenName(positionals);
-  const module = await import(pathToFileURL(join(import.meta.dirname, name + SUFFIX)).href);
-  const { results, table } = (await module.default()) as { results: BenchResult[]; table?: string };
+  const { values, positionals } = parseArgs({
+    options: { json: { type: 'boolean' }, quick: { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+  const [name, ...parts] = positionals;
+  checkWord('npm run bench -- NAME', 'the name of a benchmark', name, names());
+  const module: BenchModule = await import(pathToFileURL(join(import.meta.dirname, name + SUFFIX)).href);
+  for (const part of parts) checkWord(`npm run bench -- ${name}`, 'parts of the benchmark', part, module.PARTS ?? []);
+  const { results, table } = await module.default({ parts, quick: values.quick });
   const answer = { name, machine: describeMachine(), results };
   console.log(values.json ? JSON.stringify(answer) : describe(answer, table));
 }
 
-function chosenName(words: readonly string[]): string {
-  const known = readdirSync(import.meta.dirname)
+function names(): string[] {
+  return readdirSync(import.meta.dirname)
     .filter((file) => file.endsWith(SUFFIX))
     .map((file) => file.slice(0, -SUFFIX.length));
-  if (words.length === 1 && known.includes(words[0])) return words[0];
-  throw new UserError({
-    where: 'npm run bench -- NAME',
-    expected: 'the name of one benchmark',
-    received: words.join(' '),
-    hint: words.length === 1 ? didYouMean(words[0], known) : `Known: ${known.join(', ')}.`,
-  });
+}
+
+function checkWord(where: string, expected: string, received: string | undefined, known: readonly string[]): void {
+  if (received !== undefined && known.includes(received)) return;
+  const hint = received === undefined ? `Known: ${known.join(', ')}.` : didYouMean(received, known);
+  throw new UserError({ where, expected, received, hint });
 }
 
 /** `table`: what a benchmark says in its own way instead of one line a result. */

@@ -9,9 +9,11 @@ import { exportOnnxCommand } from './cli/export_onnx.js';
 import { importWeightsCommand } from './cli/import_weights.js';
 import { loadTestCommand } from './cli/load_test.js';
 import { modelEvalCommand } from './cli/model_eval.js';
+import { packCommand } from './cli/pack.js';
 import { predictCommand } from './cli/predict.js';
 import { runCommand, stepCommands } from './cli/run.js';
 import { serveCommand } from './cli/serve.js';
+import { tuneCommand } from './cli/tune.js';
 
 /** Exit codes: a missed gate is 1; bad input or use 2; our own faults 70, sysexits' EX_SOFTWARE. */
 const BAD_INPUT = 2;
@@ -21,7 +23,9 @@ const commands = [
   runCommand,
   ...stepCommands,
   modelEvalCommand,
+  packCommand,
   serveCommand,
+  tuneCommand,
   predictCommand,
   importWeightsCommand,
   exportOnnxCommand,

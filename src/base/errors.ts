@@ -40,7 +40,8 @@ function toJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return String(value);
+    // A circle, a bigint, or nested so deeply that whoever walks it runs out of stack.
+    return Object.prototype.toString.call(value);
   }
 }
 

@@ -63,7 +63,7 @@ export const modelEvalCommand: CommandModule<object, EvalArgs> = {
       detector.categories,
       dataset.categories,
     );
-    const { evaluation, imagesPerSecond } = await evaluateDetector(find, dataset, pathOf);
+    const { evaluation, imagesPerSecond } = await evaluateDetector(find, dataset, pathOf, { fit: detector.size });
     await detector.close();
     const summary = summarize(evaluation);
     const result = { ...summary, images: dataset.images.length, images_per_second: imagesPerSecond, thresholds };
@@ -83,6 +83,7 @@ async function openDetector(args: EvalArgs) {
   const detector = await Detector.open(bundle);
   return {
     categories: bundle.categories,
+    size: bundle.preprocess.size,
     detect: detector.detect.bind(detector),
     close: () => detector.close(),
   };

@@ -28,6 +28,8 @@ interface PredictArgs {
 interface Finder {
   detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
   categories: CocoCategory[];
+  /** Height, width of its input. */
+  size: readonly [number, number];
   close(): Promise<void>;
 }
 
@@ -88,6 +90,7 @@ async function openFinder({ bundle, weights, ...flags }: PredictArgs): Promise<F
   const detector = await Detector.open(manifest);
   return {
     categories: manifest.categories,
+    size: manifest.preprocess.size,
     detect: (picture, thresholds) => detector.detect(picture, thresholds),
     close: () => detector.close(),
   };
@@ -112,15 +115,19 @@ async function predictOne(
   annotated: string | undefined,
 ): Promise<Prediction> {
   try {
-    const picture = await decodePicture(path);
+    const picture = await decodePicture(path, { fit: finder.size });
+    const { width, height } = picture.original ?? picture;
     const thresholds = { ...(confidence !== undefined && { confidence }), ...(nms !== undefined && { nms }) };
     const found = await finder.detect(picture, thresholds);
-    if (annotated !== undefined) await draw(annotated, picture, found, finder.categories);
+    if (annotated !== undefined) {
+      const whole = picture.original ? await decodePicture(path) : picture;
+      await draw(annotated, whole, found, finder.categories);
+    }
     const detections = found.map(({ box: [x1, y1, x2, y2], score, classIndex }): FoundObject => {
       const { id, name } = finder.categories[classIndex];
       return { category_id: id, category: name, score, bbox: [x1, y1, x2 - x1, y2 - y1] };
     });
-    return { picture: path, width: picture.width, height: picture.height, detections, annotated };
+    return { picture: path, width, height, detections, annotated };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     log(error.message);

@@ -30,10 +30,11 @@ export const serveCommand: CommandModule<object, ServeArgs> = {
       .option('deadline', {
         type: 'string',
         requiresArg: true,
-        describe: 'Milliseconds a request may wait for the model; more is answered 503',
+        describe: 'Milliseconds within which a request is answered; one that would take longer is refused with 503',
       })
       .example('$0 serve out/bundle --port 8080', 'Serve until Ctrl-C')
       .example('curl -F image=@photo.jpg http://127.0.0.1:8080/predict', 'Ask it')
+      .example('YOLOX_SERVE_ADMIN_TOKEN=… $0 serve v1 --serve.bundles .', 'With an admin API that changes versions')
       .epilogue(`Configuration keys are flags as well: ${SERVE_KEYS.map((key) => `--${key}`).join(', ')}.`);
     return SERVE_KEYS.reduce(
       (all, key) => all.option(key, { type: 'string', requiresArg: true, hidden: true }),

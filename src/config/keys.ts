@@ -28,3 +28,19 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
 /** Environment variable of a key: `train.optimizer.weightDecay` → `YOLOX_TRAIN_OPTIMIZER_WEIGHT_DECAY`. */
 export const environmentName = (key: string): string =>
   `YOLOX_${key.replace(/[A-Z]/g, '_$&').replaceAll('.', '_').toUpperCase()}`;
+
+/** Keys whose values are for nobody's eyes: neither messages nor files show them. */
+const SECRET_KEYS: readonly string[] = ['serve.apiKeys', 'serve.adminToken'];
+
+/** Whether a path lies at or below a key with secrets. */
+export const isSecret = (path: readonly PropertyKey[]): boolean =>
+  SECRET_KEYS.some((key) => key === path.slice(0, key.split('.').length).join('.'));
+
+/** The same tree with every secret replaced by a mark. */
+export function withoutSecrets<T>(tree: T, path: readonly string[] = []): T {
+  if (isSecret(path)) return '[secret]' as T;
+  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => [key, withoutSecrets(value, [...path, key])]),
+  ) as T;
+}

@@ -4,7 +4,7 @@ import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { didYouMean, messageOf, UserError } from '../base/errors.js';
 import { readText } from '../base/files.js';
-import { CONFIG_KEYS, environmentName, keysAt } from './keys.js';
+import { CONFIG_KEYS, environmentName, isSecret, keysAt } from './keys.js';
 import { type Config, configSchema } from './schema.js';
 
 /** Folder of the presets that come with the package. */
@@ -101,7 +101,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): LayerOfValues {
   const tree: Tree = {};
   for (const [name, value] of Object.entries(environment)) {
     const key = known.get(name);
-    if (key !== undefined) setAt(tree, key, parseScalar(value ?? '', name));
+    if (key !== undefined) setAt(tree, key, parseScalar(value ?? '', key, name));
     else if (isMisspelt(name)) {
       throw new UserError({
         where: name,
@@ -119,16 +119,17 @@ const isMisspelt = (name: string): boolean =>
 
 function fromFlags(flags: Record<string, string>): LayerOfValues {
   const tree: Tree = {};
-  for (const [key, value] of Object.entries(flags)) setAt(tree, key, parseScalar(value, `--${key}`));
+  for (const [key, value] of Object.entries(flags)) setAt(tree, key, parseScalar(value, key, `--${key}`));
   return { tree, where: (key) => `--${key}` };
 }
 
 /** Numbers, booleans, null and lists are written as in YAML. */
-function parseScalar(text: string, where: string): unknown {
+function parseScalar(text: string, key: string, where: string): unknown {
   try {
     return parseYaml(text) ?? null;
   } catch (error) {
-    throw new UserError({ where, expected: 'a YAML value', received: text }, { cause: error });
+    const received = isSecret(key.split('.')) ? undefined : text;
+    throw new UserError({ where, expected: 'a YAML value', received }, { cause: error });
   }
 }
 
@@ -148,7 +149,7 @@ function toUserError(issue: z.core.$ZodIssue, tree: Tree, where?: string): UserE
     where,
     field: issue.path.join('.'),
     expected: issue.message.replace(/^(Invalid input: )?expected /, '').replace(/, received .*$/, ''),
-    received: valueAt(tree, issue.path),
+    received: isSecret(issue.path) ? undefined : valueAt(tree, issue.path),
   });
 }
 

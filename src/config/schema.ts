@@ -166,7 +166,20 @@ const test = z.strictObject({
   /** One-to-one match of answers with the reference, both ways. */
   minIou: unit.default(0.98),
   scoreTolerance: unit.default(0.01),
+  /** Numbers of clients that the load is repeated with, to see where the service saturates. */
+  sweep: z.array(z.int().positive()).default([]),
+  /** load.json of an earlier test, which this one is compared with. */
+  baseline: z.string().nullable().default(null),
+  /** The step fails when throughput or p99 is worse than the baseline's by more than this share; null is no gate. */
+  gate: unit.nullable().default(null),
 });
+
+/** What a client must show; long enough that guessing is hopeless. Characters a header takes. */
+const secret = z.string().regex(/^[\x21-\x7e]{16,256}$/, 'a secret of 16 to 256 characters without spaces');
+const milliseconds = z.int().min(1).max(3_600_000);
+
+/** A DNS name, perhaps with a wildcard for what is below it; an address of digits alone is none. */
+const URL_HOST = /^(http:\/\/)?(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
 
 const serve = z.strictObject({
   host: z.string().default('127.0.0.1'),
@@ -174,15 +187,61 @@ const serve = z.strictObject({
   port: z.int().min(0).max(65535).default(8080),
   /** Largest request body, bytes. */
   maxBytes: z.int().positive().default(20_000_000),
+  /** Pixels of a picture, and of its longest side; more is refused by the header, before anything is decoded. */
   maxPixels: z.int().positive().default(50_000_000),
-  /** Threads of onnxruntime; 0 lets it choose. */
-  threads: z.int().min(0).default(0),
-  /** Most pictures run at once; how many really are is learnt from measured times. */
-  maxBatch: z.int().min(1).max(64).default(8),
+  maxSide: z.int().positive().default(16_384),
+  /** Most pictures in one request. */
+  maxFiles: z.int().min(1).max(1000).default(16),
+  /**
+   * Hosts whose pictures may be named by URL: `images.example.org`, `*.example.org` for all below, with `http://` before
+   * it for one without TLS. None: no URL is fetched.
+   */
+  urlHosts: z.array(z.string().regex(URL_HOST, 'a host name, *.example.org or http://example.org')).default([]),
+  /** Milliseconds for fetching a picture by its URL. */
+  urlTimeout: z.int().min(1).max(600_000).default(5_000),
+  /** Sessions of the model, each with a batch of its own; null takes what `yolox tune` saved in the bundle, else 1. */
+  sessions: z.int().min(1).max(64).nullable().default(null),
+  /** Threads of each session, 0 lets onnxruntime choose; null takes what was tuned, else the cores shared out. */
+  threads: z.int().min(0).nullable().default(null),
+  /** Most pictures in a batch, how many really are is learnt; null takes what was tuned, else 4, on a GPU 16. */
+  maxBatch: z.int().min(1).max(64).nullable().default(null),
+  /** What runs the model: `auto` is CUDA where it loads, else the CPU; any other must be there. */
+  provider: z.enum(['auto', 'cpu', 'cuda', 'tensorrt']).default('auto'),
   /** Requests taken but not answered yet; more are refused with 503. */
   queue: z.int().positive().default(256),
-  /** Milliseconds a request may wait until its model runs; one that would wait longer is refused with 503. */
+  /** Milliseconds from admission to the answer; a request that would take longer is refused with 503. */
   deadline: z.int().min(1).max(3_600_000).default(10_000),
+  /** Bearer token of the admin API, which changes versions; null: there is none. */
+  adminToken: secret.nullable().default(null),
+  /** Folder of the bundles that the admin API may load; null: none. */
+  bundles: z.string().nullable().default(null),
+  /** Keys of which a client must send one as X-API-Key or bearer token; without any everybody is served. */
+  apiKeys: z.array(secret).default([]),
+  /** File with further keys, one a line; # begins a comment. */
+  apiKeysFile: z.string().nullable().default(null),
+  /** Whether /metrics is for everybody, keys or not: scrapers often cannot send one. */
+  openMetrics: z.boolean().default(false),
+  /** Origins whose pages may call the service from a browser (`https://example.com`), or `*` for all. */
+  cors: z
+    .array(z.string().regex(/^(\*|https?:\/\/[^\s/?#@]+)$/, "an origin like https://example.com, or '*'"))
+    .default([]),
+  /** Connections open at once; more are closed at once. */
+  maxConnections: z.int().positive().default(1024),
+  /** Milliseconds a client may take to send its headers, and its whole request. */
+  headersTimeout: milliseconds.default(10_000),
+  requestTimeout: milliseconds.default(60_000),
+  /** Milliseconds an idle connection stays open; longer than that of a load balancer in front. */
+  keepAliveTimeout: milliseconds.default(65_000),
+  /** From which severity on the log has lines; `debug` includes health checks. */
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  /**
+   * OpenTelemetry collector that gets traces over OTLP/HTTP, like http://127.0.0.1:4318; null leaves it to the variable
+   * OTEL_EXPORTER_OTLP_ENDPOINT, and without that there are none.
+   */
+  otlp: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null),
 });
 
 /** The whole configuration; every key has a default, unknown keys fail. */

@@ -1,5 +1,6 @@
 import sharp, { type Metadata } from 'sharp';
 import { messageOf, UserError } from '../base/errors.js';
+import { fittedSize, letterboxRatio } from './letterbox.js';
 import type { Picture } from './picture.js';
 
 /** Default limit of a picture's decoded size, pixels. */
@@ -9,9 +10,16 @@ const MAX_PIXELS = 100_000_000;
 const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
 const PICTURE = `a picture (${FORMATS.join(', ')})`;
 
+/** How many times larger than what fits a picture must be to be reduced: from there on sharp decodes a JPEG smaller. */
+const REDUCED_FROM = 3;
+
 export interface DecodeOptions {
   /** Pictures with more pixels are refused before they are decoded. */
   maxPixels?: number;
+  /** Pictures with a longer side, pixels, as well. */
+  maxSide?: number;
+  /** Height, width of the network's input, for a picture that is for it alone. */
+  fit?: readonly [number, number];
   /** Name for messages when `source` is bytes. */
   name?: string;
 }
@@ -28,27 +36,38 @@ export interface PictureHeader {
  * Reads a picture into upright, opaque 8-bit sRGB whatever it was: EXIF-rotated, grey, transparent (laid on white),
  * CMYK or 16-bit.
  *
+ * With `fit`, a picture at least three times larger than what the letterbox fits into the input comes reduced to just
+ * that, averaged over all its pixels: for a JPEG in a fraction of the time and memory. Whatever looks for objects reads
+ * its pictures so: validation, evaluation, packing, prediction and serving. Training itself cuts its mosaics from whole
+ * pictures.
+ *
  * @param source bytes of the file, or its path
- * @throws UserError when it is no picture, is truncated, or has more than `maxPixels`
+ * @throws UserError when it is no picture, is truncated, has more than `maxPixels`, or a side longer than `maxSide`
  */
 export async function decodePicture(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
-  await readHeader(source, options);
+  const original = await readHeader(source, options);
+  const pixels = sharp(source, { failOn: 'truncated', limitInputPixels: false })
+    .autoOrient()
+    .flatten({ background: '#fff' })
+    .toColourspace('srgb');
+  const reduced = options.fit && reducedSize(original, options.fit);
+  if (reduced) pixels.resize(reduced.columns, reduced.rows, { fit: 'fill', kernel: 'linear' });
   try {
-    const { data, info } = await sharp(source, { failOn: 'truncated', limitInputPixels: false })
-      .autoOrient()
-      .flatten({ background: '#fff' })
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, data };
+    const { data, info } = await pixels.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    const { width, height } = original;
+    return { width: info.width, height: info.height, data, ...(reduced && { original: { width, height } }) };
   } catch (error) {
     throw undecodable(source, options, error);
   }
 }
 
+function reducedSize(original: PictureHeader, fit: readonly [number, number]) {
+  return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
+}
+
 /** Reads and checks the header alone. Errors as in {@link decodePicture}. */
 export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PictureHeader> {
-  const { maxPixels = MAX_PIXELS } = options;
+  const { maxPixels = MAX_PIXELS, maxSide = Number.POSITIVE_INFINITY } = options;
   const { format, autoOrient, orientation = 1 } = await metadataOf(source, options);
   const where = nameOf(source, options);
   if (!FORMATS.includes(format)) {
@@ -57,6 +76,9 @@ export async function readHeader(source: Uint8Array | string, options: DecodeOpt
   const { width, height } = autoOrient;
   if (width * height > maxPixels) {
     throw new UserError({ where, expected: `at most ${maxPixels} pixels`, received: `${width}x${height}` });
+  }
+  if (Math.max(width, height) > maxSide) {
+    throw new UserError({ where, expected: `sides of at most ${maxSide} pixels`, received: `${width}x${height}` });
   }
   return { width, height, orientation };
 }

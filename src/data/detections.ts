@@ -89,14 +89,15 @@ export function iou(a: Corners, b: Corners): number {
 }
 
 /**
- * From input pixels back to the picture's, clipped to it; `ratio` is the letterbox's.
+ * From input pixels back to those of the picture in full, clipped to it; `ratio` is the letterbox's.
  * A box that lies wholly in the padding is dropped.
  */
 export function toPicture(
   detections: readonly Detection[],
   ratio: number,
-  { width, height }: Pick<Picture, 'width' | 'height'>,
+  picture: Omit<Picture, 'data'>,
 ): Detection[] {
+  const { width, height } = picture.original ?? picture;
   const clip = (value: number, limit: number) => Math.min(Math.max(value / ratio, 0), limit);
   return detections
     .map(

@@ -4,4 +4,6 @@ export interface Picture {
   height: number;
   /** RGB interleaved, row-major, `width * height * 3` bytes. */
   data: Uint8Array;
+  /** Of the picture in full, where this is a reduction of it to the network's input. */
+  original?: { width: number; height: number };
 }

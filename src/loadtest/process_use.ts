@@ -56,23 +56,33 @@ function cores(from: Sample, to: Sample): number {
 
 /** Sums over a process and its descendants; undefined when the process is gone. */
 function readTree(pid: number): Omit<Sample, 'at'> | undefined {
+  const found = processTree(pid).flatMap((one) => readProcess(one) ?? []);
+  if (found.length === 0) return undefined;
+  return found.reduce((a, b) => ({ cpuSeconds: a.cpuSeconds + b.cpuSeconds, rssMb: a.rssMb + b.rssMb }));
+}
+
+/** Undefined when the process has ended meanwhile. */
+function readProcess(pid: number): Omit<Sample, 'at'> | undefined {
   try {
-    const own = readProcess(pid);
-    const below = childrenOf(pid).map((child) => readTree(child) ?? { cpuSeconds: 0, rssMb: 0 });
-    return [own, ...below].reduce((a, b) => ({ cpuSeconds: a.cpuSeconds + b.cpuSeconds, rssMb: a.rssMb + b.rssMb }));
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name, in parentheses, may hold spaces; state, field 3 of proc(5), follows it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // utime, stime, cutime, cstime: fields 14 to 17, the last two of descendants that have ended.
+    const ticks = fields.slice(11, 15).reduce((sum, text) => sum + Number(text), 0);
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0;
+    return { cpuSeconds: ticks / TICKS, rssMb: Number(kilobytes) / 1024 };
   } catch {
     return undefined;
   }
 }
 
-function readProcess(pid: number): Omit<Sample, 'at'> {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name, in parentheses, may hold spaces; state, field 3 of proc(5), follows it.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // utime, stime, cutime, cstime: fields 14 to 17, the last two of descendants that have ended.
-  const ticks = fields.slice(11, 15).reduce((sum, text) => sum + Number(text), 0);
-  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0;
-  return { cpuSeconds: ticks / TICKS, rssMb: Number(kilobytes) / 1024 };
+/** A process and all below it that are there now. */
+export function processTree(pid: number): number[] {
+  try {
+    return [pid, ...childrenOf(pid).flatMap(processTree)];
+  } catch {
+    return [];
+  }
 }
 
 function childrenOf(pid: number): number[] {

@@ -3,6 +3,7 @@ import type { Outcome } from './client.js';
 import type { Percentiles, RunResult, Window } from './result.js';
 import { parseServerTiming } from './server_timing.js';
 
+/** Windows of a run that is not told another number. */
 const WINDOWS = 10;
 
 /** Windows at the end that must agree, and by how much, for a run to be steady. */
@@ -11,6 +12,9 @@ const STEADY_SPREAD = 0.1;
 
 /** Rounding error of a share times a count. */
 const RANK_SLACK = 1e-6;
+
+/** Rounding error of a count of windows times their length. */
+const SECONDS_SLACK = 1e-6;
 
 /** Most names of `Server-Timing` that are kept apart: a server that makes them up shall not fill the memory. */
 const MOST_STAGES = 32;
@@ -28,20 +32,21 @@ export class Recorder {
   readonly #latency = histogram();
   readonly #sendDelay = histogram();
   readonly #stages = new Map<string, RecordableHistogram>();
-  readonly #windows = Array.from({ length: WINDOWS }, () => ({ answers: 0, good: 0, latency: histogram() }));
+  readonly #windows: { answers: number; good: number; latency: RecordableHistogram }[];
   readonly #statuses: Record<string, number> = {};
   readonly #errors: Record<string, number> = {};
   #requests = 0;
 
-  constructor(seconds: number) {
+  constructor(seconds: number, windows = WINDOWS) {
     this.#seconds = seconds;
+    this.#windows = Array.from({ length: windows }, () => ({ answers: 0, good: 0, latency: histogram() }));
   }
 
   add({ due, sent, done }: Times, outcome: Outcome): void {
     const good = outcome.status !== undefined && outcome.status >= 200 && outcome.status < 300;
     // Never a negative wait: timers may fire a little early.
     const latency = done - Math.min(due, sent);
-    const window = this.#windows[Math.floor((done / 1000 / this.#seconds) * WINDOWS)];
+    const window = this.#windows[Math.floor((done / 1000 / this.#seconds) * this.#windows.length)];
     if (window && outcome.status !== undefined) {
       window.answers++;
       if (good) {
@@ -60,20 +65,22 @@ export class Recorder {
     for (const [name, ms] of parseServerTiming(outcome.serverTiming)) this.#addStage(name, ms);
   }
 
-  result() {
+  /** Figures of the first `seconds`, fewer than planned when a run is interrupted; only whole windows are told. */
+  result(seconds = this.#seconds) {
+    const length = this.#seconds / this.#windows.length;
     const perSecond = (key: 'answers' | 'good') =>
-      this.#windows.reduce((sum, window) => sum + window[key], 0) / this.#seconds;
-    const windows = this.#windows.map(({ answers, latency }, index): Window => {
+      seconds > 0 ? this.#windows.reduce((sum, window) => sum + window[key], 0) / seconds : 0;
+    const windows = this.#windows.flatMap(({ answers, latency }, index): Window[] => {
+      if ((index + 1) * length > seconds + SECONDS_SLACK) return [];
       const { p50_ms, p99_ms } = percentiles(latency) ?? {};
-      const seconds = this.#seconds / WINDOWS;
-      return { start_s: index * seconds, throughput: answers / seconds, p50_ms, p99_ms };
+      return [{ start_s: index * length, throughput: answers / length, p50_ms, p99_ms }];
     });
     const stages = [...this.#stages].flatMap(([name, stage]) => {
       const figures = percentiles(stage);
       return figures ? [[name, figures] as const] : [];
     });
     return {
-      seconds: this.#seconds,
+      seconds,
       requests: this.#requests,
       statuses: this.#statuses,
       errors: this.#errors,

@@ -11,7 +11,7 @@ export interface Percentiles {
   max_ms: number;
 }
 
-/** A tenth of the measured time. */
+/** A part of the measured time, one of equals. */
 export interface Window {
   /** Its beginning, from that of the measured time. */
   start_s: number;
@@ -30,6 +30,18 @@ export interface ProcessUse {
   rss_end_mb: number;
   rss_max_mb: number;
   samples: { at_s: number; cpu_cores: number; rss_mb: number }[];
+}
+
+/** The line through a process' memory over the measured time. */
+export interface MemoryGrowth {
+  /** Of the memory at the line's start. */
+  share: number;
+  mb_per_hour: number;
+  /** Its two ends. */
+  start_s: number;
+  start_mb: number;
+  end_s: number;
+  end_mb: number;
 }
 
 /** How requests were sent: as soon as an answer is there, or by the clock. */
@@ -66,6 +78,12 @@ export interface RunResult {
   steady: boolean;
   windows: Window[];
   process?: ProcessUse;
+  /** Of a soak whose server was sampled often enough. */
+  growth?: MemoryGrowth;
+  /** Cores the client itself kept busy, warm-up included: near 1 it was the limit, not the server. */
+  client_cores: number;
+  /** Whether the run was ended before its time; `seconds` is what it came to. */
+  interrupted: boolean;
 }
 
 /** Everything of one load test. */
@@ -75,6 +93,8 @@ export interface LoadTestResult {
   url: string;
   pictures: number;
   runs: RunResult[];
+  /** Of a soak: the most that memory may grow, as a share, and whether it did not; absent without a limit. */
+  soak?: { max_growth: number; passed: boolean };
   /** Of a search: the highest rate tried that kept p99 below the limit without a failure; 0 when none did. */
   slo?: { p99_ms: number; rate: number };
 }

@@ -12,8 +12,12 @@ export interface RunOptions {
   seconds: number;
   /** Load before it, which does not count. */
   warmupSeconds: number;
-  /** Process whose CPU and memory are sampled. */
+  /** Process whose CPU and memory are sampled, its descendants included. */
   pid?: number;
+  /** Parts the measured time is told in (default 10). */
+  windows?: number;
+  /** Ends the run early; what was measured until then is its result. */
+  signal?: AbortSignal;
 }
 
 export interface OpenOptions extends RunOptions {
@@ -32,13 +36,16 @@ const PAUSE_MS = 50;
 /** Timers go by whole milliseconds: a request due sooner than this is sent at once. */
 const TIMER_SLACK_MS = 0.5;
 
-/** Samples of a process in a run, and the longest time between two. */
-const SAMPLES = 50;
-const LONGEST_INTERVAL_MS = 1000;
+/** Samples of a process: one a second, but more than so few in a short run and not more than so many in a long one. */
+const FEWEST_SAMPLES = 50;
+const MOST_SAMPLES = 600;
+const INTERVAL_MS = 1000;
 
 /** What a load drives: a clock in milliseconds from the beginning of the measured time, and the requests. */
 interface Course {
   now(): number;
+  /** Whether the time is over, or the run has been interrupted. */
+  over(): boolean;
   /** Posts; `due` is the time from which the latency counts. Resolves to whether there was an answer. */
   post(due: number): Promise<boolean>;
 }
@@ -46,10 +53,9 @@ interface Course {
 /** Keeps `concurrency` requests under way: each answer is followed by the next request. */
 export function closedLoop(target: Target, options: RunOptions & { concurrency: number }): Promise<RunResult> {
   const { concurrency } = options;
-  const end = options.seconds * 1000;
-  return measure(target, options, { mode: 'closed', concurrency }, concurrency, async ({ now, post }) => {
+  return measure(target, options, { mode: 'closed', concurrency }, concurrency, async ({ now, over, post }) => {
     const user = async () => {
-      while (now() < end) if (!(await post(now()))) await sleep(PAUSE_MS);
+      while (!over()) if (!(await post(now()))) await sleep(PAUSE_MS);
     };
     await Promise.all(Array.from({ length: concurrency }, user));
     return { capped: 0 };
@@ -70,7 +76,8 @@ export function openLoop(target: Target, options: OpenOptions): Promise<RunResul
     for (const time of arrivalTimes(arrivals, rate, warmupSeconds + seconds, seed)) {
       const due = time - warmupSeconds * 1000;
       const wait = due - now();
-      if (wait > TIMER_SLACK_MS) await sleep(Math.max(1, Math.round(wait)));
+      if (wait > TIMER_SLACK_MS) await pause(Math.max(1, Math.round(wait)), options.signal);
+      if (options.signal?.aborted) break;
       if (underWay.size >= maxInFlight) {
         if (due >= 0) capped++;
         await new Promise<void>((resolve) => {
@@ -107,23 +114,28 @@ export async function checkTarget(target: Target): Promise<void> {
   }
 }
 
+/** Waits, at most until `signal`. */
+async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
+
 async function measure(
   target: Target,
-  { seconds, warmupSeconds, pid }: RunOptions,
+  { seconds, warmupSeconds, pid, windows, signal }: RunOptions,
   load: Load,
   connections: number,
   drive: (course: Course) => Promise<{ capped: number }>,
 ): Promise<RunResult> {
   const end = seconds * 1000;
   const client = new Client(target, connections);
-  const recorder = new Recorder(seconds);
-  const zero = performance.now() + warmupSeconds * 1000;
+  const recorder = new Recorder(seconds, windows);
+  const start = performance.now();
+  const ownCpu = process.cpuUsage();
+  const zero = start + warmupSeconds * 1000;
   const now = () => performance.now() - zero;
-  const sampler =
-    pid === undefined ? undefined : new ProcessSampler(pid, Math.min(LONGEST_INTERVAL_MS, end / SAMPLES), now);
-  const whole = Math.ceil(warmupSeconds + seconds);
-  const progress = startProgress(`${loadName(load)} (seconds)`, whole);
-  const ticker = setInterval(() => progress.update(Math.min(whole, Math.round(now() / 1000 + warmupSeconds))), 1000);
+  const over = () => signal?.aborted === true || now() >= end;
+  const sampler = pid === undefined ? undefined : new ProcessSampler(pid, sampleInterval(end), now);
+  const progress = startSecondsProgress(load, Math.ceil(warmupSeconds + seconds), () => now() / 1000 + warmupSeconds);
   let inFlight = 0;
   let most = 0;
   const post = async (due: number) => {
@@ -135,13 +147,38 @@ async function measure(
     return outcome.status !== undefined;
   };
   try {
-    const { capped } = await drive({ now, post });
-    const use = sampler?.stop(end);
-    return { load, warm_up_s: warmupSeconds, ...recorder.result(), capped, in_flight_max: most, process: use };
+    const { capped } = await drive({ now, over, post });
+    const { user, system } = process.cpuUsage(ownCpu);
+    const interrupted = signal?.aborted === true && now() < end;
+    return {
+      load,
+      warm_up_s: warmupSeconds,
+      ...recorder.result(interrupted ? Math.max(0, now() / 1000) : seconds),
+      capped,
+      in_flight_max: most,
+      process: sampler?.stop(end),
+      client_cores: (user + system) / 1000 / (performance.now() - start),
+      interrupted,
+    };
   } finally {
-    clearInterval(ticker);
     sampler?.stop(end);
     progress.stop();
     await client.close();
   }
+}
+
+function sampleInterval(end: number): number {
+  return Math.max(Math.min(INTERVAL_MS, end / FEWEST_SAMPLES), end / MOST_SAMPLES);
+}
+
+/** A progress that goes by the clock. */
+function startSecondsProgress(load: Load, whole: number, elapsed: () => number): { stop(): void } {
+  const progress = startProgress(`${loadName(load)} (seconds)`, whole);
+  const ticker = setInterval(() => progress.update(Math.min(whole, Math.round(elapsed()))), 1000);
+  return {
+    stop() {
+      clearInterval(ticker);
+      progress.stop();
+    },
+  };
 }

@@ -12,17 +12,20 @@ const MOST_TRIES = 16;
 
 /**
  * The highest rate tried that `meets` accepts, by steps of a half out of `start`, then bisection of the ratio; 0 when none was.
- * Nothing above a refused rate is tried, and nothing below `lowest`.
+ * Nothing above a refused rate is tried, and nothing below `lowest`; an abort ends the search at what is known.
  */
 export async function highestRate(
   meets: (rate: number) => Promise<boolean>,
-  { start, lowest }: { start: number; lowest: number },
+  { start, lowest, signal }: { start: number; lowest: number; signal?: AbortSignal },
 ): Promise<number> {
   let low = 0;
   let high = Number.POSITIVE_INFINITY;
   let rate = start;
   for (let tries = 0; tries < MOST_TRIES && rate >= lowest && high / low > 1 + TOLERANCE; tries++) {
-    if (await meets(rate)) low = rate;
+    const met = await meets(rate);
+    // A run that was cut short says nothing about its rate.
+    if (signal?.aborted) break;
+    if (met) low = rate;
     else high = rate;
     if (low === 0) rate = high * DOWN;
     else if (high === Number.POSITIVE_INFINITY) rate = low * UP;

@@ -15,6 +15,12 @@ const LOG_LENGTH = 4000;
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
+/** A server that is ready. */
+export interface ServerProcess {
+  url: string;
+  pid: number;
+}
+
 /**
  * Runs `use` against a server in a process of its own, started by `yolox serve` with these arguments.
  * `exitCode` is the server's after SIGTERM: 0 when it shut down in order, null when it had to be killed.
@@ -22,7 +28,7 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
  */
 export async function withServer<T>(
   args: readonly string[],
-  use: (url: string) => Promise<T>,
+  use: (server: ServerProcess) => Promise<T>,
 ): Promise<{ result: T; exitCode: number | null }> {
   const child = spawnCli(['serve', ...args, '--json']);
   let logEnd = '';
@@ -38,7 +44,7 @@ export async function withServer<T>(
         { cause },
       );
     });
-    const result = await use(url);
+    const result = await use({ url, pid: child.pid as number });
     return { result, exitCode: await stop(child, exited) };
   } finally {
     child.kill('SIGKILL');

@@ -10,6 +10,8 @@ import type { Picture } from '../data/picture.js';
 const READ_AHEAD = 4;
 
 export interface EvaluateOptions {
+  /** Height, width of the detector's input: its pictures are decoded for it. */
+  fit: readonly [number, number];
   /** Categories in the order of the detector's classes. Default: those of the dataset. */
   categories?: readonly CocoCategory[];
   /** Name of the progress bar. */
@@ -37,7 +39,7 @@ export async function evaluateDetector(
   detect: (picture: Picture) => Promise<Detection[]>,
   dataset: CocoDataset,
   pathOf: (image: CocoImage) => string,
-  { categories = dataset.categories, label = 'evaluate', maxPixels }: EvaluateOptions = {},
+  { fit, categories = dataset.categories, label = 'evaluate', maxPixels }: EvaluateOptions,
 ): Promise<DetectorEvaluation> {
   const start = performance.now();
   const progress = startProgress(label, dataset.images.length);
@@ -45,7 +47,7 @@ export async function evaluateDetector(
   try {
     let done = 0;
     for await (const [image, picture] of readAhead(dataset.images, (image) =>
-      decodePicture(pathOf(image), { maxPixels }),
+      decodePicture(pathOf(image), { maxPixels, fit }),
     )) {
       const found = await detect(picture);
       detections.push(...found.map((detection) => toCoco(detection, image, categories)));

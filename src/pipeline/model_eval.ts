@@ -64,13 +64,14 @@ async function detectAll(
   { config }: StepContext,
 ): Promise<DetectorEvaluation> {
   const { confidence, nms, maxDetections } = config.eval;
-  const detector = await Detector.open(bundle, { threads: config.serve.threads });
+  const detector = await Detector.open(bundle, { threads: config.serve.threads ?? 0 });
   try {
     return await evaluateDetector(
       (picture) => detector.detect(picture, { confidence, nms, maxDetections }),
       dataset,
       pathOf,
       {
+        fit: bundle.preprocess.size,
         categories: bundle.categories,
         label: 'model-eval',
         maxPixels: config.data.maxPixels,

@@ -3,17 +3,20 @@ import { UserError } from '../base/errors.js';
 import { writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
-import { failuresOf } from '../loadtest/result.js';
+import { type Comparison, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
+import { describeComparison, describeRun } from '../loadtest/describe.js';
+import { failuresOf, type LoadTestResult, loadName, type RunResult } from '../loadtest/result.js';
 import { closedLoop } from '../loadtest/run.js';
+import { loadReport } from '../report/load_report.js';
 import type { Answer, AnswerAnnotation } from '../serve/http/answer.js';
-import { withServer } from './child.js';
+import { type ServerProcess, withServer } from './child.js';
 import { compareAnswers, type Tolerance } from './compare_answers.js';
 import type { StepContext } from './step.js';
 
 /** A request without an answer for so long is an error. */
 const TIMEOUT_S = 30;
 
-/** A closed loop of the test picture. */
+/** The test picture, sent by `test.connections` clients that wait for each answer. */
 interface LoadFigures {
   requests: number;
   seconds: number;
@@ -28,6 +31,11 @@ interface LoadFigures {
   errors: number;
   /** Answers outside 200–299. */
   non2xx: number;
+  /** Whether the throughputs of the last three tenths of the time lie within 10 %. */
+  steady: boolean;
+  /** Cores that the server's processes kept busy, and the most memory they held; 0 when the run was too short to tell. */
+  cpu_cores: number;
+  rss_max_mb: number;
 }
 
 export interface ModelTestOutputs extends LoadFigures {
@@ -38,46 +46,62 @@ export interface ModelTestOutputs extends LoadFigures {
   extra: number;
   /** Of the server after SIGTERM: 0 when it shut down in order, null when it had to be killed. */
   exit_code: number | null;
+  /** Every load in full, a baseline for later tests, and the page that shows them. */
+  load: string;
+  report: string;
   /** What is wrong, one line each; empty when the test is passed. */
   failures: string[];
 }
 
 /**
  * Starts the real server on a free port, compares its answer for the bundle's test image with the reference, puts it
- * under load, and stops it. Writes result.json and result.txt.
- * @throws UserError, after writing, when objects differ, a request failed, or the server did not stop in order
+ * under load, compares that with a baseline, and stops it. Writes result.json, result.txt, load.json and report.html.
+ * @throws UserError, after writing, when objects differ, a request failed, the baseline's gate was missed, or the server
+ * did not stop in order
  */
 export async function modelTest(
   { bundle }: { bundle: string },
   { config, dir }: StepContext,
 ): Promise<ModelTestOutputs> {
-  const settings = Object.entries({ ...config.serve, host: '127.0.0.1', port: 0 });
-  const flags = settings.flatMap(([key, value]) => [`--serve.${key}`, String(value)]);
-  const { result, exitCode } = await withServer([bundle, ...flags], async (url) => {
-    log(`model-test: the server is ready on ${url}`);
-    const comparison = await compareWithReference(url, config.test);
-    return { ...comparison, load: await loadTest(`${url}/predict`, comparison.image, config.test) };
+  const { baseline: baselineFile, gate } = config.test;
+  const baseline = baselineFile === null ? undefined : await readBaseline(baselineFile);
+  // Keys are for strangers: this server is for this machine alone, and secrets have no place on a command line.
+  const own = { host: '127.0.0.1', port: 0, apiKeys: [], apiKeysFile: null, adminToken: null };
+  const flags = Object.entries({ ...config.serve, ...own }).flatMap(([key, value]) => [
+    `--serve.${key}`,
+    JSON.stringify(value),
+  ]);
+  const { result, exitCode } = await withServer([bundle, ...flags], async (server) => {
+    log(`model-test: the server is ready on ${server.url}`);
+    const compared = await compareWithReference(server.url, config.test);
+    return { ...compared, load: await loadTest(server, compared.image, config.test) };
   });
   const { reference, matched, missing, extra, load } = result;
+  const comparisons = baseline ? compareRuns(load, baseline) : [];
+  const missed = gate === null ? [] : missedGate(comparisons, gate);
   const failures = [
     ...missing.map((object) => `missing: ${describe(object)}`),
     ...extra.map((object) => `not in the reference: ${describe(object)}`),
-    ...(load.throughput === 0 ? ['no request was answered under load'] : []),
-    ...(load.errors > 0 ? [`${load.errors} requests without an answer under load`] : []),
-    ...(load.non2xx > 0 ? [`${load.non2xx} answers outside 2xx under load`] : []),
+    ...load.runs.flatMap(runFailures),
+    ...(gate !== null && comparisons.length === 0 ? ['the baseline has no run of the same load'] : []),
+    ...missed.map((comparison) => `worse than the gate allows: ${describeComparison(comparison)}`),
     ...(exitCode === 0 ? [] : [`exit code ${exitCode} of the server, not 0`]),
   ];
+  const files = { load: join(dir, 'load.json'), report: join(dir, 'report.html') };
   const outputs: ModelTestOutputs = {
     reference,
     matched,
     missing: missing.length,
     extra: extra.length,
-    ...load,
+    ...figuresOf(load.runs[0]),
     exit_code: exitCode,
+    ...files,
     failures,
   };
+  await writeJson(files.load, load);
+  await writeAtomic(files.report, await loadReport(load, comparisons));
   await writeJson(join(dir, 'result.json'), outputs);
-  await writeAtomic(join(dir, 'result.txt'), report(outputs));
+  await writeAtomic(join(dir, 'result.txt'), report(outputs, load, comparisons));
   if (failures.length > 0) throw failed(bundle, failures);
   return outputs;
 }
@@ -94,14 +118,47 @@ async function compareWithReference(url: string, tolerance: Tolerance) {
   };
 }
 
-async function loadTest(url: string, image: Buffer, options: Config['test']): Promise<LoadFigures> {
-  const { connections: concurrency, ...times } = options;
-  const payloads = [{ data: image, type: 'image/jpeg' }];
-  const run = await closedLoop({ url, payloads, timeoutSeconds: TIMEOUT_S }, { concurrency, ...times });
-  const { p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0 } = run.latency ?? {};
-  const { requests, seconds, throughput } = run;
+/** One run with `connections` clients, then one with each number of the sweep. */
+async function loadTest({ url, pid }: ServerProcess, image: Buffer, options: Config['test']): Promise<LoadTestResult> {
+  const { connections, sweep, seconds, warmupSeconds } = options;
+  const target = { url: `${url}/predict`, payloads: [{ data: image, type: 'image/jpeg' }], timeoutSeconds: TIMEOUT_S };
+  const runs: RunResult[] = [];
+  for (const concurrency of new Set([connections, ...sweep])) {
+    runs.push(await closedLoop(target, { concurrency, seconds, warmupSeconds, pid }));
+  }
+  return { format: 1, created: new Date().toISOString(), url: target.url, pictures: 1, runs };
+}
+
+function figuresOf(run: RunResult): LoadFigures {
+  const { requests, seconds, throughput, steady, latency, process: use } = run;
+  const { p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0 } = latency ?? {};
   const errors = failuresOf({ statuses: {}, errors: run.errors });
-  return { requests, seconds, throughput, p50_ms, p90_ms, p99_ms, max_ms, errors, non2xx: failuresOf(run) - errors };
+  const non2xx = failuresOf(run) - errors;
+  const { cpu_cores = 0, rss_max_mb = 0 } = use ?? {};
+  return {
+    requests,
+    seconds,
+    throughput,
+    p50_ms,
+    p90_ms,
+    p99_ms,
+    max_ms,
+    errors,
+    non2xx,
+    steady,
+    cpu_cores,
+    rss_max_mb,
+  };
+}
+
+function runFailures(run: RunResult): string[] {
+  const { throughput, errors, non2xx } = figuresOf(run);
+  const name = loadName(run.load);
+  return [
+    ...(throughput === 0 ? [`${name}: no request was answered`] : []),
+    ...(errors > 0 ? [`${name}: ${errors} requests without an answer`] : []),
+    ...(non2xx > 0 ? [`${name}: ${non2xx} answers outside 2xx`] : []),
+  ];
 }
 
 async function get(url: string, init?: RequestInit): Promise<Response> {
@@ -114,14 +171,17 @@ function describe({ category_id, score, bbox }: AnswerAnnotation): string {
   return `category ${category_id}, score ${score.toFixed(4)}, box ${bbox.map((side) => side.toFixed(2)).join(' ')}`;
 }
 
-function report(result: ModelTestOutputs): string {
+function report(result: ModelTestOutputs, { runs }: LoadTestResult, comparisons: readonly Comparison[]): string {
   const ms = (value: number) => `${value.toFixed(2)} ms`;
   return `${[
     `result      ${result.failures.length === 0 ? 'passed' : 'FAILED'}`,
     `objects     ${result.matched} of ${result.reference} matched, ${result.extra} extra`,
-    `throughput  ${result.throughput.toFixed(1)} requests/s (${result.requests} in ${result.seconds.toFixed(1)} s)`,
+    `throughput  ${result.throughput.toFixed(1)} requests/s (${result.requests} in ${result.seconds.toFixed(1)} s), ${result.steady ? 'steady' : 'not steady'}`,
     `latency     p50 ${ms(result.p50_ms)}, p90 ${ms(result.p90_ms)}, p99 ${ms(result.p99_ms)}, max ${ms(result.max_ms)}`,
     `errors      ${result.errors} without an answer, ${result.non2xx} outside 2xx`,
+    `server      ${result.cpu_cores.toFixed(2)} cores, ${result.rss_max_mb.toFixed(0)} MB at most`,
+    ...runs.slice(1).map((run) => `sweep       ${describeRun(run)}`),
+    ...comparisons.map(describeComparison),
     ...result.failures,
   ].join('\n')}\n`;
 }

@@ -212,6 +212,7 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<numb
     (picture) => detector.detect(picture, { ...config.eval, agnostic: false }),
     val,
     pathOf,
+    { fit: config.model.preprocess.size },
   );
   await detector.close();
   const [map, map50] = evaluation.stats;

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readJson, sha256, sha256File, writeAtomic, writeJson } from '../base/files.js';
 import { formatSeconds, log } from '../base/progress.js';
+import { withoutSecrets } from '../config/keys.js';
 import type { Config } from '../config/schema.js';
 import { Store } from '../data/store.js';
 import { STEP_NAMES, type StepName } from './step.js';
@@ -81,7 +82,7 @@ async function runStep<Name extends StepName>(
     step: name,
     fingerprint,
     inputs,
-    config,
+    config: withoutSecrets(config),
     outputs: result,
     version,
     commit: await gitCommit(),

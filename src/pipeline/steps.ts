@@ -66,6 +66,7 @@ export const STEPS: { [Name in StepName]: Step<Name> } = {
   },
   'model-test': {
     settings: ({ test, serve }) => ({ test, serve }),
+    files: ({ test }) => (test.baseline === null ? [] : [test.baseline]),
     run: (done, context) => modelTest({ bundle: done['model-pack'].bundle }, context),
   },
 };
@@ -80,6 +81,7 @@ async function evaluateStart(weights: string, split: string, { config, store }: 
   const label = 'before fine-tuning';
   const { evaluation } = await evaluateDetector((picture) => detector.detect(picture, thresholds), dataset, pathOf, {
     label,
+    fit: detector.size,
   });
   await detector.close();
   return { label, stats: evaluation.stats };

@@ -9,13 +9,15 @@ import type { Picture } from '../data/picture.js';
 import { tf } from '../kernels/tf.js';
 import { Model } from '../model/inference.js';
 import type { Architecture } from '../model/network.js';
-import { type OpenOptions, openNetwork } from '../model/weights/open.js';
+import { type OpenedNetwork, type OpenOptions, openNetwork } from '../model/weights/open.js';
 import type { Weights } from '../model/weights/weights.js';
 
 /** The network on TensorFlow as a detector; boxes in picture pixels. */
 export interface WeightsDetector {
   /** In the order of the network's classes. */
   categories: CocoCategory[];
+  /** Height, width of its input. */
+  size: readonly [number, number];
   /** Thresholds default to those a bundle would get. */
   detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
   close(): Promise<void>;
@@ -23,8 +25,9 @@ export interface WeightsDetector {
 
 /** Any weights file the product reads, as a detector. */
 export async function openWeightsDetector(path: string, options: OpenOptions = {}): Promise<WeightsDetector> {
-  const { weights, architecture, preprocess, info } = await openNetwork(path, options);
-  return networkDetector(weights, architecture, preprocess, info?.categories ?? namesFor(architecture.classes, path));
+  const network = await openNetwork(path, options);
+  const { weights, architecture, preprocess } = network;
+  return networkDetector(weights, architecture, preprocess, categoriesOf(network, path));
 }
 
 /** A network in memory as a detector. */
@@ -39,6 +42,7 @@ export function networkDetector(
   const [height, width] = preprocess.size;
   return {
     categories,
+    size: preprocess.size,
     async detect(picture, thresholds) {
       const { data, ratio } = letterbox(picture, preprocess, 'nhwc');
       const images = tf.tensor4d(data, [1, height, width, 3]);
@@ -54,7 +58,9 @@ export function networkDetector(
   };
 }
 
-function namesFor(classes: number, path: string): CocoCategory[] {
+/** The categories a weights file names, or COCO's where there are as many. @throws UserError for other unnamed classes */
+export function categoriesOf({ info, architecture: { classes } }: OpenedNetwork, path: string): CocoCategory[] {
+  if (info?.categories) return info.categories;
   if (classes === COCO_CLASSES.length) return [...COCO_CLASSES];
   throw new UserError({
     where: path,

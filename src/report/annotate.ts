@@ -15,6 +15,7 @@ export interface LabelledBox {
 export interface AnnotateOptions {
   /** Longer side of the result, pixels; a larger picture is scaled down before drawing, so that tags stay readable. */
   maxSide?: number;
+  format?: 'jpeg' | 'png';
   /** JPEG quality, 1–100. */
   quality?: number;
 }
@@ -36,13 +37,13 @@ interface Tag extends Area {
 }
 
 /**
- * Draws boxes with their tags over a picture, most important first; returns a JPEG. The first box is on top, and its
- * tag chooses its place first: tags never cover each other, and one without a free place is left out.
+ * Draws boxes with their tags over a picture, most important first; returns a JPEG, or a PNG. The first box is on top,
+ * and its tag chooses its place first: tags never cover each other, and one without a free place is left out.
  */
 export async function annotate(
   picture: Picture,
   boxes: readonly LabelledBox[],
-  { maxSide = 1280, quality = 85 }: AnnotateOptions = {},
+  { maxSide = 1280, format = 'jpeg', quality = 85 }: AnnotateOptions = {},
 ): Promise<Buffer> {
   const longer = Math.max(picture.width, picture.height);
   const scale = Math.min(1, maxSide / longer);
@@ -71,17 +72,15 @@ export async function annotate(
   ];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${rectangles.join('')}</svg>`;
 
-  return (
-    sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
-      .resize(width, height, { fit: 'fill' })
-      .composite([
-        { input: Buffer.from(svg) },
-        ...tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad })),
-      ])
-      // Halved chroma would grey out lines this thin.
-      .jpeg({ quality, chromaSubsampling: '4:4:4' })
-      .toBuffer()
-  );
+  const drawn = sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
+    .resize(width, height, { fit: 'fill' })
+    .composite([
+      { input: Buffer.from(svg) },
+      ...tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad })),
+    ]);
+  if (format === 'png') return drawn.removeAlpha().png().toBuffer();
+  // Halved chroma would grey out lines this thin.
+  return drawn.jpeg({ quality, chromaSubsampling: '4:4:4' }).toBuffer();
 }
 
 function rectangle(x: number, y: number, width: number, height: number): string {

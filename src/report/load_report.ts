@@ -1,8 +1,10 @@
 import type { Comparison } from '../loadtest/baseline.js';
+import { describeObjective, isClientBusy } from '../loadtest/describe.js';
 import {
   failuresOf,
   type LoadTestResult,
   loadName,
+  type MemoryGrowth,
   type Percentiles,
   type ProcessUse,
   type RunResult,
@@ -12,19 +14,14 @@ import { beside, chart, type Markup, page, table, text } from './html.js';
 
 /** Report of a load test as one HTML file. */
 export function loadReport(result: LoadTestResult, comparisons: readonly Comparison[] = []): Promise<string> {
-  const { url, pictures, created, runs, slo } = result;
+  const { url, pictures, created, runs } = result;
   return page({
     title: 'Load test',
     subtitle: `${url}, ${pictures} picture${pictures === 1 ? '' : 's'}, ${created}`,
     sections: [
       {
         title: 'Runs',
-        content: [
-          ...(slo ? [text(`Highest rate with p99 < ${slo.p99_ms} ms and no failure: ${figure(slo.rate)}/s.`)] : []),
-          runsTable(runs),
-          ...overRuns(runs),
-          percentileCurves(runs),
-        ],
+        content: [...describeObjective(result).map(text), runsTable(runs), ...overRuns(runs), percentileCurves(runs)],
       },
       ...(comparisons.length > 0 ? [{ title: 'Against the baseline', content: [comparisonTable(comparisons)] }] : []),
       ...runs.map((run) => ({ title: loadName(run.load), content: oneRun(run) })),
@@ -107,7 +104,7 @@ function comparisonTable(comparisons: readonly Comparison[]): Markup {
 }
 
 function oneRun(run: RunResult): Markup[] {
-  const { windows, process: use, server, send_delay, seconds } = run;
+  const { windows, process: use, growth, server, send_delay, seconds } = run;
   const points = (key: 'throughput' | 'p50_ms' | 'p99_ms') =>
     windows.flatMap((window) => (window[key] === undefined ? [] : [[window.start_s, window[key]] as const]));
   const overTime = (title: string, y: string, series: readonly LineSeries[]) =>
@@ -131,6 +128,10 @@ function oneRun(run: RunResult): Markup[] {
       table(['outcome', 'requests'], counts),
     ),
     ...(run.capped > 0 ? [text(waited)] : []),
+    ...(isClientBusy(run)
+      ? [text(`The client kept ${run.client_cores.toFixed(2)} cores busy: it may be the limit.`)]
+      : []),
+    ...(run.interrupted ? [text(`Interrupted after ${figure(seconds)} s.`)] : []),
     beside(
       overTime('Throughput', 'answers/s', [{ name: 'answers', points: points('throughput') }]),
       overTime('Latency', 'ms', [
@@ -138,7 +139,8 @@ function oneRun(run: RunResult): Markup[] {
         { name: 'p99', points: points('p99_ms') },
       ]),
     ),
-    ...(use ? [text(processText(use)), beside(...processSeries(use).map((args) => overTime(...args)))] : []),
+    ...(use ? [text(processText(use)), beside(...processSeries(run).map((args) => overTime(...args)))] : []),
+    ...(growth ? [text(growthText(growth))] : []),
   ];
 }
 
@@ -147,13 +149,21 @@ function processText({ cpu_cores, rss_start_mb, rss_end_mb, rss_max_mb }: Proces
   return `Server: ${cpu_cores.toFixed(2)} cores; memory ${memory}.`;
 }
 
-function processSeries({ samples }: ProcessUse): [title: string, y: string, series: LineSeries[]][] {
-  const series = (name: string, key: 'cpu_cores' | 'rss_mb') => [
-    { name, points: samples.map((sample) => [sample.at_s, sample[key]] as const) },
-  ];
+function growthText({ share, mb_per_hour, start_mb, end_mb }: MemoryGrowth): string {
+  const range = `from ${figure(start_mb)} to ${figure(end_mb)} MB`;
+  return `Trend of memory (Theil–Sen): ${range}, ${(100 * share).toFixed(2)} %, ${mb_per_hour.toFixed(2)} MB an hour.`;
+}
+
+function processSeries({ process: use, growth }: RunResult): [title: string, y: string, series: LineSeries[]][] {
+  const series = (name: string, key: 'cpu_cores' | 'rss_mb'): LineSeries => ({
+    name,
+    points: (use?.samples ?? []).map((sample) => [sample.at_s, sample[key]] as const),
+  });
+  const ends =
+    growth && ([[growth.start_s, growth.start_mb] as const, [growth.end_s, growth.end_mb] as const] as const);
   return [
-    ['CPU of the server', 'cores', series('CPU', 'cpu_cores')],
-    ['Memory of the server', 'MB', series('memory', 'rss_mb')],
+    ['CPU of the server', 'cores', [series('CPU', 'cpu_cores')]],
+    ['Memory of the server', 'MB', [series('memory', 'rss_mb'), ...(ends ? [{ name: 'trend', points: ends }] : [])]],
   ];
 }
 

@@ -4,71 +4,59 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { UserError } from '../base/errors.js';
 import type { ServeConfig } from '../config/schema.js';
-import type { Picture } from '../data/picture.js';
-import { createApp, type Readiness } from './app.js';
-import { type Bundle, readBundle } from './bundle.js';
-import { Batcher } from './engine/batcher.js';
-import { DetectorThread } from './engine/detector_thread.js';
-import { LocalModel } from './models/local_model.js';
+import { createApp } from './app.js';
+import { readBundle } from './bundle.js';
+import { serveModels } from './models/serve_models.js';
+import { createLog, flushLog } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
+import { openTraces } from './observe/traces.js';
+import { readApiKeys } from './security/api_keys.js';
+import { httpServerOptions, limitConnections } from './security/http_limits.js';
 
 /** Seconds that requests in flight are given to finish after a signal. */
 const DRAIN_S = 10;
 
-/** Milliseconds given to measuring batches before the service is ready; the rest is learnt on the way. */
-const WARM_UP_MS = 500;
-
 export interface RunningServer {
   /** `http://host:port`, with the port that was really taken. */
   url: string;
-  /** Takes no more connections, finishes what is in flight for a limited time, frees the model. */
+  /** Takes no more connections, finishes what is in flight for a limited time, ends the models. */
   close(): Promise<void>;
 }
 
 /**
  * Serves a bundle; resolves when the model is warm.
- * @throws UserError for a bad bundle, or an address that cannot be listened on.
+ * @throws UserError for a bad bundle or key file, or an address that cannot be listened on.
  */
-export async function startServer(bundleDir: string, config: ServeConfig): Promise<RunningServer> {
-  const bundle = await readBundle(bundleDir);
-  const thread = new DetectorThread(bundle, { threads: config.threads });
-  const readiness: Readiness = { ready: false };
-  let server: Server | undefined;
+export async function startServer(bundleDir: string, given: ServeConfig): Promise<RunningServer> {
+  const [bundle, config] = await Promise.all([readBundle(bundleDir), readApiKeys(given)]);
+  const log = createLog(config.logLevel);
+  const traces = await openTraces(config.otlp, log);
+  const metrics = new Metrics(bundle);
+  const versions = serveModels(bundle, config, metrics, log);
+  let wanted = true;
+  const readiness = {
+    get ready() {
+      return wanted && versions.ready;
+    },
+  };
+  const app = createApp({ models: versions, versions, metrics, config, readiness, log, traces });
+  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: httpServerOptions(config) }) as Server;
+  limitConnections(server, config, () => metrics.countRefusedConnection());
+  const close = async () => {
+    wanted = false;
+    if (server.listening) await drain(server);
+    await versions.close();
+    await traces?.close();
+    await flushLog(log);
+  };
   try {
-    const maxBatch = Math.min(config.maxBatch, await thread.maxBatch());
-    const metrics = new Metrics(bundle);
-    const batcher = new Batcher((tasks) => thread.detectBatch(tasks), {
-      ...config,
-      maxBatch,
-      onBatch: (size) => metrics.observeBatch(size),
-    });
-    metrics.watch(batcher);
-    const models = new LocalModel(bundle, batcher, config);
-    server = createAdaptorServer({ fetch: createApp({ models, metrics, config, readiness }).fetch }) as Server;
-    const running = server;
-    const url = await listen(running, config);
-    await batcher.warmUp({ picture: blank(bundle) }, WARM_UP_MS);
-    readiness.ready = true;
-    return {
-      url,
-      async close() {
-        readiness.ready = false;
-        await drain(running);
-        await batcher.idle();
-        await thread.close();
-      },
-    };
+    const url = await listen(server, config);
+    await versions.open();
+    return { url, close };
   } catch (error) {
-    server?.close();
-    await thread.close();
+    await close();
     throw error;
   }
-}
-
-/** A black picture of the model's size. */
-function blank({ preprocess }: Bundle): Picture {
-  const [height, width] = preprocess.size;
-  return { width, height, data: new Uint8Array(3 * height * width) };
 }
 
 async function listen(server: Server, { host, port }: ServeConfig): Promise<string> {

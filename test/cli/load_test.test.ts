@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -78,24 +78,69 @@ test('a search finds no rate under an impossible limit', () =>
     );
   }));
 
-test('sends multipart and headers', async () => {
+test('sends multipart and JSON with headers, whose values are stored nowhere', async () => {
   const types = new Set<string>();
+  const out = join(root, 'secret');
   await withLocalServer(
     (request, response) => {
       types.add(`${request.headers['x-api-key']} ${request.headers['content-type']?.split(';')[0]}`);
       response.end();
     },
     async (url) => {
-      await run(url, ...quick, '--form', 'file', '--header', 'X-API-Key: abc');
+      const secret = ['--header', 'X-API-Key: hushhush', '--out', out];
+      await run(url, ...quick, '--body', 'form', '--field', 'file', ...secret);
+      assert.not.match(await run(url, ...quick, '--body', 'json', ...secret, '--json'), 'hushhush');
     },
   );
-  assert.equal([...types], ['abc multipart/form-data']);
+  assert.equal([...types], ['hushhush multipart/form-data', 'hushhush application/json']);
+  for (const file of readdirSync(out)) assert.not.match(readFileSync(join(out, file), 'utf8'), 'hushhush');
 });
+
+test('a soak tells the growth of memory and exits 1 when it is above the limit', () =>
+  fast(async (url) => {
+    const out = join(root, 'soak');
+    const soak = ['--mode', 'soak', '--rate', '30', '--pid', String(process.pid), '--out', out, '--json'];
+    const { runs, soak: judged } = JSON.parse(
+      await run(url, ...quick, '--duration', '1', ...soak, '--max-growth', '9'),
+    );
+    assert.equal(runs[0].load, { mode: 'open', rate: 30, arrivals: 'constant', max_in_flight: 1000 });
+    assert.type(runs[0].growth.share, 'number');
+    assert.equal(judged, { max_growth: 9, passed: true });
+    assert.match(readFileSync(join(out, 'report.html'), 'utf8'), 'Trend of memory');
+    assert.is(process.exitCode, undefined);
+
+    const leak: Buffer[] = [];
+    const leaking = setInterval(() => leak.push(Buffer.alloc(8 * 2 ** 20, 1)), 25);
+    const text = await run(url, ...quick, '--duration', '1', ...soak.slice(0, -1), '--max-growth', '0.02');
+    clearInterval(leaking);
+    const { exitCode } = process;
+    process.exitCode = undefined;
+    assert.ok(leak.length > 0);
+    assert.match(text, /MISSED: memory grew by .* %, not by at most 2\.00 %/);
+    assert.is(exitCode, 1);
+  }));
+
+test('an interrupted run still writes its report', () =>
+  fast(async (url) => {
+    const out = join(root, 'interrupted');
+    const running = run(url, '--image', image, '--warm-up', '0', '--duration', '600', '--out', out, '--json');
+    setTimeout(() => process.emit('SIGINT'), 500);
+    const [{ interrupted, seconds, goodput }] = JSON.parse(await running).runs;
+    assert.ok(interrupted && seconds < 300 && goodput > 0);
+    assert.match(readFileSync(join(out, 'report.html'), 'utf8'), 'Interrupted after');
+  }));
 
 const misuses: [string, string[], RegExp][] = [
   ['an address that is none', ['nowhere'], /url: expected an http or https address, received "nowhere"/],
   ['a picture that is not there', ['http://127.0.0.1:9/', '--image', 'absent.jpg'], /absent\.jpg/],
   ['a rate of nothing', ['http://127.0.0.1:9/', '--mode', 'open', '--rate', '0'], /--rate: expected a number above 0/],
+  ['an address with a password', ['http://user:pass@127.0.0.1:9/'], /without user and password/],
+  ['a soak without a load', ['http://127.0.0.1:9/', '--mode', 'soak'], /--mode soak needs --rate or one --concurrency/],
+  [
+    'a limit of growth elsewhere',
+    ['http://127.0.0.1:9/', '--max-growth', '0.1', '--pid', '1'],
+    /--max-growth: expected it with --mode soak/,
+  ],
   ['a header without a name', ['http://127.0.0.1:9/', '--header', 'abc'], /--header/],
   ['a server that is not there', ['http://127.0.0.1:9/'], /expected an answer of status 200 to 299.*ECONNREFUSED/],
 ];
@@ -106,7 +151,8 @@ for (const [title, args, message] of misuses) {
       () => undefined,
       (thrown) => thrown,
     );
-    assert.match(error?.message ?? '', message);
+    // A failed check arrives as its text.
+    assert.match(String(error?.message ?? error), message);
   });
 }
 

@@ -126,6 +126,52 @@ test('grey, palette, transparent, CMYK and 16-bit pictures become RGB bytes', as
   }
 });
 
+/** A soft pattern, as a picture of any size and format has it. */
+function pattern(width: number, height: number): Sharp {
+  const colours = Uint8Array.from({ length: 5 * 4 * 3 }, (_, i) => (i * 97) % 256);
+  return sharp(colours, { raw: { width: 5, height: 4, channels: 3 } }).resize(width, height, {
+    fit: 'fill',
+    kernel: 'cubic',
+  });
+}
+
+test('for the network alone a picture three times as large comes reduced to what fits', async () => {
+  const fit = [64, 96] as const;
+  const expected = await pattern(80, 64).removeAlpha().raw().toBuffer();
+  const cases: [name: string, bytes: Buffer][] = [
+    ['JPEG', await pattern(400, 320).jpeg({ quality: 95 }).toBuffer()],
+    [
+      'JPEG turned',
+      await pattern(400, 320).rotate(90).withMetadata({ orientation: 8 }).jpeg({ quality: 95 }).toBuffer(),
+    ],
+    ['CMYK', await pattern(400, 320).toColourspace('cmyk').jpeg({ quality: 95 }).toBuffer()],
+    ['PNG', await pattern(400, 320).png().toBuffer()],
+    ['PNG 16 bit', await pattern(400, 320).toColourspace('rgb16').png().toBuffer()],
+    ['WebP with alpha', await pattern(400, 320).ensureAlpha().webp({ lossless: true }).toBuffer()],
+  ];
+  for (const [name, bytes] of cases) {
+    const { width, height, data, original } = await decodePicture(bytes, { fit });
+    assert.equal([width, height, original], [80, 64, { width: 400, height: 320 }], name);
+    const difference = data.reduce((sum, value, i) => sum + Math.abs(value - expected[i]), 0) / data.length;
+    // CMYK has other colours, and the printing profile is only near.
+    assert.ok(difference < (name === 'CMYK' ? 30 : 4), `${name}: ${difference} levels on average`);
+  }
+});
+
+test('for the network alone a smaller picture comes whole, pixel for pixel', async () => {
+  const bytes = await pattern(287, 191).jpeg().toBuffer();
+  const whole = await decodePicture(bytes);
+  assert.equal(await decodePicture(bytes, { fit: [64, 96] }), whole);
+  assert.not('original' in whole);
+});
+
+test('a reduced picture is as strictly checked as a whole one', async () => {
+  const bytes = await pattern(900, 900).jpeg().toBuffer();
+  const fit = [32, 32] as const;
+  await refused(decodePicture(bytes.subarray(0, bytes.length * 0.6), { fit }), /premature end/);
+  await refused(decodePicture(bytes, { fit, maxPixels: 1000 }), /at most 1000 pixels/);
+});
+
 test('what is no picture is refused in words', async () => {
   const jpeg = await halves(RED, BLUE).resize(256, 256).jpeg().toBuffer();
   const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');

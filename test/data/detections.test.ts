@@ -88,6 +88,12 @@ test('back to the picture: divided by the ratio, clipped, boxes in the padding d
   assert.equal(found, [at([0, 4, 12, 16])]);
 });
 
+test('boxes of a reduced picture are in pixels of the picture in full', () => {
+  const boxes = [{ box: [4, 2, 50, 24] as Corners, classIndex: 1, score: 0.5 }];
+  const original = { width: 200, height: 100 };
+  assert.equal(toPicture(boxes, 0.25, { width: 50, height: 25, original }), toPicture(boxes, 0.25, original));
+});
+
 test('decodes boxes by grid and stride, level after level, rows first', () => {
   const size = [64, 32] as const;
   const anchors = 8 * 4 + 4 * 2 + 2;

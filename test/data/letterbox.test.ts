@@ -2,8 +2,9 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { sha256 } from '../../src/base/files.js';
+import { Random } from '../../src/base/random.js';
 import { type Preprocess, preprocessSchema } from '../../src/config/preprocess.js';
-import { letterbox, letterboxRatio } from '../../src/data/letterbox.js';
+import { fittedSize, type Layout, letterbox, letterboxRatio } from '../../src/data/letterbox.js';
 import type { Picture } from '../../src/data/picture.js';
 
 const test = suite('letterbox');
@@ -46,6 +47,86 @@ for (const [[width, height], size, hash] of OPENCV) {
     assert.is(sha256(Uint8Array.from(data)), hash);
   });
 }
+
+/** Value of a channel of a picture resized to `to` [height, width], by the definition: 11-bit weights, x before y. */
+function resized(
+  { width, height, data }: Picture,
+  to: [number, number],
+  y: number,
+  x: number,
+  channel: number,
+): number {
+  const along = (i: number, from: number, size: number) => {
+    const position = Math.fround((i + 0.5) * (from / size) - 0.5);
+    const first = Math.floor(position);
+    const exact = Math.fround(position - first) * 2048;
+    const below = Math.floor(exact);
+    const up = exact - below > 0.5 || (exact - below === 0.5 && below % 2 === 1);
+    const inside = (at: number) => Math.min(Math.max(at, 0), from - 1);
+    return { at: [inside(first), inside(first + 1)], weight: [2048 - below - Number(up), below + Number(up)] };
+  };
+  const [rows, columns] = [along(y, height, to[0]), along(x, width, to[1])];
+  const stretched = rows.at.map((row) =>
+    columns.at.reduce((sum, at, i) => sum + data[(row * width + at) * 3 + channel] * columns.weight[i], 0),
+  );
+  const [above, below] = stretched.map((value, i) => Math.floor((Math.floor(value / 16) * rows.weight[i]) / 65536));
+  return Math.floor((above + below + 2) / 4);
+}
+
+test('any picture, size, layout and normalisation gives what the definition says', () => {
+  const noise = fc
+    .record({ width: fc.integer({ min: 1, max: 70 }), height: fc.integer({ min: 1, max: 70 }), seed: fc.nat() })
+    .map(({ width, height, seed }): Picture => {
+      const random = new Random(seed, 'noise');
+      return { width, height, data: Uint8Array.from({ length: width * height * 3 }, () => random.int(0, 255)) };
+    });
+  const how = fc.record({
+    size: anySize,
+    color: fc.constantFrom('rgb', 'bgr'),
+    scale: fc.constantFrom(1, 1 / 255),
+    mean: fc.constantFrom([0, 0, 0], [0.485, 0.456, 0.406]),
+    pad: fc.constantFrom(0, 114, 127.5),
+  });
+  fc.assert(
+    fc.property(noise, how, fc.constantFrom('nchw', 'nhwc'), (picture, values, layout) => {
+      const options = preprocess(values);
+      const [height, width] = options.size;
+      const { data, ratio } = letterbox(picture, options, layout as Layout);
+      const rows = Math.max(1, Math.trunc(picture.height * ratio));
+      const columns = Math.max(1, Math.trunc(picture.width * ratio));
+      for (let at = 0; at < data.length; at++) {
+        const [pixel, channel] =
+          layout === 'nhwc' ? [Math.floor(at / 3), at % 3] : [at % (height * width), Math.floor(at / (height * width))];
+        const [y, x] = [Math.floor(pixel / width), pixel % width];
+        const source = values.color === 'bgr' ? 2 - channel : channel;
+        const level = y < rows && x < columns ? resized(picture, [rows, columns], y, x, source) : options.pad;
+        assert.is(data[at], Math.fround((level * options.scale - options.mean[channel]) / options.std[channel]));
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('pictures of ever other sizes, one after the other, do not touch each other', () => {
+  const options = preprocess({ size: [64, 64] });
+  const small = numbered(20, 30);
+  const before = letterbox(small, options, 'nchw').data;
+  letterbox(numbered(30_000, 2), options, 'nchw');
+  assert.equal(letterbox(small, options, 'nchw').data, before);
+});
+
+test('a reduction keeps the ratio of the picture in full', () => {
+  const options = preprocess({ size: [32, 64], color: 'rgb' });
+  const original = { width: 401, height: 199 };
+  const { rows, columns } = fittedSize(original, options.size);
+  const reduced = { ...numbered(columns, rows), original };
+  const { data, ratio } = letterbox(reduced, options, 'nhwc');
+  assert.is(ratio, letterboxRatio(original, options.size));
+  for (let y = 0; y < rows; y++) {
+    const row = data.subarray(y * 64 * 3, (y * 64 + columns) * 3);
+    assert.equal(Uint8Array.from(row), reduced.data.subarray(y * columns * 3, (y + 1) * columns * 3));
+  }
+});
 
 test('a picture of the input size comes through unchanged', () => {
   const picture = numbered(64, 32);

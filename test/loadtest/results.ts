@@ -22,6 +22,8 @@ export function runResult(load: Load, goodput: number, ms: number): RunResult {
     capped: 0,
     in_flight_max: 1,
     steady: true,
+    client_cores: 0.1,
+    interrupted: false,
     windows: [{ start_s: 0, throughput: goodput, p50_ms: ms, p99_ms: ms }],
   };
 }

@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
+import { ProcessSampler } from '../../src/loadtest/process_use.js';
 import { failuresOf } from '../../src/loadtest/result.js';
 import { checkTarget, closedLoop, openLoop } from '../../src/loadtest/run.js';
 import { targetAt, withLocalServer } from './local_server.js';
@@ -122,6 +126,53 @@ test('samples a process', async () => {
   );
   assert.ok(run.process && run.process.cpu_cores > 0);
   assert.ok(run.process.rss_start_mb > 10 && run.process.rss_max_mb >= run.process.rss_end_mb);
+});
+
+test('sums over a process and all below it', async () => {
+  const hold = (mb: number) => `const held = Buffer.alloc(${mb} * 2 ** 20, 1)`;
+  const wait = 'console.log(held.length); process.stdin.resume()';
+  const child = `${hold(60)}; ${wait}`;
+  // A process, its child and its child's child, each of which holds memory of its own.
+  const middle = `${hold(60)}; const { spawn } = require('node:child_process');
+    spawn(process.execPath, ['-e', ${JSON.stringify(child)}], { stdio: 'inherit' }); process.stdin.resume()`;
+  const top = `${hold(60)}; const { spawn } = require('node:child_process');
+    spawn(process.execPath, ['-e', ${JSON.stringify(middle)}], { stdio: 'inherit' }); process.stdin.resume()`;
+  const tree = spawn(process.execPath, ['-e', top], { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    await once(tree.stdout, 'data');
+    const sampler = new ProcessSampler(tree.pid as number, 20, () => performance.now());
+    await sleep(100);
+    assert.ok((sampler.stop(Number.POSITIVE_INFINITY)?.rss_start_mb ?? 0) > 180);
+  } finally {
+    // At the end of their common input all three end.
+    tree.stdin.end();
+    await once(tree, 'exit');
+  }
+});
+
+test('an interrupted run tells what was measured until then, by the clock and by answers', async () => {
+  const quick = (_: unknown, response: ServerResponse) => response.end();
+  const soon = () => AbortSignal.timeout(1300);
+  await withLocalServer(quick, async (url) => {
+    const long = { seconds: 60, warmupSeconds: 0, windows: 60 };
+    const early = { ...long, warmupSeconds: 50, concurrency: 1 };
+    const [warming, ...runs] = await Promise.all([
+      closedLoop(targetAt(url), { ...early, signal: soon() }),
+      closedLoop(targetAt(url), { ...long, concurrency: 2, signal: soon() }),
+      openLoop(targetAt(url), { ...open, ...long, rate: 100, signal: soon() }),
+      // The second is due in half a minute: the wait ends as well.
+      openLoop(targetAt(url), { ...open, ...long, rate: 0.03, signal: soon() }),
+    ]);
+    for (const { interrupted, seconds, windows } of runs) {
+      assert.ok(interrupted);
+      assert.ok(seconds > 0 && seconds < 30);
+      // Whole windows only.
+      assert.is(windows.length, Math.floor(seconds));
+    }
+    const [, byClock] = runs;
+    assert.ok(byClock.goodput > 0 && byClock.requests < 100 * byClock.seconds + 2);
+    assert.equal([warming.seconds, warming.throughput, warming.requests], [0, 0, 0]);
+  });
 });
 
 test('a process that is not there, and a target that refuses, are named', async () => {

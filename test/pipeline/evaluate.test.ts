@@ -40,6 +40,9 @@ const whole = async ({ width, height }: { width: number; height: number }): Prom
 
 const pathOf = ({ file_name }: { file_name: string }) => join(root, file_name);
 
+/** Of an input that no picture here is reduced for. */
+const fit: [number, number] = [416, 416];
+
 const test = suite('evaluation of a detector');
 
 test.before(async () => {
@@ -47,7 +50,7 @@ test.before(async () => {
 });
 
 test('detections come back as COCO results, in the order of the images', async () => {
-  const { detections, evaluation, imagesPerSecond } = await evaluateDetector(whole, dataset, pathOf);
+  const { detections, evaluation, imagesPerSecond } = await evaluateDetector(whole, dataset, pathOf, { fit });
   assert.equal(
     detections,
     WIDTHS.map((width, i) => ({ image_id: 10 - i, category_id: 7, bbox: [0, 0, width, 30], score: 0.9 })),
@@ -68,7 +71,7 @@ test('only a few pictures are read ahead', async () => {
     opened++;
     return pathOf(image);
   };
-  await evaluateDetector(slow, dataset, counting);
+  await evaluateDetector(slow, dataset, counting, { fit });
   assert.is(done, WIDTHS.length);
   assert.ok(most > 1 && most < WIDTHS.length, `${most} at once`);
 });
@@ -78,7 +81,7 @@ test('a picture that cannot be decoded stops the evaluation with its name', asyn
   const broken = (image: { id: number; file_name: string }) =>
     image.id === 6 ? join(root, 'broken.jpg') : pathOf(image);
   try {
-    await evaluateDetector(whole, dataset, broken);
+    await evaluateDetector(whole, dataset, broken, { fit });
     assert.unreachable();
   } catch (error) {
     assert.instance(error, UserError);
@@ -89,7 +92,7 @@ test('a picture that cannot be decoded stops the evaluation with its name', asyn
 test('a class without a category is an error', async () => {
   const wrong = async () => [{ box: [0, 0, 9, 9], classIndex: 1, score: 0.9 } satisfies Detection];
   try {
-    await evaluateDetector(wrong, dataset, pathOf);
+    await evaluateDetector(wrong, dataset, pathOf, { fit });
     assert.unreachable();
   } catch (error) {
     assert.instance(error, UserError);
@@ -97,7 +100,7 @@ test('a class without a category is an error', async () => {
 });
 
 test('no images, no detections, no figures', async () => {
-  const { detections, evaluation } = await evaluateDetector(whole, { ...dataset, images: [], annotations: [] }, pathOf);
+  const { detections, evaluation } = await evaluateDetector(whole, { ...dataset, images: [], annotations: [] }, pathOf, { fit });
   assert.equal(detections, []);
   assert.is(evaluation.stats[0], -1);
 });
@@ -119,7 +122,7 @@ real('a COCO-trained network finds what is there', async () => {
     thresholds: { confidence: 0.01, nms: 0.65, maxDetections: 100, agnostic: false },
     decoded: false,
   });
-  const options = { categories: COCO_CLASSES };
+  const options = { fit, categories: COCO_CLASSES };
   const { evaluation } = await evaluateDetector(
     (picture) => detector.detect(picture),
     some,

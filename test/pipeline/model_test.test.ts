@@ -7,10 +7,12 @@ import { UserError } from '../../src/base/errors.js';
 import { readJson, readText, writeJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
 import { Store } from '../../src/data/store.js';
+import type { LoadTestResult } from '../../src/loadtest/result.js';
 import { type ModelTestOutputs, modelTest } from '../../src/pipeline/model_test.js';
 import type { StepContext } from '../../src/pipeline/step.js';
 import type { BundleManifest } from '../../src/serve/bundle.js';
 import type { Answer } from '../../src/serve/http/answer.js';
+import { loadResult, runResult } from '../loadtest/results.js';
 import { makeBundle, writeManifest } from '../serve/make_bundle.js';
 
 const test = suite('model_test');
@@ -51,6 +53,8 @@ test('a good bundle: every object matched, every request answered, an orderly en
   assert.is(outputs.matched, annotations.length);
   assert.equal([outputs.missing, outputs.extra, outputs.errors, outputs.non2xx, outputs.exit_code], [0, 0, 0, 0, 0]);
   assert.ok(outputs.requests > 0 && outputs.throughput > 0 && outputs.p50_ms > 0);
+  assert.ok(outputs.cpu_cores > 0 && outputs.rss_max_mb > 50);
+  assert.match(await readText(outputs.report), 'Memory of the server');
   assert.equal(await readJson(join(context.dir, 'result.json')), outputs);
   assert.match(
     await readText(join(context.dir, 'result.txt')),
@@ -72,6 +76,36 @@ test('an answer unlike the reference fails the step, names the boxes, and keeps 
   assert.match(message, 'not in the reference: ');
   const { missing, extra } = await readJson<ModelTestOutputs>(join(context.dir, 'result.json'));
   assert.equal([missing, extra], [2, 2]);
+});
+
+test('a sweep, against the baseline of a service a thousand times as fast', async () => {
+  const baseline = join(context.dir, 'earlier.json');
+  const earlier = [1, 2].map((concurrency) => runResult({ mode: 'closed', concurrency }, 1e6, 0.001));
+  await writeJson(baseline, loadResult(earlier));
+  context.config.test = { ...context.config.test, connections: 1, sweep: [1, 2], baseline, gate: 0.5 };
+  assert.match(await failure(), /2 failures.*worse than the gate allows: against the baseline, closed, 1 in flight/s);
+  const { load, failures } = await readJson<ModelTestOutputs>(join(context.dir, 'result.json'));
+  assert.is(failures.length, 2);
+  const { runs } = await readJson<LoadTestResult>(load);
+  assert.equal(
+    runs.map((run) => run.load),
+    earlier.map((run) => run.load),
+  );
+  const text = await readText(join(context.dir, 'result.txt'));
+  assert.match(text, /sweep +closed, 2 in flight/);
+  assert.match(text, /against the baseline, closed, 2 in flight: throughput 0\.00/);
+});
+
+test('a gate without a run of the same load in the baseline is not passed', async () => {
+  const baseline = join(context.dir, 'earlier.json');
+  await writeJson(baseline, loadResult([runResult({ mode: 'closed', concurrency: 64 }, 1, 1)]));
+  context.config.test = { ...context.config.test, baseline, gate: 0.5 };
+  assert.match(await failure(), /the baseline has no run of the same load/);
+});
+
+test('a baseline that is none is named before anything is started', async () => {
+  context.config.test.baseline = join(context.dir, 'absent.json');
+  assert.match(await failure(), 'absent.json');
 });
 
 test('a server that does not get ready is reported with the end of its log', async () => {

@@ -19,13 +19,17 @@ test('imported weights on TensorFlow and the same file on onnxruntime agree with
 
   const tensorflow = await openWeightsDetector(weights);
   const ours = await evaluateDetector((picture) => tensorflow.detect(picture, thresholds), dataset, pathOf, {
+    fit: tensorflow.size,
     categories,
   });
   await tensorflow.close();
 
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
   const onnx = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
-  const theirs = await evaluateDetector((picture) => onnx.detect(picture), dataset, pathOf, { categories });
+  const theirs = await evaluateDetector((picture) => onnx.detect(picture), dataset, pathOf, {
+    fit: preprocess.size,
+    categories,
+  });
   await onnx.close();
 
   const [ap, reference] = [ours.evaluation.stats[0], theirs.evaluation.stats[0]];

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
@@ -11,10 +12,11 @@ import { readJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
 import { withServer } from '../../src/pipeline/child.js';
 import { startServer } from '../../src/serve/server.js';
+import { familyOf } from './fuzz/processes.js';
 import { makeBundle } from './make_bundle.js';
 
 const test = suite('server');
-const config = { ...configSchema.parse({}).serve, port: 0, maxBytes: 100_000 };
+const config = { ...configSchema.parse({}).serve, port: 0, maxBytes: 100_000, logLevel: 'silent' as const };
 let dir: string;
 let image: Buffer<ArrayBuffer>;
 let reference: object;
@@ -92,7 +94,7 @@ test('overload is answered 503 with Retry-After, and passes', async () => {
 });
 
 test('SIGTERM finishes what is in flight and ends the process with 0', async () => {
-  const { result, exitCode } = await withServer([dir, '--port', '0'], async (url) => {
+  const { result, exitCode } = await withServer([dir, '--port', '0'], async ({ url }) => {
     const headers = { 'content-type': 'image/jpeg', 'content-length': image.length, expect: '100-continue' };
     const inFlight = request(`${url}/predict`, { method: 'POST', headers });
     inFlight.flushHeaders();
@@ -103,6 +105,18 @@ test('SIGTERM finishes what is in flight and ends the process with 0', async () 
   });
   assert.equal(await result.answered, reference);
   assert.is(exitCode, 0);
+});
+
+test('a server that is killed leaves no process of a model behind', async () => {
+  const isModel = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine/main');
+  const { result: model, exitCode } = await withServer([dir, '--port', '0'], async ({ pid }) => {
+    const [found] = familyOf(pid).filter(isModel);
+    process.kill(pid, 'SIGKILL');
+    return found;
+  });
+  assert.is(exitCode, null);
+  assert.type(model, 'number');
+  while (existsSync(`/proc/${model}`)) await new Promise((resolve) => setTimeout(resolve, 20));
 });
 
 async function refusal(options: Partial<typeof config>): Promise<string> {

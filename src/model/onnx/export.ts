@@ -136,34 +136,42 @@ class OnnxLayers implements Layers<string> {
   }
 }
 
-/** xy = (p + grid) · stride, wh = exp(p) · stride, the rest through the sigmoid; [N,5+C,A] transposed to [N,A,5+C]. */
+/**
+ * xy = (p + grid) · stride, wh = exp(p) · stride, the rest through the sigmoid. Every map is turned to [N,H,W,C] right
+ * after its convolution, where onnxruntime does it, and the sigmoid, on the way out of its own layout.
+ */
 function decode(
   graph: GraphBuilder,
   levels: LevelOutput<string>[],
   [height, width]: readonly number[],
   classes: number,
 ): void {
-  const flat = levels.map(({ reg, obj, cls }, level) => {
-    const all = graph.op('Concat', `level${level}.all`, [reg, obj, cls], { axis: 1 });
-    // 0 keeps the batch, -1 takes the anchors of the level.
-    return graph.op('Reshape', `level${level}.flat`, [all, graph.integers('level.shape', [0, 5 + classes, -1])]);
-  });
-  const raw = graph.op('Concat', 'raw', flat, { axis: 2 });
-  const parts = graph.integers('raw.parts', [2, 2, 1 + classes]);
-  const [xy, wh, logits] = graph.node('Split', 'raw.split', [raw, parts], { axis: 1 }, 3);
+  const rows = (part: keyof LevelOutput<string>, channels: number, activate: boolean): string => {
+    const flat = levels.map((level, i) => {
+      const name = `level${i}.${part}`;
+      const map = activate ? graph.op('Sigmoid', `${name}.probabilities`, [level[part]]) : level[part];
+      const last = graph.op('Transpose', `${name}.last`, [map], { perm: [0, 2, 3, 1] });
+      // 0 keeps the batch, -1 takes the anchors of the level.
+      return graph.op('Reshape', `${name}.flat`, [last, graph.integers(`${part}.shape`, [0, -1, channels])]);
+    });
+    return graph.op('Concat', part, flat, { axis: 1 });
+  };
   const { grid, strides } = anchors(height, width);
-  const count = strides.length;
-  const stride = graph.floats('stride', [1, 1, count], strides);
-  const centre = graph.op('Add', 'centre.cells', [xy, graph.floats('grid', [1, 2, count], grid)]);
-  const boxes = [
+  const count = strides.length / 2;
+  const stride = graph.floats('stride', [1, count, 2], strides);
+  const parts = graph.integers('reg.parts', [2, 2]);
+  const [xy, wh] = graph.node('Split', 'reg.split', [rows('reg', 4, false), parts], { axis: 2 }, 2);
+  const centre = graph.op('Add', 'centre.cells', [xy, graph.floats('grid', [1, count, 2], grid)]);
+  const values = [
     graph.op('Mul', 'centre', [centre, stride]),
     graph.op('Mul', 'size', [graph.op('Exp', 'size.cells', [wh]), stride]),
-    graph.op('Sigmoid', 'probabilities', [logits]),
+    rows('obj', 1, true),
+    rows('cls', classes, true),
   ];
-  graph.op('Transpose', OUTPUT, [graph.op('Concat', 'decoded', boxes, { axis: 1 })], { perm: [0, 2, 1] });
+  graph.op('Concat', OUTPUT, values, { axis: 2 });
 }
 
-/** Of every anchor, levels one after the other and row-major: its cell, all x then all y, and its stride. */
+/** Of every anchor, levels one after the other and row-major: its cell x, y, and its stride, for each of the two. */
 function anchors(height: number, width: number): { grid: Float32Array; strides: Float32Array } {
   const cells = STRIDES.flatMap((stride) =>
     Array.from({ length: (height / stride) * (width / stride) }, (_, i) => {
@@ -172,7 +180,7 @@ function anchors(height: number, width: number): { grid: Float32Array; strides: 
     }),
   );
   return {
-    grid: Float32Array.from([...cells.map(({ x }) => x), ...cells.map(({ y }) => y)]),
-    strides: Float32Array.from(cells, ({ stride }) => stride),
+    grid: Float32Array.from(cells.flatMap(({ x, y }) => [x, y])),
+    strides: Float32Array.from(cells.flatMap(({ stride }) => [stride, stride])),
   };
 }

@@ -51,6 +51,12 @@ export class BatchTimes {
     return best;
   }
 
+  /** Milliseconds for each picture in the batch that was measured to be best; 0 when nothing is known. */
+  get pace(): number {
+    const known = this.sizes.filter((size) => this.#measured(size) !== undefined);
+    return known.length === 0 ? 0 : Math.min(...known.map((size) => this.expected(size) / size));
+  }
+
   #measured(size: number): number | undefined {
     const known = this.#estimates.get(size);
     return known && this.#batches - known.at < MEMORY ? known.ms : undefined;

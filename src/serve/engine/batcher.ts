@@ -1,39 +1,27 @@
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Detection } from '../../data/detections.js';
-import { HttpProblem } from '../http/http_problem.js';
 import { BatchTimes } from './batch_times.js';
 import type { BatchDetections, DetectorTask, BatchTimes as StageTimes } from './detector.js';
 
-/** Share of a new measurement in the moving estimate of the pace. */
-const NEWEST = 0.2;
-
 export interface BatcherOptions {
   maxBatch: number;
-  /** Most requests admitted and not answered yet. */
-  queue: number;
-  /** Milliseconds from admission to the run of the model. */
-  deadline: number;
-  /** Told of every batch that was answered. */
-  onBatch?: (size: number) => void;
+  /** Batches that may run at once. */
+  sessions: number;
+  /** Told of every batch that begins, and of how many pictures still wait. */
+  onBatch?: (size: number, queued: number) => void;
 }
 
 /** What a picture's request took, milliseconds of each stage; all but `queue` are those of its whole batch. */
-export type DetectionTimes = StageTimes & { queue: number };
+export type DetectionTimes = { queue: number } & StageTimes;
 
 export interface Detected {
   detections: Detection[];
   times: DetectionTimes;
 }
 
-/** A request's place, held from before its picture is decoded until `leave`. */
-export interface Place {
-  detect(task: DetectorTask): Promise<Detected>;
-  leave(): void;
-}
-
 interface Waiting {
   task: DetectorTask;
   since: number;
+  /** On `performance.now`'s clock. */
   deadline: number;
   /** Was in a batch that failed: runs by itself, so that it cannot harm others again. */
   alone: boolean;
@@ -43,19 +31,14 @@ interface Waiting {
 
 /**
  * Runs pictures in batches: whatever has come while a batch ran is in the next, up to the size that measured times show
- * to be best. Never waits for more pictures while the model is idle.
+ * to be best. Never waits for more pictures while a session is idle.
  */
 export class Batcher {
   readonly #run: (tasks: DetectorTask[]) => Promise<BatchDetections>;
   readonly #options: BatcherOptions;
   readonly #times: BatchTimes;
   readonly #waiting: Waiting[] = [];
-  #admitted = 0;
-  #running = false;
-  /** Milliseconds between two pictures done while the service is busy, decoding included. */
-  #pace = 0;
-  #lastDone?: number;
-  #whenIdle?: () => void;
+  #running = 0;
 
   constructor(run: (tasks: DetectorTask[]) => Promise<BatchDetections>, options: BatcherOptions) {
     this.#run = run;
@@ -63,49 +46,39 @@ export class Batcher {
     this.#times = new BatchTimes(options.maxBatch);
   }
 
-  /** Requests with a place, whether their picture is being decoded, waits or runs. */
-  get admitted(): number {
-    return this.#admitted;
-  }
-
   /** Pictures that wait for the model. */
   get queued(): number {
     return this.#waiting.length;
   }
 
-  /** Expected milliseconds until everything admitted is answered. */
-  get #wait(): number {
-    return this.#admitted * this.#pace;
+  /** Milliseconds between two pictures when all sessions are busy; 0 when not known yet. */
+  get pace(): number {
+    return this.#times.pace / this.#options.sessions;
+  }
+
+  /** Milliseconds the model takes for one picture alone; 0 when not known yet. */
+  get shortest(): number {
+    return this.#times.expected(1);
   }
 
   /**
-   * Takes a request in, or refuses it at once, before any work was done for it.
-   * @throws HttpProblem 503 when the queue is full, or the deadline could not be kept
+   * Runs the picture in one of the next batches.
+   * @param deadline on `performance.now`'s clock: the batch is chosen to be done by then where possible
+   * @throws the signal's reason when it is aborted before the model begins
    */
-  admit(signal: AbortSignal): Place {
-    const { queue, deadline } = this.#options;
-    // An idle service always takes a request: its pace may have been that of a bad moment.
-    if (this.#admitted >= queue || this.#wait > deadline) {
-      throw busy('overloaded', 'More requests came than can be answered in time.', this.#wait);
-    }
-    this.#admitted++;
-    const until = performance.now() + deadline;
-    return {
-      detect: (task) => this.#detect(task, until, signal),
-      leave: () => {
-        this.#admitted--;
-        if (this.#admitted > 0) return;
-        this.#lastDone = undefined;
-        this.#whenIdle?.();
-      },
-    };
-  }
-
-  /** Resolves when every place has been left, also those of clients that have gone. */
-  async idle(): Promise<void> {
-    if (this.#admitted === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#whenIdle = resolve;
+  detect(task: DetectorTask, deadline: number, signal: AbortSignal): Promise<Detected> {
+    return new Promise<Detected>((resolve, reject) => {
+      signal.throwIfAborted();
+      const leave = () => {
+        const at = this.#waiting.indexOf(waiting);
+        if (at < 0) return;
+        this.#waiting.splice(at, 1);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      const waiting: Waiting = { task, since: performance.now(), deadline, alone: false, resolve, reject };
+      this.#waiting.push(waiting);
+      this.#work();
     });
   }
 
@@ -115,58 +88,36 @@ export class Batcher {
     for (const size of this.#times.sizes) {
       for (let run = 0; run < 2; run++) {
         if (size > 1 && performance.now() + this.#times.expected(size) > end) return;
-        await this.#measured(Array.from({ length: size }, () => task));
+        const batch = () => this.#measured(Array.from({ length: size }, () => task));
+        await Promise.all(Array.from({ length: this.#options.sessions }, batch));
       }
     }
   }
 
-  #detect(task: DetectorTask, deadline: number, signal: AbortSignal): Promise<Detected> {
-    return new Promise<Detected>((resolve, reject) => {
-      const waiting: Waiting = { task, since: performance.now(), deadline, alone: false, resolve, reject };
-      const giveUp = (problem: HttpProblem) => {
-        const at = this.#waiting.indexOf(waiting);
-        if (at < 0) return;
-        this.#waiting.splice(at, 1);
-        waiting.reject(problem);
-      };
-      const late = () => giveUp(busy('deadline_passed', 'The request waited until its deadline.', this.#wait));
-      const timer = setTimeout(late, deadline - waiting.since);
-      const gone = () => giveUp(clientGone());
-      signal.addEventListener('abort', gone);
-      const settle = (then: () => void) => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', gone);
-        then();
-      };
-      waiting.resolve = (detected) => settle(() => resolve(detected));
-      waiting.reject = (reason) => settle(() => reject(reason));
-      this.#waiting.push(waiting);
-      if (signal.aborted) gone();
-      void this.#work();
-    });
+  #work(): void {
+    while (this.#running < this.#options.sessions && this.#waiting.length > 0) {
+      this.#running++;
+      void this.#runBatch(this.#next()).then(() => {
+        this.#running--;
+        this.#work();
+      });
+    }
   }
 
-  async #work(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
-    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) await this.#runBatch(batch);
-    this.#running = false;
-  }
-
-  /** The next batch, off the queue; empty when none waits. */
+  /** The next batch, off the queue. */
   #next(): Waiting[] {
-    if (this.#waiting.length === 0) return [];
     const [{ alone, deadline }] = this.#waiting;
-    const size = alone ? 1 : this.#times.best(this.#waiting.length, deadline - performance.now());
+    const idle = this.#options.sessions - this.#running + 1;
+    const share = Math.ceil(this.#waiting.length / idle);
+    const size = alone ? 1 : this.#times.best(share, deadline - performance.now());
     return this.#waiting.splice(0, size);
   }
 
   async #runBatch(batch: Waiting[]): Promise<void> {
     const start = performance.now();
+    this.#options.onBatch?.(batch.length, this.#waiting.length);
     try {
       const { detections, times } = await this.#measured(batch.map(({ task }) => task));
-      this.#keepPace(batch.length);
-      this.#options.onBatch?.(batch.length);
       batch.forEach(({ since, resolve }, i) => {
         resolve({ detections: detections[i], times: { queue: start - since, ...times } });
       });
@@ -185,23 +136,4 @@ export class Batcher {
     this.#times.record(tasks.length, performance.now() - start);
     return detected;
   }
-
-  #keepPace(pictures: number): void {
-    const now = performance.now();
-    if (this.#lastDone !== undefined) {
-      const pace = (now - this.#lastDone) / pictures;
-      this.#pace = this.#pace === 0 ? pace : this.#pace + NEWEST * (pace - this.#pace);
-    }
-    this.#lastDone = now;
-  }
-}
-
-function busy(code: string, message: string, wait: number): HttpProblem {
-  const retryAfter = Math.max(1, Math.ceil(wait / 1000));
-  return new HttpProblem(503, { code, message, hint: `Ask again in ${retryAfter} s.` }, { retryAfter });
-}
-
-/** Nobody reads it; the status, nginx's, is for the metrics. */
-function clientGone(): HttpProblem {
-  return new HttpProblem(499 as ContentfulStatusCode, { code: 'client_gone', message: 'The client has gone.' });
 }

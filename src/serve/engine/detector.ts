@@ -1,15 +1,24 @@
 import { join } from 'node:path';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { messageOf, UserError } from '../../base/errors.js';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import { type Detection, decodeBoxes, postprocess, type Thresholds, toPicture } from '../../data/detections.js';
 import { letterbox } from '../../data/letterbox.js';
 import type { Picture } from '../../data/picture.js';
 import { type Bundle, readBundle } from '../bundle.js';
+import { openSession, type Provider, type ProviderChoice } from './providers.js';
+
+/**
+ * How long a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of a
+ * picture, which sleeping would cost time and cycles in, and short enough to leave the cores to whoever decodes the next.
+ */
+const SPIN_US = '200';
 
 export interface DetectorOptions {
   /** Threads of onnxruntime; 0 lets it choose. */
   threads?: number;
+  /** What to run on; `auto` when absent. */
+  provider?: ProviderChoice;
 }
 
 /** How an ONNX file outside a bundle is to be used. */
@@ -43,15 +52,18 @@ export interface BatchDetections {
 export class Detector {
   /** Pictures the graph takes at once: one, or any number. */
   readonly maxBatch: number;
+  /** What it runs on. */
+  readonly provider: Provider;
   readonly #path: string;
   readonly #session: InferenceSession;
   readonly #options: OnnxOptions;
   #input = new Float32Array();
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, session: InferenceSession, options: OnnxOptions) {
+  private constructor(path: string, session: InferenceSession, provider: Provider, options: OnnxOptions) {
     const [input] = session.inputMetadata;
     this.maxBatch = input.isTensor && typeof input.shape[0] === 'number' ? 1 : Number.POSITIVE_INFINITY;
+    this.provider = provider;
     this.#path = path;
     this.#session = session;
     this.#options = options;
@@ -65,20 +77,19 @@ export class Detector {
 
   /**
    * Opens a YOLOX graph with one input [batch,3,H,W] and one output [batch,A,5+C], obj and cls after the sigmoid.
-   * @throws UserError for a file onnxruntime cannot load, or of another input size.
+   * @throws UserError for a file onnxruntime cannot load or of another input size, or a provider that is not there.
    */
   static async fromOnnx(path: string, options: OnnxOptions): Promise<Detector> {
-    const session = await InferenceSession.create(path, {
+    const { session, provider } = await openSession(path, options.provider ?? 'auto', {
       intraOpNumThreads: options.threads ?? 0,
-      // Threads that spin while they wait take the cores from those that decode the next pictures.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
+      // A plan of its memory for every size of batch would keep all of it.
+      enableMemPattern: false,
       // Errors only: what onnxruntime warns of when it optimises a graph is not for the user.
       logSeverityLevel: 3,
-    }).catch((cause: unknown) => {
-      throw new UserError({ where: path, expected: 'an ONNX model', received: messageOf(cause) }, { cause });
     });
     checkInput(path, session, options.preprocess);
-    return new Detector(path, session, options);
+    return new Detector(path, session, provider, options);
   }
 
   /** Objects in a picture, in its own pixels, best first. */

@@ -10,7 +10,7 @@ export interface DetectorWorkerData {
 }
 
 /** How opening went; a problem is for the user. */
-export type Opened = { maxBatch: number } | { problem: Problem };
+export type Opened = Pick<Detector, 'maxBatch' | 'provider'> | { problem: Problem };
 
 const { bundle, options } = workerData as DetectorWorkerData;
 const opened = Detector.open(bundle, options);
@@ -23,7 +23,8 @@ export default async function detectBatch(tasks: DetectorTask[]): Promise<BatchD
 
 export async function open(): Promise<Opened> {
   try {
-    return { maxBatch: (await opened).maxBatch };
+    const { maxBatch, provider } = await opened;
+    return { maxBatch, provider };
   } catch (error) {
     // An error loses its class on the way between threads.
     if (error instanceof UserError) return { problem: error.problem };

@@ -1,32 +1,71 @@
-import type { Box, CocoCategory } from '../../data/coco.js';
+import { z } from 'zod';
+import type { CocoCategory, CocoDetection } from '../../data/coco.js';
 import type { Detection } from '../../data/detections.js';
+import { type HttpProblem, reasonSchema } from './http_problem.js';
+
+const pixels = z.number();
+const bbox = z
+  .tuple([pixels, pixels, pixels, pixels])
+  .meta({ description: 'Left, top, width, height in pixels of the upright picture.' });
+const categoryId = z.int().min(0);
+const score = z.number().min(0).max(1);
+const fileName = z.string().meta({ description: 'As the client named the file; else empty.' });
+const imageId = z.int().min(0);
+
+const annotationSchema = z
+  .strictObject({
+    id: z.int().min(1).meta({ description: '1…n within the answer, best score first.' }),
+    image_id: imageId,
+    bbox,
+    category_id: categoryId,
+    score,
+    segmentation: z.array(z.never()).max(0).meta({ description: 'Always empty: the model finds boxes.' }),
+  })
+  .meta({ id: 'Annotation' });
+
+const categorySchema = z
+  .strictObject({
+    id: categoryId,
+    name: z.string(),
+    supercategory: z.string().optional(),
+    old_id: z.int().optional().meta({ description: 'Id in the source of the training data.' }),
+  })
+  .meta({ id: 'Category' });
+
+const imageSchema = z.strictObject({
+  file_name: fileName,
+  height: z.int().min(1).meta({ description: 'Pixels of the upright picture, which the boxes refer to.' }),
+  width: z.int().min(1),
+  image_id: imageId,
+});
+
+export const answerSchema = imageSchema
+  .extend({
+    annotations: z.array(annotationSchema),
+    categories: z.array(categorySchema).meta({ description: 'All the model knows, in the order of its classes.' }),
+  })
+  .meta({ id: 'Answer', description: 'The objects of one picture.' });
+
+const refusedSchema = z
+  .strictObject({ file_name: fileName, image_id: imageId, error: reasonSchema })
+  .meta({ id: 'RefusedPicture', description: 'A picture among several that could not be looked at.' });
+
+export const answersSchema = z
+  .strictObject({ answers: z.array(z.union([answerSchema, refusedSchema])) })
+  .meta({ id: 'Answers', description: 'One entry for each picture, in their order.' });
+
+export const resultsSchema = z
+  .array(z.strictObject({ image_id: imageId, category_id: categoryId, bbox, score }))
+  .meta({ id: 'CocoResults', description: 'COCO’s results format, of all pictures.' });
 
 /** One object of an answer. */
-export interface AnswerAnnotation {
-  /** 1…n within the answer, best score first. */
-  id: number;
-  image_id: number;
-  bbox: Box;
-  category_id: number;
-  score: number;
-  /** Always empty: the model finds boxes. */
-  segmentation: [];
-}
-
+export type AnswerAnnotation = z.infer<typeof annotationSchema>;
 /** The picture an answer is about. */
-export interface AnsweredImage {
-  file_name: string;
-  /** Pixels of the upright picture, which the boxes refer to. */
-  height: number;
-  width: number;
-  image_id: number;
-}
-
+export type AnsweredImage = z.infer<typeof imageSchema>;
 /** What `POST /predict` answers. */
-export interface Answer extends AnsweredImage {
-  annotations: AnswerAnnotation[];
-  categories: CocoCategory[];
-}
+export type Answer = z.infer<typeof answerSchema>;
+/** What it says instead of a picture among several that is none. */
+export type RefusedPicture = z.infer<typeof refusedSchema>;
 
 /** Detections in picture pixels to an answer; `categories` are in the order of the model's classes. */
 export function buildAnswer(
@@ -34,19 +73,38 @@ export function buildAnswer(
   detections: readonly Detection[],
   categories: CocoCategory[],
 ): Answer {
+  const results = buildResults(image_id, detections, categories);
   return {
     file_name,
     height,
     width,
     image_id,
-    annotations: detections.map(({ box: [x1, y1, x2, y2], classIndex, score }, index) => ({
+    annotations: results.map(({ bbox, category_id, score }, index) => ({
       id: index + 1,
       image_id,
-      bbox: [x1, y1, x2 - x1, y2 - y1],
-      category_id: categories[classIndex].id,
+      bbox,
+      category_id,
       score,
       segmentation: [],
     })),
     categories,
   };
+}
+
+/** Detections of one picture in COCO's results format. */
+export function buildResults(
+  image_id: number,
+  detections: readonly Detection[],
+  categories: readonly CocoCategory[],
+): CocoDetection[] {
+  return detections.map(({ box: [x1, y1, x2, y2], classIndex, score }) => ({
+    image_id,
+    category_id: categories[classIndex].id,
+    bbox: [x1, y1, x2 - x1, y2 - y1],
+    score,
+  }));
+}
+
+export function buildRefusal(file_name: string, image_id: number, { reason }: HttpProblem): RefusedPicture {
+  return { file_name, image_id, error: reason };
 }

@@ -1,57 +1,104 @@
 import { z } from 'zod';
+import { didYouMean } from '../../base/errors.js';
 import type { CocoCategory } from '../../data/coco.js';
 import type { Thresholds } from '../../data/detections.js';
 import { HttpProblem } from './http_problem.js';
 
-/** What the query of `POST /predict` asks; what it does not mention is as the bundle says. */
-export interface PredictQuery extends Partial<Pick<Thresholds, 'confidence' | 'nms' | 'maxDetections' | 'only'>> {
-  /** The picture's id as the client counts them; 0 when it does not say. */
-  image_id: number;
-}
-
 /** Most objects a client may ask for. */
 const MOST_OBJECTS = 1000;
 
-const EXPECTED = {
-  conf: 'a number from 0 to 1',
-  iou: 'a number from 0 to 1',
-  max: `a whole number from 1 to ${MOST_OBJECTS}`,
-};
-const share = z.string().trim().min(1).pipe(z.coerce.number<string>().min(0).max(1)).optional();
-const whole = z.string().regex(/^\d+$/).pipe(z.coerce.number<string>().int().min(1).max(MOST_OBJECTS)).optional();
-const schema = z.object({ conf: share, iou: share, max: whole });
+const FORMATS = ['json', 'coco', 'png'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** What the query of `POST /predict` asks; what it does not mention is as the bundle says. */
+export interface PredictQuery {
+  /** The first picture's id as the client counts them; 0 when it does not say. */
+  imageId: number;
+  thresholds: Partial<Pick<Thresholds, 'confidence' | 'nms' | 'maxDetections' | 'only'>>;
+  format?: Format;
+}
+
+const share = z.string().trim().min(1).pipe(z.coerce.number<string>().min(0).max(1));
+const digits = z.string().regex(/^\d{1,15}$/);
+
+/** The parameters: how they are read, and what to say of them. */
+export const PARAMETERS = {
+  image_id: {
+    schema: digits.pipe(z.coerce.number<string>().int().min(0)),
+    expected: 'digits',
+    about: 'Id of the picture in the answer, 0 unless given; of several, the id of the first, the next has one more.',
+  },
+  conf: { schema: share, expected: 'a number from 0 to 1', about: 'Lowest score of an object.' },
+  iou: {
+    schema: share,
+    expected: 'a number from 0 to 1',
+    about: 'Highest overlap (IoU) of two objects of a class; the lower score goes.',
+  },
+  max: {
+    schema: digits.pipe(z.coerce.number<string>().int().min(1).max(MOST_OBJECTS)),
+    expected: `a whole number from 1 to ${MOST_OBJECTS}`,
+    about: 'Most objects of a picture.',
+  },
+  classes: {
+    schema: z.string(),
+    expected: 'ids or names of categories, separated by commas',
+    about: 'Ids or names of the categories to look for, separated by commas.',
+  },
+  format: {
+    schema: z.enum(FORMATS),
+    expected: `one of ${FORMATS.join(', ')}`,
+    about: 'json: boxes with their picture. coco: COCO’s results list. png: the picture with its boxes drawn.',
+  },
+} as const;
+
+type Name = keyof typeof PARAMETERS;
 
 /**
- * Reads `image_id`, `conf`, `iou`, `max` and `classes` (ids or names of categories, separated by commas).
- * @throws HttpProblem 400 naming the first parameter that is wrong
+ * Reads the query of `POST /predict`.
+ * @throws HttpProblem 400 naming the first parameter that is wrong, unknown or given twice
  */
-export function readQuery(query: Record<string, string>, categories: readonly CocoCategory[]): PredictQuery {
-  const image_id = readImageId(query.image_id);
-  const parsed = schema.safeParse(query);
-  if (!parsed.success) {
-    const name = parsed.error.issues[0].path[0] as keyof typeof EXPECTED;
-    throw badParameter(name, EXPECTED[name], query[name]);
-  }
-  const { conf, iou, max } = parsed.data;
+export function readQuery(search: URLSearchParams, categories: readonly CocoCategory[]): PredictQuery {
+  for (const name of search.keys()) checkName(name, search);
+  const confidence = read('conf', search);
+  const nms = read('iou', search);
+  const maxDetections = read('max', search);
+  const classes = read('classes', search);
   return {
-    image_id,
-    ...(conf !== undefined && { confidence: conf }),
-    ...(iou !== undefined && { nms: iou }),
-    ...(max !== undefined && { maxDetections: max }),
-    ...(query.classes !== undefined && { only: readClasses(query.classes, categories) }),
+    imageId: read('image_id', search) ?? 0,
+    thresholds: {
+      ...(confidence !== undefined && { confidence }),
+      ...(nms !== undefined && { nms }),
+      ...(maxDetections !== undefined && { maxDetections }),
+      ...(classes !== undefined && { only: readClasses(classes, categories) }),
+    },
+    format: read('format', search),
   };
 }
 
-function readImageId(text = '0'): number {
-  if (!/^\d{1,15}$/.test(text)) {
+function checkName(name: string, search: URLSearchParams): void {
+  if (!Object.hasOwn(PARAMETERS, name)) {
+    const known = Object.keys(PARAMETERS);
     throw new HttpProblem(400, {
-      code: 'bad_image_id',
-      message: 'The image_id is not a whole number.',
-      expected: 'digits',
-      received: text,
+      code: 'unknown_parameter',
+      message: `There is no query parameter ${JSON.stringify(name)}.`,
+      expected: known.join(', '),
+      received: name,
+      hint: didYouMean(name, known),
     });
   }
-  return Number(text);
+  const values = search.getAll(name);
+  if (values.length > 1) throw badParameter(name as Name, 'one value', values);
+}
+
+function read<N extends Name>(
+  name: N,
+  search: URLSearchParams,
+): z.output<(typeof PARAMETERS)[N]['schema']> | undefined {
+  const text = search.get(name);
+  if (text === null) return undefined;
+  const parsed = PARAMETERS[name].schema.safeParse(text);
+  if (!parsed.success) throw badParameter(name, PARAMETERS[name].expected, text);
+  return parsed.data as z.output<(typeof PARAMETERS)[N]['schema']>;
 }
 
 function readClasses(text: string, categories: readonly CocoCategory[]): number[] {
@@ -66,11 +113,7 @@ function readClasses(text: string, categories: readonly CocoCategory[]): number[
   });
 }
 
-function badParameter(name: string, expected: string, received: string): HttpProblem {
-  return new HttpProblem(400, {
-    code: 'bad_parameter',
-    message: `The query parameter ${name} is wrong.`,
-    expected,
-    received,
-  });
+function badParameter(name: Name, expected: string, received: unknown): HttpProblem {
+  const code = name === 'image_id' ? 'bad_image_id' : 'bad_parameter';
+  return new HttpProblem(400, { code, message: `The query parameter ${name} is wrong.`, expected, received });
 }

@@ -1,26 +1,39 @@
 import type { Context } from 'hono';
-import { messageOf, UserError } from '../../base/errors.js';
-import { decodePicture, readHeader } from '../../data/decode.js';
-import type { Picture } from '../../data/picture.js';
+import { messageOf } from '../../base/errors.js';
+import { checkMultipartShape } from '../security/body_shape.js';
 import { HttpProblem } from './http_problem.js';
+import { readJsonBody } from './json_body.js';
+import type { PictureUrls } from './picture_url.js';
 
-/** The one file of a request. */
+/** One picture of a request, as it came. */
 export interface Upload {
   bytes: Buffer;
-  /** Name given by the client in a multipart body, else empty. */
+  /** Name given by the client in a multipart body, or the last part of a URL; else empty. */
   name: string;
+}
+
+export interface Uploads {
+  pictures: Upload[];
+  /** Whether the client sent a list, and so expects one. */
+  list: boolean;
+}
+
+export interface UploadOptions {
+  /** Most pictures of one request. */
+  maxFiles: number;
+  urls: PictureUrls;
 }
 
 const EXAMPLE =
   'For example: curl -H "Content-Type: image/jpeg" --data-binary @picture.jpg URL, or curl -F image=@picture.jpg URL.';
-const ACCEPTED = 'image/*, application/octet-stream or multipart/form-data';
+const ACCEPTED = 'image/*, application/octet-stream, multipart/form-data or application/json';
 
 /**
- * Takes the picture out of a request: the raw body, or the only part of a multipart body, in whatever field.
- * The size of the body was limited before.
- * @throws HttpProblem 400 for an empty or malformed body, 415 for another type or an encoded body.
+ * Takes the pictures out of a request: the raw body, the parts of a multipart body, in whatever fields, or what a JSON
+ * body holds or names. The size of the body was limited before; a picture without bytes is the reader's business.
+ * @throws HttpProblem 400 for a malformed body, 413 for too many pictures, 415 for another type or an encoded body
  */
-export async function readUpload(c: Context): Promise<Upload> {
+export async function readUploads(c: Context, { maxFiles, urls }: UploadOptions): Promise<Uploads> {
   const encoding = c.req.header('content-encoding') ?? 'identity';
   if (encoding !== 'identity') {
     throw new HttpProblem(415, {
@@ -32,78 +45,70 @@ export async function readUpload(c: Context): Promise<Upload> {
   }
   // A body without a type may be taken for bytes: RFC 9110, 8.3.
   const type = (c.req.header('content-type') ?? 'application/octet-stream').split(';')[0].trim().toLowerCase();
-  const upload = type === 'multipart/form-data' ? await readMultipart(c) : await readRaw(c, type);
-  if (upload.bytes.length === 0) {
-    throw new HttpProblem(400, {
-      code: 'empty_body',
-      message: 'The picture has no bytes.',
-      expected: 'one picture',
-      hint: EXAMPLE,
+  const uploads = await readByType(c, type, urls);
+  if (uploads.pictures.length > maxFiles) {
+    throw new HttpProblem(413, {
+      code: 'too_many_pictures',
+      message: 'The request has too many pictures.',
+      expected: `at most ${maxFiles}`,
+      received: uploads.pictures.length,
+      hint: 'Send the others in further requests.',
     });
   }
-  return upload;
+  return uploads;
 }
 
-/**
- * Decodes the picture of a request.
- * @throws HttpProblem 413 when it has more than `maxPixels`, 422 when it is no picture or a damaged one
- */
-export async function decodeUpload(bytes: Uint8Array, maxPixels: number): Promise<Picture> {
-  try {
-    return await decodePicture(bytes, { maxPixels });
-  } catch (cause) {
-    if (!(cause instanceof UserError)) throw cause;
-    const { expected, received, hint } = cause.problem;
-    const size = await readHeader(bytes, { maxPixels: Number.POSITIVE_INFINITY }).catch(() => undefined);
-    const tooMany = size !== undefined && size.width * size.height > maxPixels;
-    throw tooMany
-      ? new HttpProblem(413, {
-          code: 'too_many_pixels',
-          message: 'The picture has too many pixels.',
-          expected,
-          received,
-          hint,
-        })
-      : new HttpProblem(422, {
-          code: 'undecodable',
-          message: 'The body is not a picture, or a damaged one.',
-          expected,
-          received,
-          hint,
-        });
-  }
+/** @throws HttpProblem 400 for a picture without bytes */
+export function refuseEmpty({ bytes }: Upload): void {
+  if (bytes.length > 0) return;
+  throw new HttpProblem(400, {
+    code: 'empty_body',
+    message: 'The picture has no bytes.',
+    expected: 'one picture',
+    hint: EXAMPLE,
+  });
 }
 
-async function readRaw(c: Context, type: string): Promise<Upload> {
-  if (!type.startsWith('image/') && type !== 'application/octet-stream') {
-    throw new HttpProblem(415, {
-      code: 'unsupported_type',
-      message: `The content type is not one of a picture.`,
-      expected: ACCEPTED,
-      received: type,
-      hint: EXAMPLE,
-    });
+async function readByType(c: Context, type: string, urls: PictureUrls): Promise<Uploads> {
+  if (type === 'multipart/form-data') return readMultipart(c);
+  if (type === 'application/json') {
+    const { images, list, url } = readJsonBody(await c.req.text().catch(malformed));
+    if (url !== undefined) return { pictures: [await urls.fetch(url, c.req.raw.signal)], list };
+    return { pictures: images.map((bytes) => ({ bytes, name: '' })), list };
   }
+  if (type.startsWith('image/') || type === 'application/octet-stream') {
+    const body = await c.req.arrayBuffer().catch(malformed);
+    return { pictures: [{ bytes: Buffer.from(body), name: '' }], list: false };
+  }
+  throw new HttpProblem(415, {
+    code: 'unsupported_type',
+    message: `The content type is not one of a picture.`,
+    expected: ACCEPTED,
+    received: type,
+    hint: EXAMPLE,
+  });
+}
+
+async function readMultipart(c: Context): Promise<Uploads> {
   const body = await c.req.arrayBuffer().catch(malformed);
-  return { bytes: Buffer.from(body), name: '' };
-}
-
-async function readMultipart(c: Context): Promise<Upload> {
-  const parts = [...(await c.req.formData().catch(malformed))];
-  const [part] = parts;
-  if (parts.length !== 1 || typeof part[1] === 'string') {
+  const type = c.req.header('content-type') as string;
+  checkMultipartShape(Buffer.from(body), type);
+  const form = await new Response(body, { headers: { 'content-type': type } }).formData().catch(malformed);
+  const parts = [...form];
+  const files = parts.map(([, value]) => value).filter((value) => typeof value !== 'string');
+  if (files.length === 0 || files.length < parts.length) {
     const describe = ([field, value]: (typeof parts)[number]) =>
-      typeof value === 'string' ? `text field ${JSON.stringify(field)}` : `file in field ${JSON.stringify(field)}`;
+      `${typeof value === 'string' ? 'text' : 'file'} in field ${JSON.stringify(field)}`;
     throw new HttpProblem(400, {
-      code: 'not_one_file',
-      message: 'The multipart body is not exactly one file.',
-      expected: 'one part, a file with a file name',
+      code: 'not_files',
+      message: 'The multipart body is not one or several files.',
+      expected: 'parts that are files, with a file name each',
       received: parts.slice(0, 10).map(describe),
       hint: EXAMPLE,
     });
   }
-  const file = part[1];
-  return { bytes: Buffer.from(await file.arrayBuffer()), name: file.name };
+  const pictures = files.map(async (file) => ({ bytes: Buffer.from(await file.arrayBuffer()), name: file.name }));
+  return { pictures: await Promise.all(pictures), list: files.length > 1 };
 }
 
 function malformed(cause: unknown): never {

@@ -33,6 +33,11 @@ export interface Place {
 /** One version of a model, wherever it runs. */
 export interface Model {
   readonly bundle: Bundle;
+  /**
+   * Costs nothing and promises nothing: for before a body is read.
+   * @throws HttpProblem as `admit` would now
+   */
+  check(): void;
   /** @throws HttpProblem 503 with Retry-After when it has more to do than it can answer in time */
   admit(signal: AbortSignal): Place;
 }

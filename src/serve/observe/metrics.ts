@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Bundle } from '../bundle.js';
-import type { Batcher } from '../engine/batcher.js';
+import { VersionMetrics } from './version_metrics.js';
 
 /** Seconds: from a small model's inference to a long queue. */
 const STAGE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -8,6 +8,13 @@ const STAGE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 /** What `/metrics` tells, beside the process's memory, CPU and event loop. */
 export class Metrics {
   readonly #registry = new Registry();
+  readonly versions = new VersionMetrics(this.#registry);
+  readonly #model = new Gauge({
+    name: 'yolox_model_info',
+    help: 'Always 1; the labels say which model is served',
+    labelNames: ['name', 'version'],
+    registers: [this.#registry],
+  });
   readonly #stages = new Histogram({
     name: 'yolox_stage_seconds',
     help: 'Time of a request in a stage; letterbox, inference and post are those of its whole batch',
@@ -23,27 +30,40 @@ export class Metrics {
   });
   readonly #responses = new Counter({
     name: 'yolox_responses_total',
-    help: 'Responses by HTTP status; 499 is a client that went away',
-    labelNames: ['status'],
+    help: 'Responses by route and HTTP status; 499 is a client that went away',
+    labelNames: ['route', 'status'],
+    registers: [this.#registry],
+  });
+  readonly #requests = new Histogram({
+    name: 'yolox_request_seconds',
+    help: 'Time from the head of a request to its answer, by route',
+    labelNames: ['route'],
+    buckets: STAGE_BUCKETS,
+    registers: [this.#registry],
+  });
+  readonly #refused = new Counter({
+    name: 'yolox_connections_refused_total',
+    help: 'Connections closed at once because too many were open',
     registers: [this.#registry],
   });
 
-  constructor({ name, version }: Pick<Bundle, 'name' | 'version'>) {
+  constructor(live: Pick<Bundle, 'name' | 'version'>) {
     collectDefaultMetrics({ register: this.#registry });
-    new Gauge({
-      name: 'yolox_model_info',
-      help: 'Always 1; the labels say which model is served',
-      labelNames: ['name', 'version'],
-      registers: [this.#registry],
-    }).set({ name, version }, 1);
+    this.setLive(live);
+  }
+
+  /** Says which model is served from now on. */
+  setLive({ name, version }: Pick<Bundle, 'name' | 'version'>): void {
+    this.#model.reset();
+    this.#model.set({ name, version }, 1);
   }
 
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** Shows a batcher's queue. */
-  watch(batcher: Pick<Batcher, 'queued' | 'admitted'>): void {
+  /** Shows what waits. */
+  watch(queue: { readonly queued: number; readonly admitted: number }): void {
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
         name,
@@ -53,8 +73,8 @@ export class Metrics {
           this.set(read());
         },
       });
-    gauge('yolox_queue_depth', 'Pictures that wait for the model', () => batcher.queued);
-    gauge('yolox_in_flight', 'Requests admitted and not answered yet', () => batcher.admitted);
+    gauge('yolox_queue_depth', 'Pictures that wait for the model', () => queue.queued);
+    gauge('yolox_in_flight', 'Requests admitted and not answered yet', () => queue.admitted);
   }
 
   observeBatch(size: number): void {
@@ -66,8 +86,14 @@ export class Metrics {
     for (const [stage, ms] of Object.entries(stages)) this.#stages.observe({ stage }, ms / 1000);
   }
 
-  countResponse(status: number): void {
-    this.#responses.inc({ status });
+  /** @param response `route` is one of few: the pattern, not the path; `ms` since the head of the request */
+  observeResponse({ route, status, ms }: { route: string; status: number; ms: number }): void {
+    this.#responses.inc({ route, status });
+    this.#requests.observe({ route }, ms / 1000);
+  }
+
+  countRefusedConnection(): void {
+    this.#refused.inc();
   }
 
   /** Prometheus's text format. */

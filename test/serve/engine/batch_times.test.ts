@@ -44,6 +44,12 @@ test('the first run of a size does not count, and a size never measured is tried
   assert.is(times.best(4, 15), 1);
 });
 
+test('the pace is that of the best batch', () => {
+  assert.is(new BatchTimes(8).pace, 0);
+  assert.is(learnt(8, (size) => 10 + size).pace, 18 / 8);
+  assert.is(learnt(8, (size) => size * size).pace, 1);
+});
+
 test('estimates follow what is measured', () => {
   const times = learnt(1, () => 100);
   for (let run = 0; run < 50; run++) times.record(1, 10);

@@ -7,48 +7,29 @@ import type { Picture } from '../../../src/data/picture.js';
 import { readBundle } from '../../../src/serve/bundle.js';
 import { Batcher, type BatcherOptions } from '../../../src/serve/engine/batcher.js';
 import type { BatchDetections, DetectorTask } from '../../../src/serve/engine/detector.js';
-import { DetectorThread } from '../../../src/serve/engine/detector_thread.js';
-import { HttpProblem } from '../../../src/serve/http/http_problem.js';
+import { DetectorThreads } from '../../../src/serve/engine/detector_threads.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('batcher');
-const options: BatcherOptions = { maxBatch: 8, queue: 100, deadline: 20_000 };
-const never = new AbortController().signal;
+const options: BatcherOptions = { maxBatch: 8, sessions: 1 };
 let dir: string;
-let thread: DetectorThread;
+let threads: DetectorThreads;
 let pictures: Picture[];
 
 test.before(async () => {
   dir = await makeBundle();
-  thread = new DetectorThread(await readBundle(dir), { threads: 1 });
+  threads = new DetectorThreads(await readBundle(dir), { threads: 1, sessions: 2 });
   pictures = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(async (seed) => decodePicture(await randomJpeg(seed))));
 });
 test.after(async () => {
-  await thread.close();
+  await threads.close();
   await rm(dir, { recursive: true });
 });
 
-const run = (tasks: DetectorTask[]) => thread.detectBatch(tasks);
+const run = (tasks: DetectorTask[]) => threads.detectBatch(tasks);
 
-async function ask(batcher: Batcher, picture: Picture, signal = never) {
-  const place = batcher.admit(signal);
-  try {
-    return (await place.detect({ picture })).detections;
-  } finally {
-    place.leave();
-  }
-}
-
-/** Code of the refusal that a request ends in. */
-async function refusal(request: () => Promise<unknown>): Promise<[number, string, number | undefined]> {
-  try {
-    await request();
-  } catch (error) {
-    assert.instance(error, HttpProblem);
-    const { status, reason, retryAfter } = error as HttpProblem;
-    return [status, reason.code, retryAfter];
-  }
-  return assert.unreachable('it was answered') as never;
+async function ask(batcher: Batcher, picture: Picture, signal = new AbortController().signal) {
+  return (await batcher.detect({ picture }, performance.now() + 20_000, signal)).detections;
 }
 
 /** The real model behind a gate, which shows the batches and holds them up until `open`. */
@@ -80,7 +61,7 @@ test('what comes while the model runs is answered together, as it would be alone
   );
   assert.is(sizes[0], 1);
   assert.ok(Math.max(...sizes) > 1, `batches of ${sizes}`);
-  assert.equal([batcher.admitted, batcher.queued], [0, 0]);
+  assert.is(batcher.queued, 0);
 });
 
 test('each picture of a batch keeps its own thresholds', async () => {
@@ -92,58 +73,50 @@ test('each picture of a batch keeps its own thresholds', async () => {
   assert.equal([detections[0], detections[2]], [detections[1].slice(0, 1), []]);
 });
 
-test('a full queue refuses at once and recovers', async () => {
-  const model = gated();
-  const batcher = new Batcher(model.run, { ...options, queue: 3 });
-  const taken = pictures.slice(0, 3).map((picture) => ask(batcher, picture));
-  assert.equal(await refusal(() => ask(batcher, pictures[3])), [503, 'overloaded', 1]);
-  model.open();
-  await Promise.all(taken);
-  assert.ok((await ask(batcher, pictures[3])).length > 0);
-});
-
-test('a request that could not be in time is refused, an idle model refuses nothing', async () => {
-  const slow = async (tasks: DetectorTask[]) => {
-    await new Promise((resolve) => setTimeout(resolve, 60));
-    return run(tasks);
-  };
-  const batcher = new Batcher(slow, { ...options, maxBatch: 1, deadline: 400 });
-  await Promise.all(pictures.slice(0, 3).map((picture) => ask(batcher, picture)));
-  const asked = await Promise.allSettled(Array.from({ length: 20 }, () => ask(batcher, pictures[0])));
-  const codes = asked.map((one) => (one.status === 'rejected' ? one.reason.reason.code : 'answered'));
-  assert.is(codes[0], 'answered');
-  assert.is(codes.at(-1), 'overloaded');
-  assert.ok((await ask(batcher, pictures[0])).length > 0);
-});
-
-test('the deadline ends the wait, even of a model that hangs', async () => {
-  const model = gated();
-  const batcher = new Batcher(model.run, { ...options, deadline: 30 });
-  const running = ask(batcher, pictures[0]);
-  assert.equal(await refusal(() => ask(batcher, pictures[1])), [503, 'deadline_passed', 1]);
-  assert.is(batcher.queued, 0);
-  model.open();
-  await running;
-});
-
-test('a request whose client has gone leaves the queue and is never run', async () => {
+test('a picture whose request has ended leaves the queue and is never run', async () => {
   const model = gated();
   const batcher = new Batcher(model.run, options);
   const running = ask(batcher, pictures[0]);
   const client = new AbortController();
-  const waiting = refusal(() => ask(batcher, pictures[1], client.signal));
-  assert.equal([batcher.queued, batcher.admitted], [1, 2]);
-  client.abort();
-  assert.equal((await waiting).slice(0, 2), [499, 'client_gone']);
-  assert.equal([batcher.queued, batcher.admitted], [0, 1]);
-  assert.is((await refusal(() => ask(batcher, pictures[1], AbortSignal.abort())))[1], 'client_gone');
+  const waiting = ask(batcher, pictures[1], client.signal).catch((reason) => reason);
+  assert.is(batcher.queued, 1);
+  client.abort('gone');
+  assert.is(await waiting, 'gone');
+  assert.is(batcher.queued, 0);
+  assert.is(await ask(batcher, pictures[1], AbortSignal.abort('before')).catch((reason) => reason), 'before');
   model.open();
-  await batcher.idle();
-  assert.is(batcher.admitted, 0);
   await running;
   assert.equal(
     model.batches.map((tasks) => tasks.map(({ picture }) => picture)),
     [[pictures[0]]],
+  );
+});
+
+test('idle sessions share what waits', async () => {
+  const model = gated();
+  const batcher = new Batcher(model.run, { ...options, sessions: 2 });
+  const asked = pictures.slice(0, 6).map((picture) => ask(batcher, picture));
+  assert.equal([model.batches.length, batcher.queued], [2, 4]);
+  model.open();
+  await Promise.all(asked);
+  assert.is(model.batches.flat().length, 6);
+  assert.ok(model.batches.every((tasks) => tasks.length <= 2));
+});
+
+test('a batch too long for the deadline of its first picture is not begun', async () => {
+  const sizes: number[] = [];
+  const slow = async (tasks: DetectorTask[]) => {
+    // As long a time for each picture more as no deadline below allows.
+    await new Promise((resolve) => setTimeout(resolve, tasks.length > 1 ? 300 : 0));
+    return run(tasks);
+  };
+  const batcher = new Batcher(slow, { maxBatch: 2, sessions: 1, onBatch: (size) => sizes.push(size) });
+  await batcher.warmUp({ picture: pictures[0] }, 10_000);
+  const { signal } = new AbortController();
+  await Promise.all(pictures.map((picture) => batcher.detect({ picture }, performance.now() + 250, signal)));
+  assert.equal(
+    sizes,
+    pictures.map(() => 1),
   );
 });
 
@@ -153,7 +126,7 @@ test('a thread that dies is replaced and its pictures are run again', async () =
   const dying = async (tasks: DetectorTask[]) => {
     const found = run(tasks);
     if (failed === 0) {
-      const [worker] = thread.threads;
+      const [worker] = threads.threads;
       const exited = once(worker, 'exit');
       await worker.terminate();
       await exited;

@@ -1,11 +1,13 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { readJson } from '../../../src/base/files.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { decodePicture } from '../../../src/data/decode.js';
+import { iou } from '../../../src/data/detections.js';
 import { Detector } from '../../../src/serve/engine/detector.js';
 import type { Answer } from '../../../src/serve/http/answer.js';
 import { shared, suiteNeeding } from '../../helpers.js';
@@ -55,6 +57,21 @@ test('thresholds of a call override the bundle’s', async () => {
 const options = { preprocess: preprocessSchema.parse({ size: [64, 64] }), decoded: true };
 const thresholds = { confidence: 0.5, nms: 0.65, maxDetections: 100, agnostic: false };
 
+test('objects of a reduced picture are in pixels of the picture in full', async () => {
+  const { original, ...reduced } = await decodePicture(await randomJpeg(3, 900, 540), { fit: [64, 96] });
+  assert.equal([original, reduced.width, reduced.height], [{ width: 900, height: 540 }, 96, 57]);
+  const inReduced = await detector.detect(reduced, { maxDetections: 5 });
+  const inFull = await detector.detect({ ...reduced, original }, { maxDetections: 5 });
+  assert.ok(inFull.length > 0);
+  assert.equal(
+    inFull.map(({ box, ...rest }) => ({
+      ...rest,
+      box: box.map((value) => Math.min((value * 96) / 900, 57).toFixed(2)),
+    })),
+    inReduced.map(({ box, ...rest }) => ({ ...rest, box: box.map((value) => Math.min(value, 57).toFixed(2)) })),
+  );
+});
+
 test('a file that is no ONNX model, or of another input size, is a UserError', async () => {
   const path = join(dir, 'not.onnx');
   await writeFile(path, 'not a model');
@@ -88,5 +105,21 @@ real('finds the dog, the bicycle and the car', async () => {
       [2, '0.80'],
     ].sort(),
   );
+});
+real('finds in a picture decoded for the network what it finds in the whole one', async () => {
+  const preprocess = preprocessSchema.parse({ size: [416, 416] });
+  const nano = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
+  const large = await sharp(photo).resize(2304, 1728).jpeg({ quality: 92 }).toBuffer();
+  const whole = await nano.detect(await decodePicture(large));
+  const reduced = await nano.detect(await decodePicture(large, { fit: preprocess.size }), { confidence: 0.3 });
+  await nano.close();
+  assert.ok(whole.length >= 3);
+  for (const { box, classIndex, score } of whole) {
+    const same = reduced.filter((one) => one.classIndex === classIndex && iou(one.box, box) > 0.9);
+    assert.ok(
+      same.some((one) => Math.abs(one.score - score) < 0.1),
+      `class ${classIndex} at ${box}`,
+    );
+  }
 });
 real.run();

@@ -1,0 +1,24 @@
+import type { MemoryGrowth, ProcessUse } from './result.js';
+
+/** Samples without which a slope says nothing. */
+const FEWEST = 10;
+
+/**
+ * How memory grew over the measured time, by the line of Theil and Sen: the median of the slopes between all pairs of
+ * samples. A quarter of them may be outliers (collections, bursts) without moving it far. Undefined for too few samples.
+ */
+export function memoryGrowth({ samples }: ProcessUse): MemoryGrowth | undefined {
+  if (samples.length < FEWEST) return undefined;
+  const slopes = samples.flatMap((a, i) => samples.slice(i + 1).map((b) => (b.rss_mb - a.rss_mb) / (b.at_s - a.at_s)));
+  const slope = median(slopes);
+  const offset = median(samples.map(({ at_s, rss_mb }) => rss_mb - slope * at_s));
+  const [first, last] = [samples[0].at_s, samples[samples.length - 1].at_s];
+  const [start_mb, end_mb] = [first, last].map((at) => offset + slope * at);
+  return { share: end_mb / start_mb - 1, mb_per_hour: slope * 3600, start_s: first, start_mb, end_s: last, end_mb };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = Float64Array.from(values).sort();
+  const half = sorted.length / 2;
+  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
+}

@@ -1,0 +1,29 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { UserError } from '../base/errors.js';
+import type { Payload } from './client.js';
+
+/** How a picture is sent: as the body, as a field of multipart/form-data, or in JSON as base64. */
+export const BODIES = ['raw', 'form', 'json'] as const;
+
+export interface PayloadOptions {
+  body: (typeof BODIES)[number];
+  /** Name of the field that holds the picture, of a form or of the JSON object. */
+  field: string;
+}
+
+/** A picture's file as the body of a request. @throws UserError when it cannot be read */
+export async function payloadOf(file: string, { body, field }: PayloadOptions): Promise<Payload> {
+  const data = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
+    throw new UserError({ where: file, expected: 'a readable picture', received: cause.code }, { cause });
+  });
+  if (body === 'raw') return { data, type: 'application/octet-stream' };
+  if (body === 'json') {
+    return { data: Buffer.from(JSON.stringify({ [field]: data.toString('base64') })), type: 'application/json' };
+  }
+  const form = new FormData();
+  form.set(field, new Blob([data]), basename(file));
+  // The platform's own encoder, which also chooses the boundary.
+  const encoded = new Response(form);
+  return { type: encoded.headers.get('content-type') ?? '', data: Buffer.from(await encoded.arrayBuffer()) };
+}

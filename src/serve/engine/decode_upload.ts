@@ -1,0 +1,48 @@
+import { UserError } from '../../base/errors.js';
+import { decodePicture, readHeader } from '../../data/decode.js';
+import type { Picture } from '../../data/picture.js';
+import { HttpProblem } from '../http/http_problem.js';
+
+/** How large a picture may be: all its pixels, and those of a side. */
+export interface PictureLimits {
+  maxPixels: number;
+  maxSide: number;
+}
+
+/**
+ * Decodes the picture of a request; of several in one file, the frames of an animation, the first. `fit` is as in
+ * {@link decodePicture}.
+ * @throws HttpProblem 413 when it is larger than the limits, 422 when it is no picture or a damaged one
+ */
+export async function decodeUpload(
+  bytes: Uint8Array,
+  limits: PictureLimits,
+  fit?: readonly [number, number],
+): Promise<Picture> {
+  try {
+    return await decodePicture(bytes, { ...limits, fit });
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause;
+    const { expected, received, hint } = cause.problem;
+    const any = { maxPixels: Number.POSITIVE_INFINITY };
+    const size = await readHeader(bytes, any).catch(() => undefined);
+    const tooLarge =
+      size !== undefined &&
+      (size.width * size.height > limits.maxPixels || Math.max(size.width, size.height) > limits.maxSide);
+    throw tooLarge
+      ? new HttpProblem(413, {
+          code: 'too_many_pixels',
+          message: 'The picture has too many pixels.',
+          expected,
+          received,
+          hint,
+        })
+      : new HttpProblem(422, {
+          code: 'undecodable',
+          message: 'This is not a picture, or a damaged one.',
+          expected,
+          received,
+          hint,
+        });
+  }
+}

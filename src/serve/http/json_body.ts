@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { describeValue, didYouMean, messageOf } from '../../base/errors.js';
+import { checkJsonShape } from '../security/body_shape.js';
+import { HttpProblem } from './http_problem.js';
+
+const ENCODED = 'Base64 (RFC 4648, padded, one line), or the same as a data URL: data:image/…;base64,…';
+const DATA_URL = /^data:image\/[a-z0-9.+-]{1,64};base64,/i;
+
+const picture = z
+  .string()
+  .transform((text, context): Buffer => {
+    const base64 = text.startsWith('data:') ? text.replace(DATA_URL, '') : text;
+    const bytes = Buffer.from(base64, 'base64');
+    // Node skips what it cannot read; only clean text survives the way back.
+    if (bytes.length > 0 && bytes.toString('base64') === base64) return bytes;
+    context.addIssue({ code: 'custom', message: ENCODED });
+    return z.NEVER;
+  })
+  .meta({ description: ENCODED, contentEncoding: 'base64' });
+
+/** The shapes of a JSON body, by their only key. */
+const SHAPES = {
+  image: z.strictObject({ image: picture }),
+  images: z.strictObject({ images: z.array(picture).min(1, 'at least one picture') }),
+  url: z.strictObject({ url: z.string().max(2048, 'at most 2048 characters').meta({ format: 'uri' }) }),
+};
+const KEYS = Object.keys(SHAPES);
+
+export const jsonBodySchema = z.union(Object.values(SHAPES)).meta({
+  id: 'PicturesInJson',
+  description: 'A picture, a list of pictures, or the URL of one on a host that the service allows.',
+});
+
+export interface JsonBody {
+  images: Buffer[];
+  /** Whether the client sent a list. */
+  list: boolean;
+  /** Where the picture is to be had instead. */
+  url?: string;
+}
+
+/**
+ * Reads the JSON body of `POST /predict`.
+ * @throws HttpProblem 400 naming the field that is wrong, 413 for far too many values
+ */
+export function readJsonBody(text: string): JsonBody {
+  checkJsonShape(text);
+  const body = parse(text);
+  const key = onlyKey(body);
+  const parsed = SHAPES[key].safeParse(body);
+  if (!parsed.success) {
+    const [{ path, message }] = parsed.error.issues;
+    const field = path.map(String).join('.');
+    const received = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown>)[step], body);
+    throw new HttpProblem(400, {
+      code: 'bad_field',
+      message: `The field ${field} of the JSON body is wrong.`,
+      expected: message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
+      received: describeValue(typeof received === 'string' ? received.slice(0, 100) : received),
+    });
+  }
+  const { image, images, url } = parsed.data as { image?: Buffer; images?: Buffer[]; url?: string };
+  return { images: images ?? (image ? [image] : []), list: images !== undefined, url };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new HttpProblem(
+      400,
+      { code: 'malformed_body', message: 'The body is not JSON.', expected: 'JSON', received: messageOf(cause) },
+      { cause },
+    );
+  }
+}
+
+function onlyKey(body: unknown): keyof typeof SHAPES {
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  const keys = isObject ? Object.keys(body) : [];
+  const unknown = keys.find((key) => !Object.hasOwn(SHAPES, key));
+  if (keys.length === 1 && unknown === undefined) return keys[0] as keyof typeof SHAPES;
+  throw new HttpProblem(400, {
+    code: 'bad_body',
+    message: 'The JSON body is not one picture, a list of them, or the URL of one.',
+    expected: `an object with one of the keys ${KEYS.join(', ')}`,
+    received: isObject ? keys.slice(0, 10) : describeValue(body),
+    hint: unknown === undefined ? undefined : didYouMean(unknown.slice(0, 100), KEYS),
+  });
+}

@@ -1,0 +1,167 @@
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { accepts } from 'hono/accepts';
+import { bodyLimit } from 'hono/body-limit';
+import type { ServeConfig } from '../../config/schema.js';
+import type { DetectRequest, Found, Model, Models } from '../models/model.js';
+import { reportStages } from '../observe/stages.js';
+import { buildAnswer, buildRefusal, buildResults } from './answer.js';
+import { HttpProblem } from './http_problem.js';
+import { sayVersion } from './model_version.js';
+import { PictureUrls } from './picture_url.js';
+import { type Format, readQuery } from './query.js';
+import { readUploads, refuseEmpty, type Upload } from './upload.js';
+
+export interface PredictParts {
+  models: Models;
+  config: Pick<ServeConfig, 'maxBytes' | 'maxFiles' | 'queue' | 'urlHosts' | 'urlTimeout'>;
+  /** Where pictures named by URL come from. */
+  urls?: PictureUrls;
+}
+
+/** What became of one picture of a request. */
+interface Outcome {
+  upload: Upload;
+  imageId: number;
+  found: Found | HttpProblem;
+}
+
+interface Env {
+  Variables: { model: Model };
+}
+
+/** `POST /predict`: finds objects in one picture or several. */
+export function predictRoutes({ models, config, urls = new PictureUrls(config) }: PredictParts): Hono<Env> {
+  // More pictures than places would never be taken.
+  const maxFiles = Math.min(config.maxFiles, config.queue);
+  const app = new Hono<Env>();
+  app.post('/predict', leased(models), limited(config.maxBytes), async (c) => {
+    const { model } = c.var;
+    const { categories } = model.bundle;
+    const { imageId, thresholds, format = accepted(c) } = readQuery(new URL(c.req.url).searchParams, categories);
+    const { pictures, list } = await readUploads(c, { maxFiles, urls });
+    if (list && format === 'png') throw pngOfSeveral(pictures.length);
+    const requests = pictures.map(({ bytes }) => ({ bytes, thresholds, draw: format === 'png' }));
+    const answers = await detectAll(model, pictures, requests, c.req.raw.signal);
+    const outcomes = pictures.map((upload, i) => ({ upload, imageId: imageId + i, found: answers[i] }));
+    reportTimes(c, answers);
+    return render(c, outcomes, model, list, format);
+  });
+  return app;
+}
+
+/** Holds one version of the model from before the request is read until it is answered. */
+function leased(models: Models): MiddlewareHandler<Env> {
+  return async (c, next) => {
+    const { model, release } = models.lease();
+    try {
+      sayVersion(c, model.bundle);
+      model.check();
+      c.set('model', model);
+      await next();
+    } finally {
+      release();
+    }
+  };
+}
+
+const limited = (maxSize: number): MiddlewareHandler =>
+  bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new HttpProblem(413, {
+        code: 'too_large',
+        message: 'The body is too large.',
+        expected: `at most ${maxSize} bytes`,
+      });
+    },
+  });
+
+/** The format the client's Accept header prefers. */
+function accepted(c: Context): Format {
+  const supports = ['application/json', 'image/png'];
+  return accepts(c, { header: 'Accept', supports, default: supports[0] }) === 'image/png' ? 'png' : 'json';
+}
+
+/**
+ * Takes all pictures in or none, and waits for all.
+ * @throws HttpProblem for what does not lie in a picture
+ */
+async function detectAll(
+  model: Model,
+  uploads: readonly Upload[],
+  requests: readonly DetectRequest[],
+  signal: AbortSignal,
+): Promise<(Found | HttpProblem)[]> {
+  const places: ReturnType<Model['admit']>[] = [];
+  try {
+    for (const _ of requests) places.push(model.admit(signal));
+    const all = await Promise.allSettled(
+      requests.map(async (request, i) => {
+        refuseEmpty(uploads[i]);
+        return places[i].detect(request);
+      }),
+    );
+    return all.map((one) => {
+      if (one.status === 'fulfilled') return one.value;
+      if (isOfPicture(one.reason)) return one.reason;
+      throw one.reason;
+    });
+  } finally {
+    for (const place of places) place.leave();
+  }
+}
+
+/** Whether a failure is that of its picture alone; any other, overload or a client that has gone, is the request's. */
+const isOfPicture = (error: unknown): error is HttpProblem =>
+  error instanceof HttpProblem && [400, 413, 422].includes(error.status);
+
+/** Tells the observers each picture's stages, and the browser's network panel the slowest of each. */
+function reportTimes(c: Context, answers: readonly (Found | HttpProblem)[]): void {
+  const slowest = new Map<string, number>();
+  for (const answer of answers) {
+    if (answer instanceof HttpProblem) continue;
+    reportStages(c, answer.times);
+    for (const [name, ms] of Object.entries(answer.times)) slowest.set(name, Math.max(ms, slowest.get(name) ?? 0));
+  }
+  if (slowest.size === 0) return;
+  c.header('Server-Timing', [...slowest].map(([name, ms]) => `${name};dur=${ms.toFixed(3)}`).join(', '));
+}
+
+function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, list: boolean, format: Format): Response {
+  const { categories } = bundle;
+  if (format === 'json' && list) {
+    return c.json({
+      answers: outcomes.map(({ upload: { name }, imageId, found }) =>
+        found instanceof HttpProblem
+          ? buildRefusal(name, imageId, found)
+          : buildAnswer({ ...found, file_name: name, image_id: imageId }, found.detections, categories),
+      ),
+    });
+  }
+  // Neither one picture's answer nor a list of results has a place for a refusal.
+  const all = outcomes.map(({ found }, i) => {
+    if (!(found instanceof HttpProblem)) return found;
+    throw list ? amongSeveral(found, outcomes[i], i) : found;
+  });
+  if (format === 'coco') {
+    return c.json(all.flatMap(({ detections }, i) => buildResults(outcomes[i].imageId, detections, categories)));
+  }
+  const [found] = all;
+  if (format === 'png') return c.body(found.drawn as Uint8Array<ArrayBuffer>, 200, { 'Content-Type': 'image/png' });
+  const [{ upload, imageId }] = outcomes;
+  return c.json(buildAnswer({ ...found, file_name: upload.name, image_id: imageId }, found.detections, categories));
+}
+
+function amongSeveral({ status, reason }: HttpProblem, { upload }: Outcome, index: number): HttpProblem {
+  const named = upload.name === '' ? '' : ` (${upload.name})`;
+  return new HttpProblem(status, { ...reason, message: `Picture ${index + 1}${named}: ${reason.message}` });
+}
+
+function pngOfSeveral(received: number): HttpProblem {
+  return new HttpProblem(400, {
+    code: 'png_of_several',
+    message: 'A list of pictures cannot be answered by one picture.',
+    expected: 'one picture, or format=json or coco',
+    received,
+  });
+}

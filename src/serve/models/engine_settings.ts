@@ -1,0 +1,28 @@
+import { availableParallelism } from 'node:os';
+import type { ServeConfig } from '../../config/schema.js';
+import type { Bundle } from '../bundle.js';
+import type { EngineOptions } from '../engine/engine.js';
+import { readTuning } from '../engine/tuning.js';
+
+/** How a model is to be run, and who says so. */
+export interface EngineSettings extends EngineOptions {
+  tuned: boolean;
+}
+
+type Given = Pick<ServeConfig, 'sessions' | 'threads' | 'maxBatch' | 'provider' | 'maxPixels' | 'maxSide'>;
+
+/** What the configuration gives, else what was tuned for the bundle on this machine, else one session on all cores. */
+export async function engineSettings({ dir }: Bundle, given: Given): Promise<EngineSettings> {
+  const tuning = await readTuning(dir, given.provider);
+  const sessions = given.sessions ?? tuning?.sessions ?? 1;
+  const share = sessions === 1 ? 0 : Math.max(1, Math.floor(availableParallelism() / sessions));
+  return {
+    sessions,
+    threads: given.threads ?? tuning?.threads ?? share,
+    maxBatch: given.maxBatch ?? tuning?.maxBatch,
+    provider: given.provider,
+    maxPixels: given.maxPixels,
+    maxSide: given.maxSide,
+    tuned: tuning !== undefined,
+  };
+}

@@ -1,0 +1,64 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { ShadowOutcome } from '../models/shadow.js';
+import type { VersionInfo } from '../models/versions.js';
+
+/** What `/metrics` tells of the versions loaded side by side; the label `model` is `name@version`. */
+export class VersionMetrics {
+  readonly #registry: Registry;
+  readonly #restarts: Counter;
+  readonly #copies: Counter;
+  readonly #boxes: Counter;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    const counter = (name: string, help: string, labelNames: string[]) =>
+      new Counter({ name, help, labelNames, registers: [registry] });
+    this.#restarts = counter('yolox_model_restarts_total', 'Processes of a model that died and were replaced', [
+      'model',
+    ]);
+    this.#copies = counter('yolox_shadow_requests_total', 'Copies of requests for a shadow, by what became of them', [
+      'model',
+      'result',
+    ]);
+    this.#boxes = counter('yolox_shadow_boxes_total', 'Boxes that live version and shadow found both, or one alone', [
+      'model',
+      'found_by',
+    ]);
+  }
+
+  /** Shows which versions are loaded, as what, and how busy they are. */
+  watch(list: () => readonly VersionInfo[]): void {
+    const gauge = (name: string, help: string, labels: string[], read: (version: VersionInfo) => [object, number]) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: ['model', ...labels],
+        registers: [this.#registry],
+        collect() {
+          this.reset();
+          for (const version of list()) {
+            const [extra, value] = read(version);
+            this.set({ model: version.id, ...extra }, value);
+          }
+        },
+      });
+    gauge('yolox_model_role', 'Always 1; the label says what a loaded version does', ['role'], ({ role }) => [
+      { role },
+      1,
+    ]);
+    gauge('yolox_model_up', 'Whether the process of a version is up', [], ({ healthy }) => [{}, Number(healthy)]);
+    gauge('yolox_model_in_flight', 'Requests in hand of a version', [], ({ in_flight }) => [{}, in_flight]);
+  }
+
+  countRestart(model: string): void {
+    this.#restarts.inc({ model });
+  }
+
+  countCopy(model: string, outcome: ShadowOutcome): void {
+    this.#copies.inc({ model, result: outcome.result });
+    if (outcome.result !== 'compared') return;
+    this.#boxes.inc({ model, found_by: 'both' }, outcome.both);
+    this.#boxes.inc({ model, found_by: 'live' }, outcome.liveOnly);
+    this.#boxes.inc({ model, found_by: 'shadow' }, outcome.shadowOnly);
+  }
+}

@@ -1,0 +1,54 @@
+const stage = document.getElementById('stage');
+const file = document.getElementById('file');
+
+/** Calls `take(file)` for a picture that is chosen, dropped anywhere on the page, or pasted. */
+export function connectIntake(take) {
+  document.getElementById('choose').addEventListener('click', () => file.click());
+  file.addEventListener('change', () => {
+    const [picture] = file.files;
+    if (picture) take(picture);
+    // So that choosing the same file again is a change as well.
+    file.value = '';
+  });
+  document.addEventListener('paste', ({ clipboardData }) => {
+    const [picture] = clipboardData.files;
+    if (picture) take(picture);
+  });
+  document.addEventListener('dragover', (event) => {
+    if (!event.dataTransfer.types.includes('Files')) return;
+    event.preventDefault();
+    stage.classList.add('over');
+  });
+  document.addEventListener('dragleave', ({ relatedTarget }) => {
+    // Children report as well; only leaving the window has no element that is entered.
+    if (relatedTarget === null) stage.classList.remove('over');
+  });
+  document.addEventListener('drop', (event) => {
+    stage.classList.remove('over');
+    const [picture] = event.dataTransfer.files;
+    if (!picture) return;
+    event.preventDefault();
+    take(picture);
+  });
+}
+
+/** Copies the text of a field to the clipboard. */
+export async function copy(field) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(field.value);
+  } else {
+    // Over plain HTTP from another machine, browsers leave pages only the old way.
+    field.select();
+    document.execCommand('copy');
+  }
+}
+
+/** Hands a file to the person as a download. */
+export function save(blob, name) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The download reads it after this task.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

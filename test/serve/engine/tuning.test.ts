@@ -1,0 +1,103 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readJson, writeJson } from '../../../src/base/files.js';
+import {
+  choose,
+  type Measurement,
+  readTuning,
+  TUNING_FILE,
+  thisMachine,
+  writeTuning,
+} from '../../../src/serve/engine/tuning.js';
+
+const test = suite('tuning');
+let dir: string;
+let said: string[];
+const write = process.stderr.write;
+
+test.before.each(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'yolox-tuning-'));
+  said = [];
+  process.stderr.write = (text: string | Uint8Array) => said.push(String(text)) > 0;
+});
+test.after.each(async () => {
+  process.stderr.write = write;
+  await rm(dir, { recursive: true });
+});
+
+const chosen = { sessions: 2, threads: 1, maxBatch: 8 };
+const tuned = () => ({
+  machine: thisMachine('auto'),
+  goal: 'throughput' as const,
+  chosen,
+  measured: [{ ...chosen, rate: 100, latency: 12.5 }],
+});
+
+test('what was written is read, and nothing else is left in the folder', async () => {
+  const path = await writeTuning(dir, tuned());
+  assert.is(path, join(dir, TUNING_FILE));
+  assert.equal(await readTuning(dir), chosen);
+  assert.equal(await readdir(dir), [TUNING_FILE]);
+  assert.equal(said, []);
+});
+
+test('without a file there is no tuning, and nothing to say', async () => {
+  assert.is(await readTuning(dir), undefined);
+  assert.equal(said, []);
+});
+
+test('another machine or provider passes it over and says so', async () => {
+  const { machine } = tuned();
+  for (const other of [{ cpu: 'another' }, { cores: machine.cores + 1 }, { provider: 'cuda' }]) {
+    await writeTuning(dir, { ...tuned(), machine: { ...machine, ...other } });
+    assert.is(await readTuning(dir), undefined);
+    assert.match(said.pop() ?? '', /tuning\.json: passed over, for it is of another machine/);
+  }
+  await writeTuning(dir, tuned());
+  assert.is(await readTuning(dir, 'cpu'), undefined);
+});
+
+test('a damaged file is passed over and said, not fatal', async () => {
+  const path = await writeTuning(dir, tuned());
+  const good = await readJson<object>(path);
+  for (const bad of [{ ...good, format: 2 }, { ...good, chosen: { ...chosen, sessions: 0 } }, []]) {
+    await writeJson(path, bad);
+    assert.is(await readTuning(dir), undefined);
+    assert.match(said.pop() ?? '', /tuning\.json: passed over: /);
+  }
+  await writeFile(path, '{"format": 1,');
+  assert.is(await readTuning(dir), undefined);
+  assert.match(said.pop() ?? '', /passed over: .*valid JSON/);
+});
+
+const measurements: fc.Arbitrary<Measurement[]> = fc.array(
+  fc.record({
+    sessions: fc.integer({ min: 1, max: 16 }),
+    threads: fc.integer({ min: 1, max: 16 }),
+    maxBatch: fc.constantFrom(1, 8),
+    rate: fc.double({ min: 1, max: 1000, noNaN: true }),
+    latency: fc.double({ min: 1, max: 1000, noNaN: true }),
+  }),
+  { minLength: 1, maxLength: 12 },
+);
+
+test('the choice is at the goal within noise, and nothing as good at it is better at the other', () => {
+  fc.assert(
+    fc.property(measurements, (measured) => {
+      const most = choose(measured, 'throughput');
+      const rate = Math.max(...measured.map((one) => one.rate));
+      assert.ok(most.rate >= rate * 0.97);
+      assert.not(measured.some((one) => one.rate >= rate * 0.97 && one.latency < most.latency));
+      const fastest = choose(measured, 'latency');
+      const latency = Math.min(...measured.map((one) => one.latency));
+      assert.ok(fastest.latency <= latency * 1.03);
+      assert.not(measured.some((one) => one.latency <= latency * 1.03 && one.rate > fastest.rate));
+    }),
+  );
+});
+
+test.run();

@@ -1,0 +1,240 @@
+import type { Random } from '../../../src/base/random.js';
+import { damaged } from './pictures.js';
+
+/** A request for an HTTP client. */
+export interface FuzzRequest {
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body?: Buffer;
+}
+
+/** Makes one thing, from its stream of random numbers and whole pictures. */
+export type Make<T> = (random: Random, pictures: readonly Buffer[]) => T;
+
+const TYPES = [
+  'image/jpeg',
+  'image/png',
+  'application/octet-stream',
+  'image/',
+  'IMAGE/x; q="',
+  'text/plain',
+  'a',
+  ';',
+  '',
+];
+export const PATHS = [
+  '/predict',
+  '/',
+  '/test_data',
+  '/test_result',
+  '/service_version',
+  '/metrics',
+  '/readyz',
+  '/docs',
+  '/openapi.json',
+  '/admin',
+  '/admin/versions',
+];
+const NAMES = [
+  'conf',
+  'iou',
+  'max',
+  'classes',
+  'format',
+  'image_id',
+  '__proto__',
+  'constructor',
+  'conf[]',
+  'conf[a]',
+  '',
+];
+const VALUES = [
+  '0',
+  '1',
+  '-1',
+  '0.5',
+  '1e999',
+  'NaN',
+  'null',
+  'json',
+  'png',
+  'coco',
+  '1,2,3',
+  ',,,',
+  'star',
+  '%00',
+  '%ff%fe',
+  '__proto__',
+  '[]',
+  '{}',
+  '9'.repeat(400),
+  "'",
+  '<script>',
+];
+const SEGMENTS = [
+  '..',
+  '.',
+  '%2e%2e',
+  '%2f',
+  '%5c',
+  '%00',
+  '%',
+  '%zz',
+  'predict',
+  'page',
+  'docs',
+  'admin',
+  'etc',
+  'passwd',
+  '',
+  '~',
+  '*',
+  ';a=b',
+  'ä',
+];
+export const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD', 'PROPFIND', 'TRACE'];
+
+/** Printable text with a few characters that mean something to some parser. */
+function oddText(random: Random, length: number): string {
+  const odd = ['"', "'", '\\', '/', '%', ';', ',', '=', '{', '}', '[', ']', '<', '>', '\t', ' '];
+  const letter = () => (random.chance(0.4) ? random.pick(odd) : String.fromCharCode(random.int(33, 126)));
+  return Array.from({ length: random.int(0, length) }, letter).join('');
+}
+
+function oddQuery(random: Random): string {
+  const pair = () => `${random.pick(NAMES)}${random.chance(0.9) ? '=' : ''}${random.pick(VALUES)}`;
+  const pairs = Array.from({ length: random.int(1, 4) }, pair);
+  return `?${pairs.join(random.pick(['&', '&&', ';']))}`;
+}
+
+const picture: Make<FuzzRequest> = (random, pictures) => ({
+  method: 'POST',
+  path: `/predict${random.chance(0.1) ? '?format=png' : ''}`,
+  headers: { 'content-type': random.chance(0.9) ? 'image/jpeg' : random.pick(TYPES) },
+  body: damaged(pictures, random),
+});
+
+const query: Make<FuzzRequest> = (random, pictures) => ({
+  method: 'POST',
+  path: `/predict${oddQuery(random)}`,
+  headers: { 'content-type': 'image/jpeg' },
+  body: random.pick(pictures),
+});
+
+const multipart: Make<FuzzRequest> = (random, pictures) => {
+  const boundary = random.pick(['b', '----WebKitFormBoundary', 'a"b', ' ', 'x'.repeat(200)]);
+  const part = () => {
+    const name = random.pick(['image', '', '__proto__', 'a\r\nX: b', '"', oddText(random, 20)]);
+    const file = random.pick([
+      `; filename="${oddText(random, 30)}"`,
+      '; filename="../../a.jpg"',
+      "; filename*=UTF-8''%00%zz",
+      '',
+    ]);
+    const type = random.chance(0.5) ? `\r\nContent-Type: ${random.pick(TYPES)}` : '';
+    const head = `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${file}${type}\r\n\r\n`;
+    return Buffer.concat([Buffer.from(head), damaged(pictures, random), Buffer.from('\r\n')]);
+  };
+  const end = Buffer.from(random.chance(0.8) ? `--${boundary}--\r\n` : '');
+  const whole = Buffer.concat([...Array.from({ length: random.pick([0, 1, 1, 2, 3, 40]) }, part), end]);
+  const declared = random.pick([
+    `; boundary=${boundary}`,
+    `; boundary="${boundary}"`,
+    '; boundary=other',
+    '; boundary=',
+    '',
+  ]);
+  return {
+    method: 'POST',
+    path: '/predict',
+    headers: { 'content-type': `multipart/form-data${declared}` },
+    body: random.chance(0.7) ? whole : damaged([whole], random),
+  };
+};
+
+const json: Make<FuzzRequest> = (random, pictures) => {
+  const base64 = () => {
+    const text = damaged(pictures, random).toString('base64');
+    return random.pick([
+      text,
+      text.slice(1),
+      `data:image/png;base64,${text}`,
+      `data:${oddText(random, 10)},${text}`,
+      oddText(random, 50),
+    ]);
+  };
+  const value = () =>
+    random.pick([
+      base64,
+      () => [base64(), base64()],
+      () => [[]],
+      () => null,
+      () => 1e308,
+      () => ({ a: 1 }),
+      () => [],
+    ])();
+  const url = random.pick([
+    'http://127.0.0.1/',
+    'http://[::1]/',
+    'file:///etc/passwd',
+    'http://u:p@a.example',
+    'http://169.254.169.254/',
+    'gopher://a',
+    'http://0x7f.1',
+    oddText(random, 20),
+  ]);
+  const key = random.pick(['image', 'images', 'url', '__proto__', 'constructor', oddText(random, 5)]);
+  const depth = random.pick([1, 100, 20_000]);
+  const nested = `{"images":${'['.repeat(depth)}${']'.repeat(random.pick([0, depth]))}}`;
+  const plain = `{${JSON.stringify(key)}:${JSON.stringify(key === 'url' ? url : value())}}`;
+  const body = random.chance(0.1) ? nested : plain;
+  const bytes = Buffer.from(body);
+  return {
+    method: 'POST',
+    path: '/predict',
+    headers: {
+      'content-type': random.pick(['application/json', 'application/json; charset=utf-16', 'application/json;']),
+    },
+    body: random.chance(0.7) ? bytes : damaged([bytes], random),
+  };
+};
+
+const place: Make<FuzzRequest> = (random) => {
+  const odd = `/${Array.from({ length: random.int(1, 5) }, () => encodeURI(random.pick(SEGMENTS)).replaceAll('%25', '%')).join('/')}`;
+  const method = random.pick(METHODS);
+  return {
+    method,
+    path: `${random.chance(0.5) ? random.pick(PATHS) : odd}${random.chance(0.3) ? oddQuery(random) : ''}`,
+    headers: {
+      'x-request-id': oddText(random, 300).trim(),
+      accept: oddText(random, 40).trim(),
+      origin: oddText(random, 20).trim(),
+      'if-none-match': random.pick(['*', '""', 'W/"a', oddText(random, 40).trim()]),
+      'accept-encoding': random.pick(['gzip', 'br;q=1', '*;q=0', oddText(random, 20).trim()]),
+      authorization: oddText(random, 100).trim(),
+      traceparent: oddText(random, 55).trim(),
+      range: random.pick(['bytes=0-', 'bytes=-1', 'bytes=9-1', oddText(random, 10).trim()]),
+    },
+    body:
+      random.chance(0.2) && !['GET', 'HEAD', 'TRACE'].includes(method) ? Buffer.from(oddText(random, 100)) : undefined,
+  };
+};
+
+/** How often which kind comes: damaged pictures are the service's daily bread. */
+const KINDS: readonly Make<FuzzRequest>[] = [
+  picture,
+  picture,
+  picture,
+  picture,
+  picture,
+  query,
+  multipart,
+  multipart,
+  json,
+  place,
+  place,
+];
+
+/** A request that some client might send, wrong in one of many ways. */
+export const oddRequest: Make<FuzzRequest> = (random, pictures) => random.pick(KINDS)(random, pictures);
