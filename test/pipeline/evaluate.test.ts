@@ -100,7 +100,12 @@ test('a class without a category is an error', async () => {
 });
 
 test('no images, no detections, no figures', async () => {
-  const { detections, evaluation } = await evaluateDetector(whole, { ...dataset, images: [], annotations: [] }, pathOf, { fit });
+  const { detections, evaluation } = await evaluateDetector(
+    whole,
+    { ...dataset, images: [], annotations: [] },
+    pathOf,
+    { fit },
+  );
   assert.equal(detections, []);
   assert.is(evaluation.stats[0], -1);
 });
