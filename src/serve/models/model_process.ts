@@ -136,14 +136,15 @@ export class ModelProcess implements Model {
   }
 
   async #keepAlive(): Promise<void> {
-    let pause = BACK_OFF_MS.first;
+    let pause = 0;
     while (true) {
       const start = performance.now();
       await this.#process.ended;
       if (this.#closing) return;
       this.#dispatcher.disconnect();
       this.#options.onTrouble?.(`The process died of ${this.#process.death}; another is started.`);
-      pause = performance.now() - start > HEALTHY_MS ? BACK_OFF_MS.first : Math.min(2 * pause, BACK_OFF_MS.last);
+      const healthy = pause === 0 || performance.now() - start > HEALTHY_MS;
+      pause = healthy ? BACK_OFF_MS.first : Math.min(2 * pause, BACK_OFF_MS.last);
       await sleep(pause);
       if (this.#closing) return;
       this.#process = this.#spawn();
