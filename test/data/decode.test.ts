@@ -126,6 +126,13 @@ test('grey, palette, transparent, CMYK and 16-bit pictures become RGB bytes', as
   }
 });
 
+test('the numbers of a picture are taken as they are, whatever its profile', async () => {
+  const bytes = await halves(RED, BLUE).removeAlpha().withIccProfile('p3').png().toBuffer();
+  assert.ok((await sharp(bytes).metadata()).hasProfile);
+  // sRGB's red on the Display P3 scale: CSS Color 4, color(display-p3 0.9175 0.2003 0.1386).
+  near(pixel(await decodePicture(bytes), 1, 1), [234, 51, 35], 1);
+});
+
 /** A soft pattern, as a picture of any size and format has it. */
 function pattern(width: number, height: number): Sharp {
   const colours = Uint8Array.from({ length: 5 * 4 * 3 }, (_, i) => (i * 97) % 256);
