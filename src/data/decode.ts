@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import sharp, { type Metadata } from 'sharp';
 import { messageOf, UserError } from '../base/errors.js';
+import { decodePlainJpeg, readPlainJpeg } from './decode_jpeg.js';
 import { fittedSize, letterboxRatio } from './letterbox.js';
 import type { Picture } from './picture.js';
 
@@ -20,14 +22,20 @@ export interface DecodeOptions {
   maxSide?: number;
   /** Height, width of the network's input, for a picture that is for it alone. */
   fit?: readonly [number, number];
+  /** Decode a plain JPEG in the thread that calls, for one that has nothing else to do: spares waking another. */
+  inThread?: boolean;
   /** Name for messages when `source` is bytes. */
   name?: string;
 }
 
-export interface PictureHeader {
-  /** Size of the upright picture, pixels. */
+interface Size {
+  /** Pixels. */
   width: number;
   height: number;
+}
+
+/** What a file says of its picture; the size is that of the upright one. */
+export interface PictureHeader extends Size {
   /** EXIF orientation 1–8: how the stored pixels are to be turned. */
   orientation: number;
   /** Of the stored pixels, as libvips names it: srgb, b-w, cmyk, rgb16 … */
@@ -49,6 +57,8 @@ export interface PictureHeader {
  * @throws UserError when it is no picture, is truncated, has more than `maxPixels`, or a side longer than `maxSide`
  */
 export async function decodePicture(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
+  const plain = await decodePlain(source, options);
+  if (plain) return plain;
   const original = await readHeader(source, options);
   const ignoreIcc = original.colourSpace !== 'cmyk';
   const pixels = sharp(source, { failOn: 'truncated', limitInputPixels: false, ignoreIcc })
@@ -66,25 +76,35 @@ export async function decodePicture(source: Uint8Array | string, options: Decode
   }
 }
 
-function reducedSize(original: PictureHeader, fit: readonly [number, number]) {
+/** A JPEG as almost all are; undefined for all else, also for what is to be refused. */
+async function decodePlain(source: Uint8Array | string, options: DecodeOptions): Promise<Picture | undefined> {
+  const bytes = typeof source === 'string' ? await readFile(source).catch(() => undefined) : source;
+  const jpeg = bytes && readPlainJpeg(bytes);
+  if (!bytes || !jpeg || excess(jpeg, options) || (options.fit && reducedSize(jpeg, options.fit))) return undefined;
+  return decodePlainJpeg(bytes, jpeg, options.inThread ?? false);
+}
+
+function reducedSize(original: Size, fit: readonly [number, number]) {
   return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
+}
+
+/** The limit a picture exceeds, in words. */
+function excess({ width, height }: Size, options: DecodeOptions): string | undefined {
+  const { maxPixels = MAX_PIXELS, maxSide = Number.POSITIVE_INFINITY } = options;
+  if (width * height > maxPixels) return `at most ${maxPixels} pixels`;
+  return Math.max(width, height) > maxSide ? `sides of at most ${maxSide} pixels` : undefined;
 }
 
 /** Reads and checks the header alone. Errors as in {@link decodePicture}. */
 export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PictureHeader> {
-  const { maxPixels = MAX_PIXELS, maxSide = Number.POSITIVE_INFINITY } = options;
   const { format, autoOrient, orientation = 1, space } = await metadataOf(source, options);
   const where = nameOf(source, options);
   if (!FORMATS.includes(format)) {
     throw new UserError({ where, expected: PICTURE, received: format });
   }
   const { width, height } = autoOrient;
-  if (width * height > maxPixels) {
-    throw new UserError({ where, expected: `at most ${maxPixels} pixels`, received: `${width}x${height}` });
-  }
-  if (Math.max(width, height) > maxSide) {
-    throw new UserError({ where, expected: `sides of at most ${maxSide} pixels`, received: `${width}x${height}` });
-  }
+  const expected = excess(autoOrient, options);
+  if (expected) throw new UserError({ where, expected, received: `${width}x${height}` });
   return { width, height, orientation, colourSpace: space };
 }
 

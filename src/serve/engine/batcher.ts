@@ -1,6 +1,5 @@
-import type { Detection } from '../../data/detections.js';
 import { BatchTimes } from './batch_times.js';
-import type { BatchDetections, DetectorTask, BatchTimes as StageTimes } from './detector.js';
+import type { BatchOutcomes, Outcome, UploadTask, UploadTimes } from './upload_detector.js';
 
 export interface BatcherOptions {
   maxBatch: number;
@@ -11,15 +10,15 @@ export interface BatcherOptions {
 }
 
 /** What a picture's request took, milliseconds of each stage; all but `queue` are those of its whole batch. */
-export type DetectionTimes = { queue: number } & StageTimes;
+export type DetectionTimes = { queue: number } & UploadTimes;
 
 export interface Detected {
-  detections: Detection[];
+  outcome: Outcome;
   times: DetectionTimes;
 }
 
 interface Waiting {
-  task: DetectorTask;
+  task: UploadTask;
   since: number;
   /** On `performance.now`'s clock. */
   deadline: number;
@@ -34,13 +33,13 @@ interface Waiting {
  * to be best. Never waits for more pictures while a session is idle.
  */
 export class Batcher {
-  readonly #run: (tasks: DetectorTask[]) => Promise<BatchDetections>;
+  readonly #run: (tasks: UploadTask[]) => Promise<BatchOutcomes>;
   readonly #options: BatcherOptions;
   readonly #times: BatchTimes;
   readonly #waiting: Waiting[] = [];
   #running = 0;
 
-  constructor(run: (tasks: DetectorTask[]) => Promise<BatchDetections>, options: BatcherOptions) {
+  constructor(run: (tasks: UploadTask[]) => Promise<BatchOutcomes>, options: BatcherOptions) {
     this.#run = run;
     this.#options = options;
     this.#times = new BatchTimes(options.maxBatch);
@@ -66,7 +65,7 @@ export class Batcher {
    * @param deadline on `performance.now`'s clock: the batch is chosen to be done by then where possible
    * @throws the signal's reason when it is aborted before the model begins
    */
-  detect(task: DetectorTask, deadline: number, signal: AbortSignal): Promise<Detected> {
+  detect(task: UploadTask, deadline: number, signal: AbortSignal): Promise<Detected> {
     return new Promise<Detected>((resolve, reject) => {
       signal.throwIfAborted();
       const leave = () => {
@@ -83,7 +82,7 @@ export class Batcher {
   }
 
   /** Measures batches of growing size, as many as `budget` ms allow, so that the first requests find a warm model. */
-  async warmUp(task: DetectorTask, budget: number): Promise<void> {
+  async warmUp(task: UploadTask, budget: number): Promise<void> {
     const end = performance.now() + budget;
     for (const size of this.#times.sizes) {
       for (let run = 0; run < 2; run++) {
@@ -117,9 +116,9 @@ export class Batcher {
     const start = performance.now();
     this.#options.onBatch?.(batch.length, this.#waiting.length);
     try {
-      const { detections, times } = await this.#measured(batch.map(({ task }) => task));
+      const { outcomes, times } = await this.#measured(batch.map(({ task }) => task));
       batch.forEach(({ since, resolve }, i) => {
-        resolve({ detections: detections[i], times: { queue: start - since, ...times } });
+        resolve({ outcome: outcomes[i], times: { queue: start - since, ...times } });
       });
     } catch (error) {
       for (const waiting of batch.filter(({ alone }) => alone)) waiting.reject(error);
@@ -130,10 +129,11 @@ export class Batcher {
     }
   }
 
-  async #measured(tasks: DetectorTask[]): Promise<BatchDetections> {
-    const start = performance.now();
-    const detected = await this.#run(tasks);
-    this.#times.record(tasks.length, performance.now() - start);
-    return detected;
+  async #measured(tasks: UploadTask[]): Promise<BatchOutcomes> {
+    const done = await this.#run(tasks);
+    const { letterbox, inference, post } = done.times;
+    const looked = done.outcomes.filter((outcome) => 'detections' in outcome).length;
+    if (looked > 0) this.#times.record(looked, letterbox + inference + post);
+    return done;
   }
 }

@@ -3,18 +3,18 @@ import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
-import type { BatchDetections, DetectorOptions, DetectorTask } from './detector.js';
 import type { DetectorWorkerData, Opened } from './detector_worker.js';
+import type { BatchOutcomes, UploadTask } from './upload_detector.js';
 
 /**
- * Detectors of a bundle, each in a thread of its own, so that letterbox, inference and post-processing leave the event
- * loop free. A thread that dies fails the batch in hand and is replaced.
+ * Detectors of a bundle, each in a thread of its own that does all for its pictures, so that the event loop stays free
+ * and nothing larger than a file goes from thread to thread. A thread that dies fails the batch in hand and is replaced.
  */
 export class DetectorThreads {
-  readonly #pool: Piscina<DetectorTask[]>;
+  readonly #pool: Piscina<UploadTask[]>;
   readonly #sessions: number;
 
-  constructor(bundle: Bundle, { sessions, ...options }: DetectorOptions & { sessions: number }) {
+  constructor(bundle: Bundle, { sessions, ...options }: DetectorWorkerData['options'] & { sessions: number }) {
     this.#sessions = sessions;
     this.#pool = new Piscina({
       filename: fileURLToPath(new URL(`./detector_worker${extname(import.meta.url)}`, import.meta.url)),
@@ -47,8 +47,10 @@ export class DetectorThreads {
   }
 
   /** Runs a batch on a thread that is free. */
-  detectBatch(tasks: DetectorTask[]): Promise<BatchDetections> {
-    return this.#pool.run(tasks);
+  detectBatch(tasks: UploadTask[]): Promise<BatchOutcomes> {
+    // A view is sent with all the memory it looks into, and the task must outlive a thread that dies.
+    const sent = tasks.map((task) => ({ ...task, bytes: Uint8Array.from(task.bytes) }));
+    return this.#pool.run(sent, { transferList: sent.map(({ bytes }) => bytes.buffer) });
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,13 @@
+import sharp from 'sharp';
 import type { Detection } from '../../data/detections.js';
-import type { Picture } from '../../data/picture.js';
 import type { Bundle } from '../bundle.js';
+import { HttpProblem } from '../http/http_problem.js';
 import type { DetectRequest, Found } from '../models/model.js';
 import { Batcher } from './batcher.js';
 import { decodeUpload, type PictureLimits } from './decode_upload.js';
 import { DetectorThreads } from './detector_threads.js';
 import { drawDetections } from './draw.js';
 import type { Provider, ProviderChoice } from './providers.js';
-import { Slots } from './slots.js';
 
 /** Milliseconds given to measuring batches before the model is ready; the rest is learnt on the way. */
 const WARM_UP_MS = 400;
@@ -44,8 +44,6 @@ export class Engine {
   readonly #limits: PictureLimits;
   readonly #threads: DetectorThreads;
   readonly #batcher: Batcher;
-  /** Pictures held decoded: as many as run, and as many to follow them. */
-  readonly #decoded: Slots;
 
   private constructor(
     bundle: Bundle,
@@ -59,7 +57,6 @@ export class Engine {
     this.#limits = options;
     this.#threads = threads;
     this.#batcher = batcher;
-    this.#decoded = new Slots(2 * options.sessions * info.maxBatch);
   }
 
   /**
@@ -75,10 +72,10 @@ export class Engine {
       const batcher = new Batcher((tasks) => threads.detectBatch(tasks), {
         ...options,
         maxBatch,
-        onBatch: (size, queued) => onBatch?.(size, queued + engine.#decoded.waiting),
+        onBatch,
       });
       const engine = new Engine(bundle, { ...opened, maxBatch }, threads, batcher, options);
-      await batcher.warmUp({ picture: blank(bundle) }, WARM_UP_MS);
+      await batcher.warmUp({ bytes: await blank(bundle) }, WARM_UP_MS);
       return engine;
     } catch (error) {
       await threads.close();
@@ -91,19 +88,16 @@ export class Engine {
    * @param ending whoever aborts it ends the wait of the request
    * @throws HttpProblem 413 or 422 for the picture, Late when it could not be run in time, or the reason of `ending`
    */
-  async detect(request: DetectRequest, budget: number, ending: AbortController): Promise<Found> {
-    const { signal } = ending;
-    const start = performance.now();
+  async detect({ bytes, thresholds, draw }: DetectRequest, budget: number, ending: AbortController): Promise<Found> {
+    const deadline = performance.now() + budget;
     // A model that alone takes longer than the budget is to answer when it is idle all the same.
     const patience = Math.max(budget / 2, budget - this.#batcher.shortest);
     const timer = setTimeout(() => ending.abort(new Late()), patience);
     try {
-      await this.#decoded.take(signal);
-      try {
-        return await this.#look(request, start, start + budget, signal);
-      } finally {
-        this.#decoded.give();
-      }
+      const { outcome, times } = await this.#batcher.detect({ bytes, thresholds }, deadline, ending.signal);
+      if ('refused' in outcome) throw new HttpProblem(outcome.refused.status, outcome.refused.reason);
+      const drawn = draw ? await this.#draw(bytes, outcome.detections) : undefined;
+      return { ...outcome, times: { ...times }, drawn };
     } finally {
       clearTimeout(timer);
     }
@@ -119,25 +113,15 @@ export class Engine {
     await this.#threads.close();
   }
 
-  async #look({ bytes, thresholds, draw }: DetectRequest, since: number, deadline: number, signal: AbortSignal) {
-    const begun = performance.now();
-    const picture = await decodeUpload(bytes, this.#limits, this.#bundle.preprocess.size);
-    const decode = performance.now() - begun;
-    const { detections, times } = await this.#batcher.detect({ picture, thresholds }, deadline, signal);
-    const { width, height } = picture.original ?? picture;
-    const queue = begun - since + times.queue;
-    const drawn = draw ? await this.#draw(picture, bytes, detections) : undefined;
-    return { width, height, detections, times: { decode, ...times, queue }, drawn };
-  }
-
-  async #draw(picture: Picture, bytes: Uint8Array, detections: readonly Detection[]): Promise<Uint8Array> {
-    const whole = picture.original ? await decodeUpload(bytes, this.#limits) : picture;
-    return drawDetections(whole, detections, this.#bundle.categories);
+  async #draw(bytes: Uint8Array, detections: readonly Detection[]): Promise<Uint8Array> {
+    return drawDetections(await decodeUpload(bytes, this.#limits), detections, this.#bundle.categories);
   }
 }
 
 /** A black picture of the model's size. */
-function blank({ preprocess }: Bundle): Picture {
+function blank({ preprocess }: Bundle): Promise<Buffer> {
   const [height, width] = preprocess.size;
-  return { width, height, data: new Uint8Array(3 * height * width) };
+  return sharp({ create: { width, height, channels: 3, background: '#000' } })
+    .jpeg()
+    .toBuffer();
 }

@@ -1,5 +1,4 @@
 import { setPriority } from 'node:os';
-import sharp from 'sharp';
 import { UserError } from '../../base/errors.js';
 import { HttpProblem } from '../http/http_problem.js';
 import { Engine, Late } from './engine.js';
@@ -15,9 +14,6 @@ const END_MS = 5000;
 
 // Threads inherit it: before any is started.
 setPriority(NICENESS);
-sharp.cache(false);
-// Pictures are decoded side by side; one is not worth several threads.
-sharp.concurrency(1);
 // Ctrl-C reaches the whole group; the service ends its models itself, after their last answer.
 process.on('SIGINT', () => {}).on('SIGTERM', () => {});
 

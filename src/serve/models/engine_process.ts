@@ -16,6 +16,9 @@ const MALLOC = {
   MALLOC_TRIM_THRESHOLD_: '1000000',
 };
 
+/** V8 collects garbage in the thread that made it: its helpers would take the cores from onnxruntime, and their caches. */
+const V8 = '--single-threaded-gc';
+
 /** What a process says of requests. */
 export type EngineNews = Exclude<FromEngine, { type: 'ready' | 'unusable' }>;
 
@@ -30,7 +33,12 @@ export class EngineProcess {
 
   constructor(onNews: (news: EngineNews) => void) {
     const entry = fileURLToPath(new URL(`../engine/main${extname(import.meta.url)}`, import.meta.url));
-    this.#child = fork(entry, { serialization: 'advanced', stdio: ['ignore', 2, 2, 'ipc'], env: environment() });
+    this.#child = fork(entry, {
+      serialization: 'advanced',
+      stdio: ['ignore', 2, 2, 'ipc'],
+      env: environment(),
+      execArgv: [...process.execArgv, V8],
+    });
     this.ended = new Promise((resolve) => {
       this.#child.on('exit', () => resolve());
       // Without a process number it never began; otherwise a message was for one that has just died.

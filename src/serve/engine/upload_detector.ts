@@ -1,0 +1,70 @@
+import type { Detection, Thresholds } from '../../data/detections.js';
+import type { Bundle } from '../bundle.js';
+import { HttpProblem } from '../http/http_problem.js';
+import { decodeUpload, type PictureLimits } from './decode_upload.js';
+import { type BatchTimes, Detector, type DetectorOptions } from './detector.js';
+
+/** A picture as it came, with what is asked otherwise than the bundle says. */
+export interface UploadTask {
+  bytes: Uint8Array;
+  thresholds?: Partial<Thresholds>;
+}
+
+/** What became of a picture. */
+export type Outcome =
+  /** Pixels of the upright picture, and its objects in them, best first. */
+  | { width: number; height: number; detections: Detection[] }
+  /** Why it was not looked at. */
+  | { refused: Pick<HttpProblem, 'status' | 'reason'> };
+
+/** What a batch took, milliseconds of each stage. */
+export type UploadTimes = BatchTimes & { decode: number };
+
+export interface BatchOutcomes {
+  /** Of each picture in turn. */
+  outcomes: Outcome[];
+  times: UploadTimes;
+}
+
+/** A detector for pictures as they come: one that is refused harms no other of its batch. */
+export class UploadDetector {
+  readonly detector: Detector;
+  readonly #limits: PictureLimits;
+  readonly #fit: readonly [number, number];
+
+  private constructor(detector: Detector, limits: PictureLimits, fit: readonly [number, number]) {
+    this.detector = detector;
+    this.#limits = limits;
+    this.#fit = fit;
+  }
+
+  /** Errors as in {@link Detector.open}. */
+  static async open(bundle: Bundle, options: DetectorOptions & PictureLimits): Promise<UploadDetector> {
+    return new UploadDetector(await Detector.open(bundle, options), options, bundle.preprocess.size);
+  }
+
+  async detectBatch(tasks: readonly UploadTask[]): Promise<BatchOutcomes> {
+    const start = performance.now();
+    const pictures = await Promise.all(tasks.map(({ bytes }) => this.#decode(bytes)));
+    const decode = performance.now() - start;
+    const decoded = pictures.flatMap((picture, i) =>
+      picture instanceof HttpProblem ? [] : [{ picture, thresholds: tasks[i].thresholds }],
+    );
+    const none = { detections: [], times: { letterbox: 0, inference: 0, post: 0 } };
+    const { detections, times } = decoded.length === 0 ? none : await this.detector.detectBatch(decoded);
+    const found = detections[Symbol.iterator]();
+    const outcomes = pictures.map((picture): Outcome => {
+      if (picture instanceof HttpProblem) return { refused: { status: picture.status, reason: picture.reason } };
+      const { width, height } = picture.original ?? picture;
+      return { width, height, detections: found.next().value as Detection[] };
+    });
+    return { outcomes, times: { decode, ...times } };
+  }
+
+  #decode(bytes: Uint8Array) {
+    return decodeUpload(bytes, this.#limits, { fit: this.#fit, inThread: true }).catch((error: unknown) => {
+      if (error instanceof HttpProblem) return error;
+      throw error;
+    });
+  }
+}
