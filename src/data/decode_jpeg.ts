@@ -10,6 +10,9 @@ const PASSED_OVER = new Set([0xc4, 0xdb, 0xdd, 0xfe, ...Array.from({ length: 16 
 /** Numbers of the components of a grey and a YCbCr picture: JFIF 1.02. */
 const COMPONENTS = [[1], [1, 2, 3]];
 
+/** Pixels of the shorter side from which on the decoder is worth it, and gives narrow colours as libjpeg does. */
+const SHORTEST = 64;
+
 /** Size of a JPEG as almost all are, pixels. */
 export interface PlainJpeg {
   width: number;
@@ -19,8 +22,8 @@ export interface PlainJpeg {
 }
 
 /**
- * Reads the header of a JPEG as almost all are: baseline or progressive, 8 bits, grey or YCbCr, with its end. Undefined
- * for every other file, which may be a JPEG all the same.
+ * Reads the header of a JPEG as almost all are: baseline or progressive, 8 bits, grey or YCbCr, with its end, and not
+ * tiny. Undefined for every other file, which may be a JPEG all the same.
  */
 export function readPlainJpeg(bytes: Uint8Array): PlainJpeg | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -45,14 +48,15 @@ function readFrame(frame: Uint8Array, exif: boolean): PlainJpeg | undefined {
   const numbers = Array.from({ length: frame[5] }, (_, i) => frame[6 + 3 * i]);
   if (!COMPONENTS.some((known) => String(known) === String(numbers))) return undefined;
   const [height, width] = [(frame[1] << 8) | frame[2], (frame[3] << 8) | frame[4]];
-  return height > 0 && width > 0 ? { width, height, exif } : undefined;
+  return Math.min(width, height) >= SHORTEST ? { width, height, exif } : undefined;
 }
 
 const startsWith = (content: Uint8Array, text: string): boolean =>
   [...text].every((letter, i) => content[i] === letter.charCodeAt(0));
 
 /**
- * Decodes a plain JPEG, in half the time sharp takes; undefined when it is to be turned, or damaged.
+ * Decodes a plain JPEG in half the time sharp takes, to within a few levels of its pixels; undefined when it is to be
+ * turned, or damaged.
  * @param inThread in the thread that calls, which waits; else beside it
  */
 export async function decodePlainJpeg(

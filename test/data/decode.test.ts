@@ -208,11 +208,15 @@ test.run();
 const photo = shared('photos', 'dog.jpg');
 const real = suiteNeeding('decode a real picture', [photo]);
 
-real('a JPEG decodes to the bytes OpenCV gives', async () => {
+real('a JPEG decodes to the pixels OpenCV gives, but for rounding', async () => {
   const bytes = readFileSync(photo);
   const { width, height, data } = await decodePicture(bytes);
   assert.equal([width, height], [768, 576]);
-  assert.is(sha256(data), 'bd6a179ed7d1bd7854dca517afb82e4de37b209f675171eb31c29ce3b4de18a6');
+  const opencv = await sharp(bytes).raw().toBuffer();
+  assert.is(sha256(opencv), 'bd6a179ed7d1bd7854dca517afb82e4de37b209f675171eb31c29ce3b4de18a6');
+  const differences = opencv.map((value, i) => Math.abs(value - data[i]));
+  assert.ok(differences.reduce((most, value) => Math.max(most, value)) <= 5);
+  assert.ok(differences.reduce((sum, value) => sum + value, 0) / differences.length < 0.5);
   await checkPixels(bytes);
 });
 

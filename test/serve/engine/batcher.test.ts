@@ -2,44 +2,48 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodePicture } from '../../../src/data/decode.js';
-import type { Picture } from '../../../src/data/picture.js';
 import { readBundle } from '../../../src/serve/bundle.js';
 import { Batcher, type BatcherOptions } from '../../../src/serve/engine/batcher.js';
-import type { BatchDetections, DetectorTask } from '../../../src/serve/engine/detector.js';
 import { DetectorThreads } from '../../../src/serve/engine/detector_threads.js';
+import type { BatchOutcomes, Outcome, UploadTask } from '../../../src/serve/engine/upload_detector.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('batcher');
 const options: BatcherOptions = { maxBatch: 8, sessions: 1 };
+const LIMITS = { maxPixels: 1_000_000, maxSide: 2000 };
 let dir: string;
 let threads: DetectorThreads;
-let pictures: Picture[];
+let pictures: Buffer[];
 
 test.before(async () => {
   dir = await makeBundle();
-  threads = new DetectorThreads(await readBundle(dir), { threads: 1, sessions: 2 });
-  pictures = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(async (seed) => decodePicture(await randomJpeg(seed))));
+  threads = new DetectorThreads(await readBundle(dir), { threads: 1, sessions: 2, ...LIMITS });
+  pictures = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
 });
 test.after(async () => {
   await threads.close();
   await rm(dir, { recursive: true });
 });
 
-const run = (tasks: DetectorTask[]) => threads.detectBatch(tasks);
+const run = (tasks: UploadTask[]) => threads.detectBatch(tasks);
 
-async function ask(batcher: Batcher, picture: Picture, signal = new AbortController().signal) {
-  return (await batcher.detect({ picture }, performance.now() + 20_000, signal)).detections;
+async function ask(batcher: Batcher, bytes: Uint8Array, signal = new AbortController().signal) {
+  return detectionsOf((await batcher.detect({ bytes }, performance.now() + 20_000, signal)).outcome);
+}
+
+function detectionsOf(outcome: Outcome) {
+  assert.ok('detections' in outcome);
+  return outcome.detections;
 }
 
 /** The real model behind a gate, which shows the batches and holds them up until `open`. */
 function gated() {
-  const batches: DetectorTask[][] = [];
+  const batches: UploadTask[][] = [];
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const runGated = async (tasks: DetectorTask[]): Promise<BatchDetections> => {
+  const runGated = async (tasks: UploadTask[]): Promise<BatchOutcomes> => {
     batches.push(tasks);
     await opened;
     return run(tasks);
@@ -49,7 +53,7 @@ function gated() {
 
 test('what comes while the model runs is answered together, as it would be alone', async () => {
   const alone = [];
-  for (const picture of pictures) alone.push((await run([{ picture }])).detections[0]);
+  for (const bytes of pictures) alone.push(detectionsOf((await run([{ bytes }])).outcomes[0]));
   const sizes: number[] = [];
   const batcher = new Batcher(run, { ...options, onBatch: (size) => sizes.push(size) });
   for (let round = 0; round < 5; round++) {
@@ -65,12 +69,14 @@ test('what comes while the model runs is answered together, as it would be alone
 });
 
 test('each picture of a batch keeps its own thresholds', async () => {
-  const { detections } = await run([
-    { picture: pictures[0], thresholds: { maxDetections: 1 } },
-    { picture: pictures[0] },
-    { picture: pictures[0], thresholds: { confidence: 1 } },
+  const [bytes] = pictures;
+  const { outcomes } = await run([
+    { bytes, thresholds: { maxDetections: 1 } },
+    { bytes },
+    { bytes, thresholds: { confidence: 1 } },
   ]);
-  assert.equal([detections[0], detections[2]], [detections[1].slice(0, 1), []]);
+  const [one, all, none] = outcomes.map(detectionsOf);
+  assert.equal([one, none], [all.slice(0, 1), []]);
 });
 
 test('a picture whose request has ended leaves the queue and is never run', async () => {
@@ -87,7 +93,7 @@ test('a picture whose request has ended leaves the queue and is never run', asyn
   model.open();
   await running;
   assert.equal(
-    model.batches.map((tasks) => tasks.map(({ picture }) => picture)),
+    model.batches.map((tasks) => tasks.map(({ bytes }) => bytes)),
     [[pictures[0]]],
   );
 });
@@ -105,15 +111,15 @@ test('idle sessions share what waits', async () => {
 
 test('a batch too long for the deadline of its first picture is not begun', async () => {
   const sizes: number[] = [];
-  const slow = async (tasks: DetectorTask[]) => {
+  const slow = async (tasks: UploadTask[]) => {
     // As long a time for each picture more as no deadline below allows.
     await new Promise((resolve) => setTimeout(resolve, tasks.length > 1 ? 300 : 0));
     return run(tasks);
   };
   const batcher = new Batcher(slow, { maxBatch: 2, sessions: 1, onBatch: (size) => sizes.push(size) });
-  await batcher.warmUp({ picture: pictures[0] }, 10_000);
+  await batcher.warmUp({ bytes: pictures[0] }, 10_000);
   const { signal } = new AbortController();
-  await Promise.all(pictures.map((picture) => batcher.detect({ picture }, performance.now() + 250, signal)));
+  await Promise.all(pictures.map((bytes) => batcher.detect({ bytes }, performance.now() + 250, signal)));
   assert.equal(
     sizes,
     pictures.map(() => 1),
@@ -121,9 +127,9 @@ test('a batch too long for the deadline of its first picture is not begun', asyn
 });
 
 test('a thread that dies is replaced and its pictures are run again', async () => {
-  const alone = (await run([{ picture: pictures[0] }])).detections[0];
+  const alone = detectionsOf((await run([{ bytes: pictures[0] }])).outcomes[0]);
   let failed = 0;
-  const dying = async (tasks: DetectorTask[]) => {
+  const dying = async (tasks: UploadTask[]) => {
     const found = run(tasks);
     if (failed === 0) {
       const [worker] = threads.threads;
@@ -144,7 +150,7 @@ test('a thread that dies is replaced and its pictures are run again', async () =
 test('a picture that always fails takes no other with it', async () => {
   const model = gated();
   const batcher = new Batcher(async (tasks) => {
-    if (tasks.some(({ picture }) => picture === pictures[3])) throw new Error('cannot be run');
+    if (tasks.some(({ bytes }) => bytes === pictures[3])) throw new Error('cannot be run');
     return model.run(tasks);
   }, options);
   model.open();
