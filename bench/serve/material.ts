@@ -11,6 +11,7 @@ import type { Architecture } from '../../src/model/network.js';
 import { checkpointMetadata } from '../../src/model/weights/checkpoint.js';
 import { initialWeights } from '../../src/model/weights/init.js';
 import { writeSafetensors } from '../../src/model/weights/safetensors.js';
+import type { Goal } from '../../src/serve/engine/tuning.js';
 import type { Bench } from './plan.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -66,9 +67,9 @@ export function build(): void {
 export async function makeBundle(
   { work, pictures, plan }: Pick<Bench, 'work' | 'pictures' | 'plan'>,
   network: Network,
-  version = '1',
+  { version = '1', goal = 'throughput' }: { version?: string; goal?: Goal } = {},
 ): Promise<Bundle> {
-  const dir = join(work, `${network.name.replace(/\W+/g, '-').toLowerCase()}-${version}`);
+  const dir = join(work, `${network.name.replace(/\W+/g, '-').toLowerCase()}-${version}-${goal}`);
   if (!existsSync(dir)) {
     const pretrained = network.weights === undefined ? undefined : join(SHARED, network.weights);
     const real = pretrained !== undefined && existsSync(pretrained);
@@ -77,7 +78,7 @@ export async function makeBundle(
     const settings = { name: 'bench', 'pack.version': version, 'pack.confidence': String(network.confidence) };
     const flags = Object.entries(settings).flatMap(([flag, value]) => [`--${flag}`, value]);
     yolox(['pack', '--weights', weights, '--image', pictures[0], '--out', dir, ...flags]);
-    log(yolox(['tune', dir, '--seconds', String(plan.tune)]));
+    log(yolox(['tune', dir, '--goal', goal, '--seconds', String(plan.tune)]));
   }
   return { name: network.name, dir, modelMb: (await stat(join(dir, 'model.onnx'))).size / 1e6 };
 }

@@ -9,7 +9,7 @@ import { against, type Player, takeTurns } from './turns.js';
 /** What the service adds to decoding and running: the time of one client beside the same work in a bare loop. */
 export async function single(bench: Bench): Promise<ServeResult[]> {
   const { plan, pictures } = bench;
-  const bundle = await makeBundle(bench, NANO);
+  const bundle = await makeBundle(bench, NANO, { goal: 'latency' });
   // One picture after the other: one process, which may use every core.
   const alone = bareVariants().filter(({ processes }) => processes === 1);
   const settings = { bundle: bundle.dir, pictures };

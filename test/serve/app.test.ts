@@ -160,7 +160,7 @@ test('a wrong parameter is named with what is expected', async () => {
 
 test('an answer tells its stages, and the metrics count them', async () => {
   const response = await post(image);
-  const stages = ['decode', 'queue', 'letterbox', 'inference', 'post'];
+  const stages = ['queue', 'decode', 'letterbox', 'inference', 'post'];
   const timing = response.headers.get('server-timing') ?? '';
   assert.match(timing, new RegExp(`^${stages.map((stage) => `${stage};dur=\\d+\\.\\d+`).join(', ')}$`));
   await post('not a picture', 'image/jpeg');

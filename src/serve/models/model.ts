@@ -17,7 +17,7 @@ export interface Found {
   height: number;
   /** In pixels of that picture, best first. */
   detections: Detection[];
-  /** Milliseconds of each stage: decode, queue, letterbox, inference, post. */
+  /** Milliseconds of each stage: queue, decode, letterbox, inference, post. */
   times: Record<string, number>;
   /** PNG, when `draw` was asked for. */
   drawn?: Uint8Array;
