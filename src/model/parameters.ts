@@ -38,10 +38,3 @@ export function parameters(architecture: Architecture): Parameter[] {
   yolox(layers, null, architecture);
   return found;
 }
-
-/** Number of learnt values. */
-export function countParameters(architecture: Architecture): number {
-  return parameters(architecture)
-    .filter(isTrainable)
-    .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b), 0);
-}

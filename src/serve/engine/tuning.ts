@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../../base/errors.js';
 import { readJson, writeJson } from '../../base/files.js';
-import { log } from '../../base/progress.js';
 import type { ProviderChoice } from './providers.js';
 
 /** What `yolox tune` saves in a bundle's folder; it is no part of the bundle and has no checksum there. */
@@ -52,9 +51,14 @@ export function thisMachine(provider: ProviderChoice): z.infer<typeof machineSch
 
 /**
  * What was tuned for the bundle in `dir`, or undefined when nothing was. A file for another machine or provider, or a
- * damaged one, is passed over with a line on stderr: no reason not to serve.
+ * damaged one, is passed over: no reason not to serve.
+ * @param onPassedOver told why
  */
-export async function readTuning(dir: string, provider: ProviderChoice = 'auto'): Promise<Tuning | undefined> {
+export async function readTuning(
+  dir: string,
+  provider: ProviderChoice,
+  onPassedOver: (reason: string) => void,
+): Promise<Tuning | undefined> {
   const path = join(dir, TUNING_FILE);
   const absent = await access(path).then(
     () => false,
@@ -66,10 +70,10 @@ export async function readTuning(dir: string, provider: ProviderChoice = 'auto')
     const here = thisMachine(provider);
     const fits = machine.cpu === here.cpu && machine.cores === here.cores && machine.provider === here.provider;
     if (fits) return chosen;
-    log(`${path}: passed over, for it is of another machine (${describe(machine)}; here ${describe(here)})`);
+    onPassedOver(`${path}: passed over, for it is of another machine (${describe(machine)}; here ${describe(here)})`);
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).replaceAll(/\s+/g, ' ') : messageOf(error);
-    log(`${path}: passed over: ${reason}`);
+    onPassedOver(`${path}: passed over: ${reason}`);
   }
   return undefined;
 }

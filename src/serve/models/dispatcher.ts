@@ -9,9 +9,6 @@ import type { DetectRequest, Found } from './model.js';
 /** Milliseconds after its deadline at which a request is given up, whatever its process does. */
 const GRACE_MS = 1000;
 
-/** Milliseconds without a sign of life from a process that owes an answer, after which it is ended. */
-const HANG_MS = 30_000;
-
 /** What a process says of one request. */
 export type EngineAnswer = Exclude<EngineNews, { type: 'batch' }>;
 
@@ -29,6 +26,7 @@ interface Job {
 /** The requests of a model on their way to its process and back: none is lost when it dies, none waits for ever. */
 export class Dispatcher {
   readonly #admission: Admission;
+  readonly #patience: number;
   readonly #unsent: Job[] = [];
   readonly #sent = new Map<number, Job>();
   /** What the process has been asked and not answered, also when nobody waits for it any more. */
@@ -37,8 +35,10 @@ export class Dispatcher {
   #watch?: NodeJS.Timeout;
   #lastId = 0;
 
-  constructor(admission: Admission) {
+  /** @param patience milliseconds without a sign of life from a process that owes an answer, after which it is ended */
+  constructor(admission: Admission, patience: number) {
     this.#admission = admission;
+    this.#patience = patience;
   }
 
   /** @throws HttpProblem as `Place.detect`, Error when the model failed */
@@ -119,7 +119,7 @@ export class Dispatcher {
     while (this.#process !== undefined && this.#unsent.length > 0 && !this.#mustWait()) {
       const job = this.#unsent.shift() as Job;
       this.#sent.set(job.id, job);
-      if (this.#owed.size === 0) this.#watch = setTimeout(() => this.#process?.kill(), HANG_MS);
+      if (this.#owed.size === 0) this.#watch = setTimeout(() => this.#process?.kill(), this.#patience);
       this.#owed.add(job.id);
       this.#process.tell({ type: 'detect', id: job.id, request: job.request, deadline: job.seat.deadline });
     }

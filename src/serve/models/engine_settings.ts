@@ -11,9 +11,16 @@ export interface EngineSettings extends EngineOptions {
 
 type Given = Pick<ServeConfig, 'sessions' | 'threads' | 'maxBatch' | 'provider' | 'maxPixels' | 'maxSide'>;
 
-/** What the configuration gives, else what was tuned for the bundle on this machine, else one session on all cores. */
-export async function engineSettings({ dir }: Bundle, given: Given): Promise<EngineSettings> {
-  const tuning = await readTuning(dir, given.provider);
+/**
+ * What the configuration gives, else what was tuned for the bundle on this machine, else one session on all cores.
+ * @param onPassedOver told why a tuning is not used
+ */
+export async function engineSettings(
+  { dir }: Bundle,
+  given: Given,
+  onPassedOver: (reason: string) => void,
+): Promise<EngineSettings> {
+  const tuning = await readTuning(dir, given.provider, onPassedOver);
   const sessions = given.sessions ?? tuning?.sessions ?? 1;
   const share = sessions === 1 ? 0 : Math.max(1, Math.floor(availableParallelism() / sessions));
   return {

@@ -13,7 +13,12 @@ const BACK_OFF_MS = { first: 50, last: 5000 };
 /** Milliseconds a process must have lived for its death to be the first in a row. */
 const HEALTHY_MS = 60_000;
 
+/** Milliseconds without a sign of life from a process that owes an answer, after which it is ended, when nobody says. */
+const PATIENCE_MS = 30_000;
+
 export interface ModelProcessOptions extends EngineOptions, Omit<AdmissionOptions, 'least'> {
+  /** Milliseconds after which a process that owes an answer and shows no sign of life is ended. */
+  patience?: number;
   /** Told of every run of the model. */
   onBatch?: (size: number) => void;
   /** Told of every process that died and was replaced. */
@@ -42,7 +47,7 @@ export class ModelProcess implements Model {
     this.bundle = bundle;
     this.#options = options;
     this.#admission = new Admission({ ...options, least: 2 * options.sessions });
-    this.#dispatcher = new Dispatcher(this.#admission);
+    this.#dispatcher = new Dispatcher(this.#admission, options.patience ?? PATIENCE_MS);
     this.#process = this.#spawn();
   }
 

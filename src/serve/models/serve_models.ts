@@ -19,7 +19,9 @@ export function serveModels(
   const versions = new Versions(first, {
     async start(bundle) {
       const id = idOf(bundle);
-      const { tuned, ...settings } = await engineSettings(bundle, config);
+      const { tuned, ...settings } = await engineSettings(bundle, config, (reason) =>
+        log.warn({ model: id, reason }, 'tuning passed over'),
+      );
       const model = await ModelProcess.start(bundle, {
         ...settings,
         queue: config.queue,

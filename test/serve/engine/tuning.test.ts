@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson, writeJson } from '../../../src/base/files.js';
+import type { ProviderChoice } from '../../../src/serve/engine/providers.js';
 import {
   choose,
   type Measurement,
@@ -17,17 +18,16 @@ import {
 const test = suite('tuning');
 let dir: string;
 let said: string[];
-const write = process.stderr.write;
 
 test.before.each(async () => {
   dir = await mkdtemp(join(tmpdir(), 'yolox-tuning-'));
   said = [];
-  process.stderr.write = (text: string | Uint8Array) => said.push(String(text)) > 0;
 });
 test.after.each(async () => {
-  process.stderr.write = write;
   await rm(dir, { recursive: true });
 });
+
+const read = (provider: ProviderChoice = 'auto') => readTuning(dir, provider, (reason) => said.push(reason));
 
 const chosen = { sessions: 2, threads: 1, maxBatch: 8 };
 const tuned = () => ({
@@ -40,13 +40,13 @@ const tuned = () => ({
 test('what was written is read, and nothing else is left in the folder', async () => {
   const path = await writeTuning(dir, tuned());
   assert.is(path, join(dir, TUNING_FILE));
-  assert.equal(await readTuning(dir), chosen);
+  assert.equal(await read(), chosen);
   assert.equal(await readdir(dir), [TUNING_FILE]);
   assert.equal(said, []);
 });
 
 test('without a file there is no tuning, and nothing to say', async () => {
-  assert.is(await readTuning(dir), undefined);
+  assert.is(await read(), undefined);
   assert.equal(said, []);
 });
 
@@ -54,11 +54,11 @@ test('another machine or provider passes it over and says so', async () => {
   const { machine } = tuned();
   for (const other of [{ cpu: 'another' }, { cores: machine.cores + 1 }, { provider: 'cuda' }]) {
     await writeTuning(dir, { ...tuned(), machine: { ...machine, ...other } });
-    assert.is(await readTuning(dir), undefined);
+    assert.is(await read(), undefined);
     assert.match(said.pop() ?? '', /tuning\.json: passed over, for it is of another machine/);
   }
   await writeTuning(dir, tuned());
-  assert.is(await readTuning(dir, 'cpu'), undefined);
+  assert.is(await read('cpu'), undefined);
 });
 
 test('a damaged file is passed over and said, not fatal', async () => {
@@ -66,11 +66,11 @@ test('a damaged file is passed over and said, not fatal', async () => {
   const good = await readJson<object>(path);
   for (const bad of [{ ...good, format: 2 }, { ...good, chosen: { ...chosen, sessions: 0 } }, []]) {
     await writeJson(path, bad);
-    assert.is(await readTuning(dir), undefined);
+    assert.is(await read(), undefined);
     assert.match(said.pop() ?? '', /tuning\.json: passed over: /);
   }
   await writeFile(path, '{"format": 1,');
-  assert.is(await readTuning(dir), undefined);
+  assert.is(await read(), undefined);
   assert.match(said.pop() ?? '', /passed over: .*valid JSON/);
 });
 

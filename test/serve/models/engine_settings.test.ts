@@ -13,12 +13,19 @@ const given = configSchema.parse({}).serve;
 let dir: string;
 
 test.before.each(async () => {
+  told = [];
   dir = await mkdtemp(join(tmpdir(), 'yolox-tuning-'));
 });
 test.after.each(() => rm(dir, { recursive: true }));
 
+let told: string[] = [];
+
 const settingsFor = async (options: Partial<typeof given> = {}) => {
-  const { sessions, threads, maxBatch, tuned } = await engineSettings({ dir } as Bundle, { ...given, ...options });
+  const { sessions, threads, maxBatch, tuned } = await engineSettings(
+    { dir } as Bundle,
+    { ...given, ...options },
+    (reason) => told.push(reason),
+  );
   return { sessions, threads, maxBatch, tuned };
 };
 
@@ -33,6 +40,7 @@ test('what was tuned on this machine holds, and what is given explicitly holds b
   await writeTuning(dir, { machine: thisMachine('auto'), goal: 'throughput', chosen, measured: [] });
   assert.equal(await settingsFor(), { sessions: 3, threads: 1, maxBatch: 2, tuned: true });
   const mixed = await settingsFor({ sessions: 1, threads: 0, maxBatch: 5 });
+  assert.equal(told, []);
   assert.equal(mixed, { sessions: 1, threads: 0, maxBatch: 5, tuned: true });
 });
 
@@ -41,6 +49,7 @@ test('what was tuned on another machine does not', async () => {
   const machine = { ...thisMachine('auto'), cpu: 'another' };
   await writeTuning(dir, { machine, goal: 'throughput', chosen, measured: [] });
   assert.is((await settingsFor()).tuned, false);
+  assert.match(told.join(), /of another machine/);
 });
 
 test.run();

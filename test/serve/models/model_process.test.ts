@@ -141,6 +141,18 @@ test('a process that stands still lets nobody wait for ever', async () => {
   await still.close();
 });
 
+test('a process that stands still for long is ended, and what it had in hand is answered by the next', async () => {
+  const restarted: number[] = [];
+  const stopped = await startModel(bundle, { patience: 300, onRestart: () => restarted.push(1) });
+  const first = stopped.pid;
+  assert.equal(await ask(stopped), reference);
+  kill(stopped, 'SIGSTOP');
+  assert.equal(await Promise.all([ask(stopped), ask(stopped)]), [reference, reference]);
+  assert.not(alive(first));
+  assert.is(restarted.length, 1);
+  await stopped.close();
+});
+
 test('one signal for many pictures draws no warning', async () => {
   const warnings: Error[] = [];
   const listen = (warning: Error) => warnings.push(warning);
