@@ -1,37 +1,28 @@
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { didYouMean, messageOf, UserError } from './base/errors.js';
-import { cocoEvalCommand } from './cli/coco_eval.js';
 import { FLAGS } from './cli/config_options.js';
-
-import { doctorCommand } from './cli/doctor.js';
-import { exportOnnxCommand } from './cli/export_onnx.js';
-import { importWeightsCommand } from './cli/import_weights.js';
-import { loadTestCommand } from './cli/load_test.js';
-import { modelEvalCommand } from './cli/model_eval.js';
-import { packCommand } from './cli/pack.js';
-import { predictCommand } from './cli/predict.js';
-import { runCommand, stepCommands } from './cli/run.js';
-import { serveCommand } from './cli/serve.js';
-import { tuneCommand } from './cli/tune.js';
 
 /** Exit codes: a missed gate is 1; bad input or use 2; our own faults 70, sysexits' EX_SOFTWARE. */
 const BAD_INPUT = 2;
 const OUR_FAULT = 70;
 
-const commands = [
-  runCommand,
-  ...stepCommands,
-  modelEvalCommand,
-  packCommand,
-  serveCommand,
-  tuneCommand,
-  predictCommand,
-  importWeightsCommand,
-  exportOnnxCommand,
-  cocoEvalCommand,
-  loadTestCommand,
-  doctorCommand,
+/** Commands in the order of the help, by module: only that of the command asked for is loaded, so that a server is lean. */
+const MODULES: [commands: string[], load: () => Promise<unknown[]>][] = [
+  [
+    ['run', 'data-load', 'data-prep', 'model-train', 'model-pack', 'model-test'],
+    () => import('./cli/run.js').then(({ runCommand, stepCommands }) => [runCommand, ...stepCommands]),
+  ],
+  [['model-eval'], () => import('./cli/model_eval.js').then(({ modelEvalCommand }) => [modelEvalCommand])],
+  [['pack'], () => import('./cli/pack.js').then(({ packCommand }) => [packCommand])],
+  [['serve'], () => import('./cli/serve.js').then(({ serveCommand }) => [serveCommand])],
+  [['tune'], () => import('./cli/tune.js').then(({ tuneCommand }) => [tuneCommand])],
+  [['predict'], () => import('./cli/predict.js').then(({ predictCommand }) => [predictCommand])],
+  [['import-weights'], () => import('./cli/import_weights.js').then((module) => [module.importWeightsCommand])],
+  [['export-onnx'], () => import('./cli/export_onnx.js').then(({ exportOnnxCommand }) => [exportOnnxCommand])],
+  [['coco-eval'], () => import('./cli/coco_eval.js').then(({ cocoEvalCommand }) => [cocoEvalCommand])],
+  [['load-test'], () => import('./cli/load_test.js').then(({ loadTestCommand }) => [loadTestCommand])],
+  [['doctor'], () => import('./cli/doctor.js').then(({ doctorCommand }) => [doctorCommand])],
 ];
 
 /** Wrong use of the command line. */
@@ -54,7 +45,11 @@ const parser = yargs(hideBin(process.argv))
     // A failed check arrives as its text in place of an error.
     throw error instanceof Error ? error : new UsageError(`${message}${suggestion(message)}`);
   });
-for (const command of commands) parser.command(command as never);
+const [asked] = hideBin(process.argv);
+const named = MODULES.filter(([commands]) => commands.includes(asked));
+for (const [, load] of named.length > 0 ? named : MODULES) {
+  for (const command of await load()) parser.command(command as CommandModule);
+}
 
 /** For an unknown flag: the one that was probably meant. */
 function suggestion(message: string): string {

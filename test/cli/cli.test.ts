@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 
@@ -50,6 +51,20 @@ test('help lists every step', () => {
   ]) {
     assert.match(stdout, `yolox ${step}`);
   }
+});
+
+test('the process that speaks HTTP loads no decoder, no model and no TensorFlow', () => {
+  const server = pathToFileURL(resolve(import.meta.dirname, '../../src/serve/server.ts')).href;
+  const atExit = `
+    import { readFileSync, writeSync } from 'node:fs';
+    import ${JSON.stringify(server)};
+    process.on('exit', () => writeSync(2, readFileSync('/proc/self/maps')));`;
+  const early = `data:text/javascript,${encodeURIComponent(atExit)}`;
+  const flags = ['--import', 'tsx', '--import', early, cli, 'serve', '--help'];
+  const { status, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
+  assert.is(status, 0);
+  assert.match(stderr, /libc\.so/);
+  assert.not.match(stderr, /sharp|napi-rs|onnxruntime|tensorflow/);
 });
 
 test.run();

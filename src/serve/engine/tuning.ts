@@ -92,15 +92,18 @@ const NOISE = 0.03;
 
 /**
  * The best of the measurements: the highest rate or, for `latency`, the lowest latency of a client alone; among those
- * that are equal but for noise the best by the other.
+ * that are equal but for noise the best by the other, and among equals still what needs the least memory.
  */
-export function choose<T extends Pick<Measurement, 'rate' | 'latency'>>(measured: readonly T[], goal: Goal): T {
-  const byRate = measured.toSorted((a, b) => b.rate - a.rate);
-  const byLatency = measured.toSorted((a, b) => a.latency - b.latency);
-  if (goal === 'latency') {
-    const [{ latency }] = byLatency;
-    return byRate.find((one) => one.latency <= latency * (1 + NOISE)) as T;
-  }
-  const [{ rate }] = byRate;
-  return byLatency.find((one) => one.rate >= rate * (1 - NOISE)) as T;
+export function choose<T extends Omit<Measurement, 'threads'>>(measured: readonly T[], goal: Goal): T {
+  const byRate = (all: readonly T[]) => {
+    const most = Math.max(...all.map(({ rate }) => rate));
+    return all.filter(({ rate }) => rate >= most * (1 - NOISE));
+  };
+  const byLatency = (all: readonly T[]) => {
+    const least = Math.min(...all.map(({ latency }) => latency));
+    return all.filter(({ latency }) => latency <= least * (1 + NOISE));
+  };
+  const best = goal === 'latency' ? byRate(byLatency(measured)) : byLatency(byRate(measured));
+  const inHand = ({ sessions, maxBatch }: T) => sessions * maxBatch;
+  return best.reduce((least, one) => (inHand(one) < inHand(least) ? one : least));
 }
