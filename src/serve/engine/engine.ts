@@ -1,16 +1,12 @@
-import sharp from 'sharp';
-import type { Detection } from '../../data/detections.js';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
-import { HttpProblem } from '../http/http_problem.js';
-import type { DetectRequest, Found } from '../models/model.js';
-import { Batcher } from './batcher.js';
-import { decodeUpload, type PictureLimits } from './decode_upload.js';
-import { DetectorThreads } from './detector_threads.js';
-import { drawDetections } from './draw.js';
+import type { PictureLimits } from './decode_upload.js';
+import type { DetectorThreadData, Opened } from './detector_thread.js';
 import type { Provider, ProviderChoice } from './providers.js';
-
-/** Milliseconds given to measuring batches before the model is ready; the rest is learnt on the way. */
-const WARM_UP_MS = 400;
 
 /** Pictures in a batch at most, when nobody says: more save nothing on a CPU, and cost memory. */
 const MAX_BATCH: Record<Provider, number> = { cpu: 4, cuda: 16, tensorrt: 16 };
@@ -34,94 +30,52 @@ export interface EngineInfo {
   provider: Provider;
 }
 
-/** The deadline of a request passed before the model could run. */
-export class Late extends Error {}
-
-/** A bundle at work: decodes pictures, runs them in batches, draws what was found. */
+/**
+ * Detectors of a bundle, each in a thread of its own that does all for its pictures and is asked on its own stream:
+ * nothing stands between it and the service. They end with their streams.
+ */
 export class Engine {
   readonly info: EngineInfo;
-  readonly #bundle: Bundle;
-  readonly #limits: PictureLimits;
-  readonly #threads: DetectorThreads;
-  readonly #batcher: Batcher;
+  /** Resolves when all threads have ended, each at the end of its stream; rejects when one failed. */
+  readonly ended: Promise<void>;
 
-  private constructor(
-    bundle: Bundle,
-    info: EngineInfo,
-    threads: DetectorThreads,
-    batcher: Batcher,
-    options: EngineOptions,
-  ) {
+  private constructor(info: EngineInfo, ended: Promise<void>) {
     this.info = info;
-    this.#bundle = bundle;
-    this.#limits = options;
-    this.#threads = threads;
-    this.#batcher = batcher;
+    this.ended = ended;
   }
 
   /**
-   * Loads a bundle; resolves when its model is warm.
-   * @param onBatch told of every batch that begins, and of how many requests still wait
+   * Loads a bundle once for each stream.
+   * @param streams numbers of open sockets
    * @throws UserError for a file onnxruntime cannot load, or of another input size, or a provider that is not there
    */
-  static async open(bundle: Bundle, options: EngineOptions, onBatch?: (size: number, queued: number) => void) {
-    const threads = new DetectorThreads(bundle, options);
-    try {
-      const opened = await threads.opened();
-      const maxBatch = Math.min(options.maxBatch ?? MAX_BATCH[opened.provider], opened.maxBatch);
-      const batcher = new Batcher((tasks) => threads.detectBatch(tasks), {
-        ...options,
-        maxBatch,
-        onBatch,
-      });
-      const engine = new Engine(bundle, { ...opened, maxBatch }, threads, batcher, options);
-      await batcher.warmUp({ bytes: await blank(bundle) }, WARM_UP_MS);
-      return engine;
-    } catch (error) {
-      await threads.close();
-      throw error;
-    }
-  }
-
-  /**
-   * @param budget milliseconds from now until the answer is due
-   * @param ending whoever aborts it ends the wait of the request
-   * @throws HttpProblem 413 or 422 for the picture, Late when it could not be run in time, or the reason of `ending`
-   */
-  async detect({ bytes, thresholds, draw }: DetectRequest, budget: number, ending: AbortController): Promise<Found> {
-    const deadline = performance.now() + budget;
-    // A model that alone takes longer than the budget is to answer when it is idle all the same.
-    const patience = Math.max(budget / 2, budget - this.#batcher.shortest);
-    const timer = setTimeout(() => ending.abort(new Late()), patience);
-    try {
-      const { outcome, times } = await this.#batcher.detect({ bytes, thresholds }, deadline, ending.signal);
-      if ('refused' in outcome) throw new HttpProblem(outcome.refused.status, outcome.refused.reason);
-      const drawn = draw ? await this.#draw(bytes, outcome.detections) : undefined;
-      return { ...outcome, times: { ...times }, drawn };
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Milliseconds of a picture alone, and between two pictures when all sessions are busy; decoding aside. */
-  get times(): { alone: number; pace: number } {
-    return { alone: this.#batcher.shortest, pace: this.#batcher.pace };
-  }
-
-  /** Frees the model, after the batches in hand. */
-  async close(): Promise<void> {
-    await this.#threads.close();
-  }
-
-  async #draw(bytes: Uint8Array, detections: readonly Detection[]): Promise<Uint8Array> {
-    return drawDetections(await decodeUpload(bytes, this.#limits), detections, this.#bundle.categories);
+  static async open(bundle: Bundle, options: EngineOptions, streams: readonly number[]): Promise<Engine> {
+    const { threads, provider, maxPixels, maxSide } = options;
+    const workers = streams.map((stream) =>
+      startThread({ bundle, stream, options: { threads, provider, maxPixels, maxSide } }),
+    );
+    const ended = Promise.all(workers.map(({ ended }) => ended)).then(() => {});
+    ended.catch(() => {});
+    const [first] = await Promise.all(workers.map(({ opened }) => opened));
+    const maxBatch = Math.min(options.maxBatch ?? MAX_BATCH[first.provider], first.maxBatch);
+    return new Engine({ ...first, maxBatch }, ended);
   }
 }
 
-/** A black picture of the model's size. */
-function blank({ preprocess }: Bundle): Promise<Buffer> {
-  const [height, width] = preprocess.size;
-  return sharp({ create: { width, height, channels: 3, background: '#000' } })
-    .jpeg()
-    .toBuffer();
+function startThread(workerData: DetectorThreadData) {
+  const entry = fileURLToPath(new URL(`./detector_thread${extname(import.meta.url)}`, import.meta.url));
+  const worker = new Worker(entry, { workerData });
+  // Rejects with the error of a thread that fails.
+  const ended = once(worker, 'exit').then(() => {});
+  ended.catch(() => {});
+  const opened = Promise.race([
+    once(worker, 'message').then(([message]: Opened[]) => {
+      if ('problem' in message) throw new UserError(message.problem);
+      return message;
+    }),
+    ended.then((): never => {
+      throw new Error('A thread of the model ended before it was open.');
+    }),
+  ]);
+  return { opened, ended };
 }

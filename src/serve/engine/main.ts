@@ -1,65 +1,46 @@
 import { setPriority } from 'node:os';
-import { UserError } from '../../base/errors.js';
-import { HttpProblem } from '../http/http_problem.js';
-import { Engine, Late } from './engine.js';
-import { clock, type FromEngine, type ToEngine } from './messages.js';
+import { type Problem, UserError } from '../../base/errors.js';
+import type { Bundle } from '../bundle.js';
+import { Engine, type EngineInfo, type EngineOptions } from './engine.js';
+
+/** What the process of a model is told once. */
+export interface OpenMessage {
+  bundle: Bundle;
+  options: EngineOptions;
+  /** Numbers of the streams on which its detectors are asked. */
+  streams: number[];
+}
+
+/** What it answers: that its detectors are there, or that the bundle cannot be served. */
+export type OpenedMessage = { info: EngineInfo } | { problem: Problem };
 
 /** Refusing in time goes before working on others; more than one step would give way to other programs as well. */
 const NICENESS = 1;
 
-/** Milliseconds the model is given to be freed when the service has gone. */
-const END_MS = 5000;
-
-// The process of one model: answers the messages of the service that started it, and ends with it.
+// The process of one model: its detectors answer the service that started it on their streams, and end with them.
 
 // Threads inherit it: before any is started.
 setPriority(NICENESS);
 // Ctrl-C reaches the whole group; the service ends its models itself, after their last answer.
 process.on('SIGINT', () => {}).on('SIGTERM', () => {});
+process.once('message', (message: OpenMessage) => void open(message));
 
-let engine: Engine | undefined;
-const waiting = new Map<number, AbortController>();
-
-process.on('message', (message: ToEngine) => {
-  if (message.type === 'open') void open(message);
-  else if (message.type === 'detect') void detect(message);
-  else waiting.get(message.id)?.abort();
-});
-process.on('disconnect', async () => {
-  setTimeout(() => process.exit(), END_MS);
-  await engine?.close();
-  process.exit();
-});
-
-function tell(message: FromEngine): void {
-  if (process.connected) process.send?.(message);
-}
-
-async function open({ bundle, options }: ToEngine & { type: 'open' }): Promise<void> {
+async function open({ bundle, options, streams }: OpenMessage): Promise<void> {
   try {
-    engine = await Engine.open(bundle, options, (size, queued) => tell({ type: 'batch', size, queued }));
-    tell({ type: 'ready', info: engine.info, ...engine.times });
+    const engine = await Engine.open(bundle, options, streams);
+    await tell({ info: engine.info });
+    await engine.ended;
+    if (process.connected) process.disconnect();
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    tell({ type: 'unusable', problem: error.problem });
+    if (error instanceof UserError) await tell({ problem: error.problem });
+    else console.error(error);
+    // Leaving in order waits for the threads, and those for the ends of their streams.
+    process.kill(process.pid, 'SIGKILL');
   }
 }
 
-async function detect({ id, request, deadline }: ToEngine & { type: 'detect' }): Promise<void> {
-  const ending = new AbortController();
-  waiting.set(id, ending);
-  try {
-    const found = await (engine as Engine).detect(request, deadline - clock(), ending);
-    tell({ type: 'found', id, found });
-  } catch (error) {
-    tell(failure(id, error));
-  } finally {
-    waiting.delete(id);
-  }
-}
-
-function failure(id: number, error: unknown): FromEngine {
-  if (error instanceof Late) return { type: 'late', id };
-  if (error instanceof HttpProblem) return { type: 'refused', id, status: error.status, reason: error.reason };
-  return { type: 'failed', id, message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+/** Resolves when it is on its way, or the service has gone. */
+async function tell(message: OpenedMessage): Promise<void> {
+  if (!process.connected) return;
+  await new Promise((resolve) => process.send?.(message, resolve));
 }

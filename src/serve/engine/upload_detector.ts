@@ -3,17 +3,20 @@ import type { Bundle } from '../bundle.js';
 import { HttpProblem } from '../http/http_problem.js';
 import { decodeUpload, type PictureLimits } from './decode_upload.js';
 import { type BatchTimes, Detector, type DetectorOptions } from './detector.js';
+import { drawDetections } from './draw.js';
 
 /** A picture as it came, with what is asked otherwise than the bundle says. */
 export interface UploadTask {
   bytes: Uint8Array;
   thresholds?: Partial<Thresholds>;
+  /** Whether to answer the picture with its objects drawn into it, too. */
+  draw?: boolean;
 }
 
 /** What became of a picture. */
 export type Outcome =
-  /** Pixels of the upright picture, and its objects in them, best first. */
-  | { width: number; height: number; detections: Detection[] }
+  /** Pixels of the upright picture, its objects in them, best first, and a PNG of them if asked for. */
+  | { width: number; height: number; detections: Detection[]; drawn?: Uint8Array }
   /** Why it was not looked at. */
   | { refused: Pick<HttpProblem, 'status' | 'reason'> };
 
@@ -30,17 +33,17 @@ export interface BatchOutcomes {
 export class UploadDetector {
   readonly detector: Detector;
   readonly #limits: PictureLimits;
-  readonly #fit: readonly [number, number];
+  readonly #bundle: Bundle;
 
-  private constructor(detector: Detector, limits: PictureLimits, fit: readonly [number, number]) {
+  private constructor(detector: Detector, limits: PictureLimits, bundle: Bundle) {
     this.detector = detector;
     this.#limits = limits;
-    this.#fit = fit;
+    this.#bundle = bundle;
   }
 
   /** Errors as in {@link Detector.open}. */
   static async open(bundle: Bundle, options: DetectorOptions & PictureLimits): Promise<UploadDetector> {
-    return new UploadDetector(await Detector.open(bundle, options), options, bundle.preprocess.size);
+    return new UploadDetector(await Detector.open(bundle, options), options, bundle);
   }
 
   async detectBatch(tasks: readonly UploadTask[]): Promise<BatchOutcomes> {
@@ -58,13 +61,23 @@ export class UploadDetector {
       const { width, height } = picture.original ?? picture;
       return { width, height, detections: found.next().value as Detection[] };
     });
-    return { outcomes, times: { decode, ...times } };
+    const drawn = await Promise.all(outcomes.map((outcome, i) => this.#draw(tasks[i], outcome)));
+    return { outcomes: drawn, times: { decode, ...times } };
   }
 
   #decode(bytes: Uint8Array) {
-    return decodeUpload(bytes, this.#limits, { fit: this.#fit, inThread: true }).catch((error: unknown) => {
-      if (error instanceof HttpProblem) return error;
-      throw error;
-    });
+    return decodeUpload(bytes, this.#limits, { fit: this.#bundle.preprocess.size, inThread: true }).catch(
+      (error: unknown) => {
+        if (error instanceof HttpProblem) return error;
+        throw error;
+      },
+    );
+  }
+
+  async #draw({ bytes, draw }: UploadTask, outcome: Outcome): Promise<Outcome> {
+    if (!draw || 'refused' in outcome) return outcome;
+    // What the model looked at may be a reduction.
+    const picture = await decodeUpload(bytes, this.#limits);
+    return { ...outcome, drawn: await drawDetections(picture, outcome.detections, this.#bundle.categories) };
   }
 }

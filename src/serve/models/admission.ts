@@ -1,4 +1,3 @@
-import { clock } from '../engine/messages.js';
 import { HttpProblem } from '../http/http_problem.js';
 import { Latencies } from './latencies.js';
 
@@ -32,7 +31,7 @@ export class Admission {
   #whenIdle: (() => void)[] = [];
 
   /** @param now milliseconds on the clock that deadlines are on */
-  constructor(options: AdmissionOptions, now = clock) {
+  constructor(options: AdmissionOptions, now = () => performance.now()) {
     this.#options = options;
     this.#now = now;
   }

@@ -1,44 +1,63 @@
 import { setMaxListeners } from 'node:events';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { clock } from '../engine/messages.js';
+import type { BatchOutcomes, Outcome, UploadTask } from '../engine/upload_detector.js';
 import { HttpProblem } from '../http/http_problem.js';
 import type { Admission, Seat } from './admission.js';
-import type { EngineNews, EngineProcess } from './engine_process.js';
+import { BatchTimes } from './batch_times.js';
+import { type Lane, LaneClosed } from './lane.js';
 import type { DetectRequest, Found } from './model.js';
 
-/** Milliseconds after its deadline at which a request is given up, whatever its process does. */
+/** Milliseconds after its deadline at which a request in hand is given up, whatever its process does. */
 const GRACE_MS = 1000;
 
-/** What a process says of one request. */
-export type EngineAnswer = Exclude<EngineNews, { type: 'batch' }>;
+export interface DispatcherOptions {
+  admission: Admission;
+  /** Milliseconds without an answer from a process that owes one, after which it is ended. */
+  patience: number;
+  /** Ends the process. */
+  kill: () => void;
+  /** Told of every batch that begins. */
+  onBatch?: (size: number) => void;
+}
 
 /** A request that waits for its answer. */
 interface Job {
-  id: number;
   request: DetectRequest;
   seat: Seat;
-  /** A process died with it in hand: it is tried again by itself, so that the next death names the culprit. */
-  suspect: boolean;
+  since: number;
+  /** Was in a batch that failed: runs by itself, so that it cannot harm others again. */
+  alone: boolean;
+  /** The process that died with it in hand: in the next one nothing is beside it, so that another death names the culprit. */
+  suspectOf?: number;
+  /** Nobody waits for it any more. */
+  over: boolean;
   resolve: (found: Found) => void;
   reject: (reason: unknown) => void;
 }
 
-/** The requests of a model on their way to its process and back: none is lost when it dies, none waits for ever. */
+/**
+ * The requests of a model on their way to its detectors and back. Whatever has come while a batch ran is in the next, up
+ * to the size that measured times show to be best; nobody waits for more while a detector is idle. No request is lost
+ * when the process dies, and none waits for ever.
+ */
 export class Dispatcher {
-  readonly #admission: Admission;
-  readonly #patience: number;
-  readonly #unsent: Job[] = [];
-  readonly #sent = new Map<number, Job>();
-  /** What the process has been asked and not answered, also when nobody waits for it any more. */
-  readonly #owed = new Set<number>();
-  #process?: EngineProcess;
+  readonly #options: DispatcherOptions;
+  readonly #waiting: Job[] = [];
+  readonly #running = new Set<Job[]>();
+  /** Detectors with nothing to do. */
+  #idle: Lane[] = [];
+  /** Counts the processes. */
+  #process = 0;
+  #times = new BatchTimes(1);
   #watch?: NodeJS.Timeout;
-  #lastId = 0;
 
-  /** @param patience milliseconds without a sign of life from a process that owes an answer, after which it is ended */
-  constructor(admission: Admission, patience: number) {
-    this.#admission = admission;
-    this.#patience = patience;
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Pictures that wait for a detector. */
+  get queued(): number {
+    return this.#waiting.length;
   }
 
   /** @throws HttpProblem as `Place.detect`, Error when the model failed */
@@ -46,104 +65,164 @@ export class Dispatcher {
     if (signal.aborted) throw clientGone();
     // A request may be of many pictures.
     setMaxListeners(0, signal);
-    const id = ++this.#lastId;
     let leave = () => {};
-    let timer: NodeJS.Timeout | undefined;
+    let stopWatching = () => {};
     try {
       return await new Promise<Found>((resolve, reject) => {
-        const job: Job = { id, request, seat, suspect: false, resolve, reject };
-        leave = () => {
-          this.#withdraw(job);
-          reject(clientGone());
-        };
+        const since = performance.now();
+        const job: Job = { request, seat, since, alone: false, over: false, resolve, reject };
+        leave = () => this.#giveUp(job, clientGone());
         signal.addEventListener('abort', leave, { once: true });
-        timer = setTimeout(
-          () => {
-            this.#withdraw(job);
-            this.#tooLate(job);
-          },
-          seat.deadline - clock() + GRACE_MS,
-        );
-        this.#unsent.push(job);
-        this.#send();
+        stopWatching = this.#watchDeadline(job);
+        this.#waiting.push(job);
+        this.#work();
       });
     } finally {
-      clearTimeout(timer);
+      stopWatching();
       signal.removeEventListener('abort', leave);
     }
   }
 
-  /** A process is ready: sends what waits. */
-  connect(process: EngineProcess): void {
-    this.#process = process;
-    this.#send();
+  /** A process is ready: its detectors get what waits, in batches of at most `maxBatch`. */
+  connect(lanes: readonly Lane[], maxBatch: number): void {
+    if (this.#process++ === 0) this.#times = new BatchTimes(maxBatch);
+    this.#idle = [...lanes];
+    this.#work();
   }
 
-  /** The process has died: what it had in hand waits for the next, unless it is known to have killed it. */
-  disconnect(): void {
-    this.#process = undefined;
-    this.#owed.clear();
-    clearTimeout(this.#watch);
-    const inHand = [...this.#sent.values()];
-    this.#sent.clear();
-    for (const job of inHand.filter(({ suspect }) => suspect)) job.reject(new Error('The picture kills its process.'));
-    const again = inHand.filter(({ suspect }) => !suspect);
-    for (const job of again) job.suspect = true;
-    this.#unsent.unshift(...again);
+  /**
+   * Measures batches of growing size on all detectors, as many as `budget` ms allow, so that the first requests find a
+   * warm model.
+   * @returns milliseconds the model takes for a picture alone, and between two when all detectors are busy
+   */
+  async warmUp(task: UploadTask, budget: number): Promise<{ alone: number; pace: number }> {
+    const lanes = this.#idle.splice(0);
+    const end = performance.now() + budget;
+    const times = this.#times;
+    for (const size of times.sizes) {
+      for (let run = 0; run < 2; run++) {
+        if (size > 1 && performance.now() + times.expected(size) > end) break;
+        const tasks = Array.from({ length: size }, () => task);
+        await Promise.all(lanes.map(async (lane) => this.#record(await lane.run(tasks))));
+      }
+    }
+    this.#idle.push(...lanes);
+    this.#work();
+    return { alone: times.expected(1), pace: times.pace / lanes.length };
   }
 
-  /** The process shows that it works. */
-  signOfLife(): void {
-    if (this.#owed.size > 0) this.#watch?.refresh();
-    else clearTimeout(this.#watch);
-  }
-
-  settle(answer: EngineAnswer): void {
-    this.#owed.delete(answer.id);
-    this.signOfLife();
-    const job = this.#sent.get(answer.id);
-    // Nobody waits for it any more.
-    if (job === undefined) return;
-    this.#sent.delete(job.id);
-    if (answer.type === 'found') {
-      job.seat.measure();
-      job.resolve(answer.found);
-    } else if (answer.type === 'refused') {
-      job.reject(new HttpProblem(answer.status as ContentfulStatusCode, answer.reason));
-    } else if (answer.type === 'late') this.#tooLate(job);
-    else job.reject(new Error(answer.message));
-    this.#send();
-  }
-
-  #send(): void {
-    while (this.#process !== undefined && this.#unsent.length > 0 && !this.#mustWait()) {
-      const job = this.#unsent.shift() as Job;
-      this.#sent.set(job.id, job);
-      if (this.#owed.size === 0) this.#watch = setTimeout(() => this.#process?.kill(), this.#patience);
-      this.#owed.add(job.id);
-      this.#process.tell({ type: 'detect', id: job.id, request: job.request, deadline: job.seat.deadline });
+  #work(): void {
+    while (this.#idle.length > 0 && this.#waiting.length > 0 && !this.#mustWait()) {
+      const batch = this.#next();
+      void this.#runBatch(this.#idle.shift() as Lane, batch);
     }
   }
 
-  /** Suspects, which stand before all others, are alone with their process. */
+  /** Suspects, which stand before all others, wait for the next process and are alone with it. */
   #mustWait(): boolean {
-    const [inHand] = this.#sent.values();
-    return inHand !== undefined && (inHand.suspect || this.#unsent[0].suspect);
+    const [first] = this.#waiting;
+    if (first.suspectOf === this.#process) return true;
+    const [inHand] = this.#running;
+    return inHand !== undefined && (isSuspect(inHand[0]) || isSuspect(first));
   }
 
-  #tooLate(job: Job): void {
-    // As slow as this at least.
-    job.seat.measure();
-    job.reject(this.#admission.refusal('deadline_passed', 'The request waited until its deadline.'));
+  /** The next batch, off the queue. */
+  #next(): Job[] {
+    const [{ alone, seat }] = this.#waiting;
+    const share = Math.ceil(this.#waiting.length / this.#idle.length);
+    const size = alone ? 1 : this.#times.best(share, seat.deadline - performance.now());
+    return this.#waiting.splice(0, size);
   }
 
-  /** Nobody waits for it any more. */
-  #withdraw(job: Job): void {
-    if (this.#sent.delete(job.id)) this.#process?.tell({ type: 'cancel', id: job.id });
-    const at = this.#unsent.indexOf(job);
-    if (at >= 0) this.#unsent.splice(at, 1);
-    this.#send();
+  async #runBatch(lane: Lane, batch: Job[]): Promise<void> {
+    const start = performance.now();
+    this.#running.add(batch);
+    this.#watch ??= setTimeout(this.#options.kill, this.#options.patience);
+    this.#options.onBatch?.(batch.length);
+    try {
+      const done = await lane.run(batch.map(({ request }) => request));
+      this.#record(done);
+      batch.forEach((job, i) => {
+        settle(job, done.outcomes[i], { queue: start - job.since, ...done.times });
+      });
+      this.#idle.push(lane);
+    } catch (error) {
+      this.#again(batch, error);
+      // A process ends as a whole.
+      if (error instanceof LaneClosed) this.#idle = [];
+      else this.#idle.push(lane);
+    }
+    this.#running.delete(batch);
+    this.#showLife();
+    this.#work();
   }
+
+  /** Puts the watch back, which is there while anything is in hand. */
+  #showLife(): void {
+    if (this.#running.size > 0) {
+      this.#watch?.refresh();
+      return;
+    }
+    clearTimeout(this.#watch);
+    this.#watch = undefined;
+  }
+
+  /** Nothing of a batch that failed was answered yet, and looking at a picture twice harms nobody. */
+  #again(batch: readonly Job[], error: unknown): void {
+    const died = error instanceof LaneClosed;
+    for (const job of batch.filter(({ over }) => !over).toReversed()) {
+      const culprit = died ? isSuspect(job) : job.alone;
+      if (culprit) {
+        job.reject(died ? new Error('The picture kills its process.') : error);
+        continue;
+      }
+      job.alone = true;
+      if (died) job.suspectOf = this.#process;
+      this.#waiting.unshift(job);
+    }
+  }
+
+  #record({ outcomes, times: { letterbox, inference, post } }: BatchOutcomes): void {
+    const looked = outcomes.filter((outcome) => 'detections' in outcome).length;
+    if (looked > 0) this.#times.record(looked, letterbox + inference + post);
+  }
+
+  /** Gives a request up that waits when its deadline can no longer be kept, and one in hand some time after that. */
+  #watchDeadline(job: Job): () => void {
+    const budget = job.seat.deadline - performance.now();
+    // A model that alone takes longer than the budget is to answer when it is idle all the same.
+    const patience = Math.max(budget / 2, budget - this.#times.expected(1));
+    const tooLate = () => {
+      // As slow as this at least.
+      job.seat.measure();
+      const message = 'The request waited until its deadline.';
+      this.#giveUp(job, this.#options.admission.refusal('deadline_passed', message));
+    };
+    let timer = setTimeout(() => {
+      if (this.#waiting.includes(job) && this.#running.size > 0) tooLate();
+      else timer = setTimeout(tooLate, budget - patience + GRACE_MS);
+    }, patience);
+    return () => clearTimeout(timer);
+  }
+
+  #giveUp(job: Job, reason: HttpProblem): void {
+    job.over = true;
+    job.reject(reason);
+    const at = this.#waiting.indexOf(job);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    // It may have held up the others.
+    this.#work();
+  }
+}
+
+const isSuspect = ({ suspectOf }: Job): boolean => suspectOf !== undefined;
+
+function settle(job: Job, outcome: Outcome, times: Found['times']): void {
+  if (job.over) return;
+  job.seat.measure();
+  if ('refused' in outcome) job.reject(new HttpProblem(outcome.refused.status, outcome.refused.reason));
+  else job.resolve({ ...outcome, times });
 }
 
 /** Nobody reads it; the status, nginx's, is for the metrics. */

@@ -1,10 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { extname } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
-import type { EngineOptions } from '../engine/engine.js';
-import type { FromEngine, ToEngine } from '../engine/messages.js';
+import type { EngineInfo, EngineOptions } from '../engine/engine.js';
+import type { OpenedMessage, OpenMessage } from '../engine/main.js';
+import { StreamLane } from './lane.js';
 
 /** Milliseconds a process is given to free its model and end. */
 const END_MS = 5000;
@@ -12,40 +15,37 @@ const END_MS = 5000;
 /** Settings of glibc's malloc; other C libraries do not know them. */
 const MALLOC = {
   MALLOC_ARENA_MAX: '2',
-  MALLOC_MMAP_THRESHOLD_: '1000000',
-  MALLOC_TRIM_THRESHOLD_: '1000000',
+  MALLOC_MMAP_THRESHOLD_: '33554432',
+  MALLOC_TRIM_THRESHOLD_: '268435456',
 };
 
 /** V8 collects garbage in the thread that made it: its helpers would take the cores from onnxruntime, and their caches. */
 const V8 = '--single-threaded-gc';
 
-/** What a process says of requests. */
-export type EngineNews = Exclude<FromEngine, { type: 'ready' | 'unusable' }>;
-
-/** What a process says when its model is warm. */
-type Ready = Extract<FromEngine, { type: 'ready' }>;
+/** Number of the first stream in the process: 0 to 2 are the standard ones, 3 is that of Node's messages. */
+const FIRST_STREAM = 4;
 
 /** One life of the process of a model. */
 export class EngineProcess {
-  readonly #child: ChildProcess;
+  /** The ways to its detectors. */
+  readonly lanes: readonly StreamLane[];
   /** Resolves when the process has ended, of whatever. */
   readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
 
-  constructor(onNews: (news: EngineNews) => void) {
+  /** @param sessions how many detectors it shall have */
+  constructor(sessions: number) {
     const entry = fileURLToPath(new URL(`../engine/main${extname(import.meta.url)}`, import.meta.url));
     this.#child = fork(entry, {
-      serialization: 'advanced',
-      stdio: ['ignore', 2, 2, 'ipc'],
+      stdio: ['ignore', 2, 2, 'ipc', ...Array<'pipe'>(sessions).fill('pipe')],
       env: environment(),
       execArgv: [...process.execArgv, V8],
     });
+    this.lanes = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamLane(stream as Duplex));
     this.ended = new Promise((resolve) => {
       this.#child.on('exit', () => resolve());
       // Without a process number it never began; otherwise a message was for one that has just died.
       this.#child.on('error', () => this.#child.pid ?? resolve());
-    });
-    this.#child.on('message', (message: FromEngine) => {
-      if (message.type !== 'ready' && message.type !== 'unusable') onNews(message);
     });
   }
 
@@ -60,25 +60,20 @@ export class EngineProcess {
   }
 
   /**
-   * Loads a bundle; resolves when the model is warm.
+   * Loads a bundle; resolves when its detectors can be asked.
    * @throws UserError when it cannot be served, Error when the process died of it
    */
-  async open(bundle: Bundle, options: EngineOptions): Promise<Ready> {
-    const opened = new Promise<Ready>((resolve, reject) => {
-      this.#child.on('message', (message: FromEngine) => {
-        if (message.type === 'ready') resolve(message);
-        if (message.type === 'unusable') reject(new UserError(message.problem));
-      });
+  async open(bundle: Bundle, options: EngineOptions): Promise<EngineInfo> {
+    const streams = this.lanes.map((_, i) => FIRST_STREAM + i);
+    const opened = once(this.#child, 'message').then(([message]: OpenedMessage[]) => {
+      if ('problem' in message) throw new UserError(message.problem);
+      return message.info;
     });
-    this.tell({ type: 'open', bundle, options });
     const died = this.ended.then(() => {
       throw new Error(`The process of ${bundle.name}@${bundle.version} ended: ${this.death}.`);
     });
+    if (this.#child.connected) this.#child.send({ bundle, options, streams } satisfies OpenMessage);
     return Promise.race([opened, died]);
-  }
-
-  tell(message: ToEngine): void {
-    if (this.#child.connected) this.#child.send(message);
   }
 
   kill(): void {
@@ -87,7 +82,7 @@ export class EngineProcess {
 
   /** Frees the model and ends the process. */
   async close(): Promise<void> {
-    if (this.#child.connected) this.#child.disconnect();
+    for (const lane of this.lanes) lane.end();
     const limit = setTimeout(() => this.kill(), END_MS);
     await this.ended;
     clearTimeout(limit);

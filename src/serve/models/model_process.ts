@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
@@ -15,6 +17,9 @@ const HEALTHY_MS = 60_000;
 
 /** Milliseconds without a sign of life from a process that owes an answer, after which it is ended, when nobody says. */
 const PATIENCE_MS = 30_000;
+
+/** Milliseconds given to measuring batches before the model is ready; the rest is learnt on the way. */
+const WARM_UP_MS = 400;
 
 export interface ModelProcessOptions extends EngineOptions, Omit<AdmissionOptions, 'least'> {
   /** Milliseconds after which a process that owes an answer and shows no sign of life is ended. */
@@ -41,14 +46,18 @@ export class ModelProcess implements Model {
   #closing = false;
   /** Whether a new process could not be brought up; it is tried again and again. */
   #down = false;
-  #queued = 0;
 
   private constructor(bundle: Bundle, options: ModelProcessOptions) {
     this.bundle = bundle;
     this.#options = options;
     this.#admission = new Admission({ ...options, least: 2 * options.sessions });
-    this.#dispatcher = new Dispatcher(this.#admission, options.patience ?? PATIENCE_MS);
-    this.#process = this.#spawn();
+    this.#dispatcher = new Dispatcher({
+      admission: this.#admission,
+      patience: options.patience ?? PATIENCE_MS,
+      kill: () => this.#process.kill(),
+      onBatch: options.onBatch,
+    });
+    this.#process = new EngineProcess(options.sessions);
   }
 
   /**
@@ -59,6 +68,7 @@ export class ModelProcess implements Model {
     const model = new ModelProcess(bundle, options);
     try {
       await model.#open();
+      await model.#warmUp();
     } catch (error) {
       await model.#process.close();
       throw error;
@@ -82,9 +92,9 @@ export class ModelProcess implements Model {
     return this.#admission.admitted;
   }
 
-  /** Pictures that wait for the model, as it said last. */
+  /** Pictures that wait for the model. */
   get queued(): number {
-    return Math.min(this.#queued, this.admitted);
+    return this.#dispatcher.queued;
   }
 
   /** Whether requests can hope for an answer. */
@@ -118,26 +128,18 @@ export class ModelProcess implements Model {
     await this.#process.close();
   }
 
-  #spawn(): EngineProcess {
-    return new EngineProcess((news) => {
-      if (news.type !== 'batch') this.#dispatcher.settle(news);
-      else {
-        this.#dispatcher.signOfLife();
-        this.#queued = news.queued;
-        this.#options.onBatch?.(news.size);
-      }
-    });
-  }
-
   async #open(): Promise<void> {
     const { threads, sessions, maxBatch, provider, maxPixels, maxSide } = this.#options;
     const options = { threads, sessions, maxBatch, provider, maxPixels, maxSide };
-    const { info, alone, pace } = await this.#process.open(this.bundle, options);
-    // What was learnt of requests is better than what a new process measured alone.
-    if (this.#info === undefined) this.#admission.expect(alone, pace);
-    this.#info = info;
+    this.#info = await this.#process.open(this.bundle, options);
     this.#down = false;
-    this.#dispatcher.connect(this.#process);
+    this.#dispatcher.connect(this.#process.lanes, this.#info.maxBatch);
+  }
+
+  async #warmUp(): Promise<void> {
+    const bytes = await readFile(join(this.bundle.dir, this.bundle.test.image));
+    const { alone, pace } = await this.#dispatcher.warmUp({ bytes }, WARM_UP_MS);
+    this.#admission.expect(alone, pace);
   }
 
   async #keepAlive(): Promise<void> {
@@ -146,13 +148,12 @@ export class ModelProcess implements Model {
       const start = performance.now();
       await this.#process.ended;
       if (this.#closing) return;
-      this.#dispatcher.disconnect();
       this.#options.onTrouble?.(`The process died of ${this.#process.death}; another is started.`);
       const healthy = pause === 0 || performance.now() - start > HEALTHY_MS;
       pause = healthy ? BACK_OFF_MS.first : Math.min(2 * pause, BACK_OFF_MS.last);
       await sleep(pause);
       if (this.#closing) return;
-      this.#process = this.#spawn();
+      this.#process = new EngineProcess(this.#options.sessions);
       try {
         await this.#open();
         this.#options.onRestart?.();
