@@ -13,6 +13,7 @@ import { Store } from '../../src/data/store.js';
 import { writeDataset } from '../../src/data/tables.js';
 import { modelEval } from '../../src/pipeline/model_eval.js';
 import type { StepContext } from '../../src/pipeline/step.js';
+import { readBundle } from '../../src/serve/bundle.js';
 import { Detector } from '../../src/serve/engine/detector.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
 
@@ -39,7 +40,7 @@ async function makeDataset(
   const dir = join(root, name);
   const images: CocoDataset['images'] = [];
   const annotations: CocoAnnotation[] = [];
-  const detector = await Detector.open(bundle);
+  const detector = await Detector.open(await readBundle(bundle));
   for (let id = 1; id <= 4; id++) {
     const jpeg = await randomJpeg(id);
     const { width, height, data } = await decodePicture(jpeg);

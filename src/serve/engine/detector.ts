@@ -5,7 +5,7 @@ import type { Preprocess } from '../../config/preprocess.js';
 import { type Detection, decodeBoxes, postprocess, type Thresholds, toPicture } from '../../data/detections.js';
 import { letterbox } from '../../data/letterbox.js';
 import type { Picture } from '../../data/picture.js';
-import { type Bundle, readBundle } from '../bundle.js';
+import type { Bundle } from '../bundle.js';
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
@@ -69,9 +69,8 @@ export class Detector {
     this.#options = options;
   }
 
-  /** Opens a bundle, given by its folder or already read. */
-  static async open(bundle: string | Bundle, options: DetectorOptions = {}): Promise<Detector> {
-    const { dir, model, preprocess, thresholds } = typeof bundle === 'string' ? await readBundle(bundle) : bundle;
+  /** Opens the model of a bundle. Errors as in {@link Detector.fromOnnx}. */
+  static open({ dir, model, preprocess, thresholds }: Bundle, options: DetectorOptions = {}): Promise<Detector> {
     return Detector.fromOnnx(join(dir, model.file), { ...options, preprocess, thresholds, decoded: true });
   }
 

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
 import { BlockingStream } from './blocking_stream.js';
@@ -11,45 +11,36 @@ import { UploadDetector } from './upload_detector.js';
 export interface DetectorThreadData {
   bundle: Bundle;
   options: DetectorOptions & PictureLimits;
-  /** Number of the stream on which it is asked. */
-  stream: number;
 }
 
 /** How opening went; a problem is for the user. */
 export type Opened = Pick<Detector, 'maxBatch' | 'provider'> | { problem: Problem };
 
-// One detector: answers the batches of its stream, one after the other, until that ends.
+const { bundle, options } = workerData as DetectorThreadData;
+const opened = UploadDetector.open(bundle, options);
+// A failure is that of who asks; until somebody does it must not end the thread.
+opened.catch(() => {});
 
-const { bundle, options, stream } = workerData as DetectorThreadData;
-const model = await open();
-if (model) {
-  await serve(model, new BlockingStream(stream));
-  await model.detector.close();
-}
-
-async function open(): Promise<UploadDetector | undefined> {
+export async function open(): Promise<Opened> {
   try {
-    const opened = await UploadDetector.open(bundle, options);
-    const { maxBatch, provider } = opened.detector;
-    tell({ maxBatch, provider });
-    return opened;
+    const { maxBatch, provider } = (await opened).detector;
+    return { maxBatch, provider };
   } catch (error) {
     // An error loses its class on the way between threads.
-    if (!(error instanceof UserError)) throw error;
-    tell({ problem: error.problem });
-    return undefined;
+    if (error instanceof UserError) return { problem: error.problem };
+    throw error;
   }
 }
 
-function tell(message: Opened): void {
-  parentPort?.postMessage(message);
-}
-
-async function serve(model: UploadDetector, stream: BlockingStream): Promise<void> {
+/** Answers the batches of a stream, one after the other, until that ends. */
+export default async function serve(file: number): Promise<void> {
+  const model = await opened;
+  const stream = new BlockingStream(file);
   for (let frame = stream.read(); frame; frame = stream.read()) {
     const answer = await model.detectBatch(decodeTasks(frame)).then(encodeOutcomes, (error: unknown) => {
       return encodeFailure(error instanceof Error ? (error.stack ?? error.message) : String(error));
     });
     stream.write(answer);
   }
+  await model.detector.close();
 }

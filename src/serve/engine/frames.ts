@@ -13,6 +13,12 @@ export interface Frame {
   bytes: Uint8Array;
 }
 
+/** A file, whole or in the pieces it came in. */
+export type FileBytes = Uint8Array | readonly Uint8Array[];
+
+/** A task as the service has it. */
+export type SentTask = Omit<UploadTask, 'bytes'> & { bytes: FileBytes };
+
 /** What stands in a request's text for each picture, whose file is among the bytes. */
 interface TaskHead {
   length: number;
@@ -30,13 +36,16 @@ type AnswerHead =
 export class BatchFailed extends Error {}
 
 /** A batch as buffers to be written one after the other; the files are not copied. */
-export function encodeTasks(tasks: readonly UploadTask[]): Uint8Array[] {
-  const heads = tasks.map(({ bytes, ...asked }): TaskHead => ({ length: bytes.length, ...asked }));
+export function encodeTasks(tasks: readonly SentTask[]): Uint8Array[] {
+  const heads = tasks.map(({ bytes, thresholds, draw }): TaskHead => ({ length: lengthOf(bytes), thresholds, draw }));
   return encode(
     heads,
-    tasks.map(({ bytes }) => bytes),
+    tasks.flatMap(({ bytes }) => bytes),
   );
 }
+
+export const lengthOf = (bytes: FileBytes): number =>
+  bytes instanceof Uint8Array ? bytes.length : bytes.reduce((sum, { length }) => sum + length, 0);
 
 /** The files are views of the frame's bytes. */
 export function decodeTasks({ text, bytes }: Frame): UploadTask[] {
@@ -77,10 +86,7 @@ function encode(head: unknown, bytes: readonly Uint8Array[]): Uint8Array[] {
   const text = Buffer.from(JSON.stringify(head));
   const first = Buffer.allocUnsafe(LENGTHS_BYTES + text.length);
   first.writeUInt32LE(text.length, 0);
-  first.writeUInt32LE(
-    bytes.reduce((sum, { length }) => sum + length, 0),
-    4,
-  );
+  first.writeUInt32LE(lengthOf(bytes), 4);
   text.copy(first, LENGTHS_BYTES);
   return [first, ...bytes];
 }

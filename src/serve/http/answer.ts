@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { CocoCategory, CocoDetection } from '../../data/coco.js';
 import type { Detection } from '../../data/detections.js';
-import { type HttpProblem, reasonSchema } from './http_problem.js';
+import type { HttpProblem } from './http_problem.js';
+import { reasonSchema } from './reason.js';
 
 const pixels = z.number();
 const bbox = z

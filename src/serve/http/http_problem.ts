@@ -1,19 +1,6 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { z } from 'zod';
-
-export const reasonSchema = z
-  .strictObject({
-    code: z.string().meta({ description: 'For programs: stable, snake_case.' }),
-    message: z.string(),
-    expected: z.string().optional(),
-    received: z.unknown().optional(),
-    hint: z.string().optional().meta({ description: 'The remedy.' }),
-  })
-  .meta({ id: 'Reason', description: 'Why a request, or one picture of it, was refused.' });
-
-/** Why a request was refused: the body of every answer outside 2xx, as `{"error": …}`. */
-export type Reason = z.infer<typeof reasonSchema>;
+import type { Reason } from './reason.js';
 
 /** A request that cannot be answered as asked; becomes its status and reason. */
 export class HttpProblem extends Error {

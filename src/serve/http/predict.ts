@@ -9,7 +9,7 @@ import { HttpProblem } from './http_problem.js';
 import { sayVersion } from './model_version.js';
 import { PictureUrls } from './picture_url.js';
 import { type Format, readQuery } from './query.js';
-import { readUploads, refuseEmpty, type Upload } from './upload.js';
+import { announcedLength, readUploads, refuseEmpty, type Upload } from './upload.js';
 
 export interface PredictParts {
   models: Models;
@@ -75,10 +75,10 @@ function limited(maxSize: number): MiddlewareHandler {
   };
   const limitStream = bodyLimit({ maxSize, onError });
   return (c, next) => {
-    const length = c.req.header('content-length');
+    const length = announcedLength(c);
     // Looking at the stream, as bodyLimit does, costs the server its fast way to the bytes. Node reads no more than this.
-    if (length === undefined || c.req.header('transfer-encoding') !== undefined) return limitStream(c, next);
-    return Number(length) > maxSize ? onError() : next();
+    if (length === undefined) return limitStream(c, next);
+    return length > maxSize ? onError() : next();
   };
 }
 

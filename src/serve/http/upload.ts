@@ -1,5 +1,7 @@
+import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { messageOf } from '../../base/errors.js';
+import { type FileBytes, lengthOf } from '../engine/frames.js';
 import { checkMultipartShape } from '../security/body_shape.js';
 import { HttpProblem } from './http_problem.js';
 import { readJsonBody } from './json_body.js';
@@ -7,7 +9,7 @@ import type { PictureUrls } from './picture_url.js';
 
 /** One picture of a request, as it came. */
 export interface Upload {
-  bytes: Buffer;
+  bytes: FileBytes;
   /** Name given by the client in a multipart body, or the last part of a URL; else empty. */
   name: string;
 }
@@ -60,7 +62,7 @@ export async function readUploads(c: Context, { maxFiles, urls }: UploadOptions)
 
 /** @throws HttpProblem 400 for a picture without bytes */
 export function refuseEmpty({ bytes }: Upload): void {
-  if (bytes.length > 0) return;
+  if (lengthOf(bytes) > 0) return;
   throw new HttpProblem(400, {
     code: 'empty_body',
     message: 'The picture has no bytes.',
@@ -77,8 +79,7 @@ async function readByType(c: Context, type: string, urls: PictureUrls): Promise<
     return { pictures: images.map((bytes) => ({ bytes, name: '' })), list };
   }
   if (type.startsWith('image/') || type === 'application/octet-stream') {
-    const body = await c.req.arrayBuffer().catch(malformed);
-    return { pictures: [{ bytes: Buffer.from(body), name: '' }], list: false };
+    return { pictures: [{ bytes: await readRaw(c).catch(malformed), name: '' }], list: false };
   }
   throw new HttpProblem(415, {
     code: 'unsupported_type',
@@ -87,6 +88,22 @@ async function readByType(c: Context, type: string, urls: PictureUrls): Promise<
     received: type,
     hint: EXAMPLE,
   });
+}
+
+/** Bytes of a body as it announces them; undefined when it comes in chunks of its own. */
+export function announcedLength(c: Context): number | undefined {
+  const length = c.req.header('content-length');
+  return length === undefined || c.req.header('transfer-encoding') !== undefined ? undefined : Number(length);
+}
+
+/** The body in the pieces it came in: putting them together would copy every picture twice. */
+async function readRaw(c: Context<{ Bindings: Partial<HttpBindings> }>): Promise<FileBytes> {
+  const incoming = c.env?.incoming;
+  // One that is counted while it comes is read by whoever counts it.
+  if (incoming === undefined || announcedLength(c) === undefined) return new Uint8Array(await c.req.arrayBuffer());
+  const pieces: Uint8Array[] = [];
+  for await (const piece of incoming) pieces.push(piece);
+  return pieces;
 }
 
 async function readMultipart(c: Context): Promise<Uploads> {

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import type { BatchOutcomes, Outcome, UploadTask } from '../engine/upload_detector.js';
+import type { SentTask } from '../engine/frames.js';
+import type { BatchOutcomes, Outcome } from '../engine/upload_detector.js';
 import { HttpProblem } from '../http/http_problem.js';
 import type { Admission, Seat } from './admission.js';
 import { BatchTimes } from './batch_times.js';
@@ -95,7 +96,7 @@ export class Dispatcher {
    * warm model.
    * @returns milliseconds the model takes for a picture alone, and between two when all detectors are busy
    */
-  async warmUp(task: UploadTask, budget: number): Promise<{ alone: number; pace: number }> {
+  async warmUp(task: SentTask, budget: number): Promise<{ alone: number; pace: number }> {
     const lanes = this.#idle.splice(0);
     const end = performance.now() + budget;
     const times = this.#times;

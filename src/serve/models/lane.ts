@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
-import { decodeOutcomes, encodeTasks, FrameReader } from '../engine/frames.js';
-import type { BatchOutcomes, UploadTask } from '../engine/upload_detector.js';
+import { decodeOutcomes, encodeTasks, FrameReader, type SentTask } from '../engine/frames.js';
+import type { BatchOutcomes } from '../engine/upload_detector.js';
 
 /** The way to one detector, which looks at one batch at a time. */
 export interface Lane {
   /** @throws LaneClosed when its process has died, BatchFailed when the detector could not do it */
-  run(tasks: readonly UploadTask[]): Promise<BatchOutcomes>;
+  run(tasks: readonly SentTask[]): Promise<BatchOutcomes>;
 }
 
 /** The process of a detector has died. */
@@ -24,7 +24,7 @@ export class StreamLane implements Lane {
     stream.on('error', () => {}).on('close', () => this.#close());
   }
 
-  run(tasks: readonly UploadTask[]): Promise<BatchOutcomes> {
+  run(tasks: readonly SentTask[]): Promise<BatchOutcomes> {
     if (this.#stream.destroyed) return Promise.reject(new LaneClosed());
     this.#stream.cork();
     for (const piece of encodeTasks(tasks)) this.#stream.write(piece);

@@ -1,10 +1,11 @@
 import type { Detection, Thresholds } from '../../data/detections.js';
 import type { Bundle } from '../bundle.js';
+import type { FileBytes } from '../engine/frames.js';
 
 /** A picture to look at, as it came. */
 export interface DetectRequest {
   /** The encoded picture. */
-  bytes: Uint8Array;
+  bytes: FileBytes;
   /** What is asked otherwise than the bundle says. */
   thresholds: Partial<Thresholds>;
   /** Whether to answer the picture with its objects drawn into it, too. */

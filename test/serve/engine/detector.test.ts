@@ -8,6 +8,7 @@ import { readJson } from '../../../src/base/files.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { decodePicture } from '../../../src/data/decode.js';
 import { iou } from '../../../src/data/detections.js';
+import { readBundle } from '../../../src/serve/bundle.js';
 import { Detector } from '../../../src/serve/engine/detector.js';
 import type { Answer } from '../../../src/serve/http/answer.js';
 import { shared, suiteNeeding } from '../../helpers.js';
@@ -19,7 +20,7 @@ let detector: Detector;
 
 test.before(async () => {
   dir = await makeBundle();
-  detector = await Detector.open(dir);
+  detector = await Detector.open(await readBundle(dir));
 });
 test.after(async () => {
   await detector.close();

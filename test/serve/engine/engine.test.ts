@@ -1,42 +1,79 @@
-import { rm } from 'node:fs/promises';
-import sharp from 'sharp';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readBundle } from '../../../src/serve/bundle.js';
-import { Engine } from '../../../src/serve/engine/engine.js';
+import { type Bundle, readBundle } from '../../../src/serve/bundle.js';
+import type { OpenedMessage, OpenMessage } from '../../../src/serve/engine/main.js';
+import { StreamLane } from '../../../src/serve/models/lane.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('engine');
-const BUDGET_MS = 60_000;
-let dir: string;
-let engine: Engine;
+const options = { threads: 1, sessions: 2, maxBatch: 2, maxPixels: 10_000_000, maxSide: 5000 };
+let bundle: Bundle;
 
 test.before(async () => {
-  dir = await makeBundle();
-  const limits = { maxPixels: 1_000_000, maxSide: 2000 };
-  engine = await Engine.open(await readBundle(dir), { threads: 1, sessions: 1, maxBatch: 2, ...limits });
+  bundle = await readBundle(await makeBundle());
 });
-test.after(async () => {
-  await engine.close();
-  await rm(dir, { recursive: true });
+test.after(() => rm(bundle.dir, { recursive: true }));
+
+/** The process, with a stream to each of two detectors. */
+function start() {
+  const entry = fileURLToPath(new URL('../../../src/serve/engine/main.ts', import.meta.url));
+  const child = fork(entry, { stdio: ['ignore', 2, 2, 'ipc', 'pipe', 'pipe'], execArgv: process.execArgv });
+  const lanes = child.stdio.slice(4).map((stream) => new StreamLane(stream as Duplex));
+  const open = async (opened: Bundle): Promise<OpenedMessage> => {
+    child.send({ bundle: opened, options, streams: [4, 5] } satisfies OpenMessage);
+    const [message] = await once(child, 'message');
+    return message as OpenedMessage;
+  };
+  return { child, lanes, open };
+}
+
+test('each stream has a detector of its own, and the process ends with the last of them', async () => {
+  const { child, lanes, open } = start();
+  const opened = await open(bundle);
+  assert.ok('info' in opened);
+  assert.is(opened.info.maxBatch, 2);
+  assert.ok(['cpu', 'cuda'].includes(opened.info.provider));
+  const bytes = await readFile(join(bundle.dir, 'test_image.jpg'));
+  // Larger than what a detector keeps room for, and than what a socket holds.
+  const large = Buffer.concat([await randomJpeg(5, 900, 540), Buffer.alloc(5_000_000)]);
+  const [first, second] = await Promise.all([lanes[0].run([{ bytes }, { bytes: large }]), lanes[1].run([{ bytes }])]);
+  assert.equal(first.outcomes[0], second.outcomes[0]);
+  assert.ok('detections' in first.outcomes[1]);
+  lanes[0].end();
+  // The other one still answers.
+  assert.equal(
+    (await lanes[1].run([{ bytes: [bytes.subarray(0, 100), bytes.subarray(100)] }])).outcomes,
+    second.outcomes,
+  );
+  const exited = once(child, 'exit');
+  lanes[1].end();
+  assert.equal(await exited, [0, null]);
 });
 
-const detect = (bytes: Uint8Array, draw: boolean) =>
-  engine.detect({ bytes, thresholds: {}, draw }, BUDGET_MS, new AbortController());
-
-test('a picture many times larger than the input is answered, and drawn, in its own pixels', async () => {
-  const bytes = await randomJpeg(4, 900, 540);
-  const { width, height, detections, drawn } = await detect(bytes, true);
-  assert.equal([width, height], [900, 540]);
-  assert.ok(detections.some(({ box: [, , x2, y2] }) => x2 > 96 || y2 > 64));
-  const png = await sharp(drawn).metadata();
-  assert.equal([png.format, png.width, png.height], ['png', 900, 540]);
-  assert.equal((await detect(bytes, false)).detections, detections);
+test('a model that cannot be loaded is told, and ends the process', async () => {
+  const { child, open } = start();
+  const exited = once(child, 'exit');
+  const { model } = bundle;
+  const opened = await open({ ...bundle, model: { ...model, file: 'test_image.jpg' } });
+  assert.ok('problem' in opened);
+  assert.is(opened.problem.expected, 'an ONNX model');
+  await exited;
 });
 
-test('says what it runs on', () => {
-  assert.ok(['cpu', 'cuda'].includes(engine.info.provider));
-  assert.is(engine.info.maxBatch, 2);
+test('the end of the service is the end of the process', async () => {
+  const { child, lanes, open } = start();
+  await open(bundle);
+  const exited = once(child, 'exit');
+  // As the system closes them when the service has died.
+  child.disconnect();
+  for (const lane of lanes) lane.end();
+  await exited;
 });
 
 test.run();

@@ -44,4 +44,29 @@ test('a batch of which nothing is left is answered without running the model', a
   assert.is(times.inference, 0);
 });
 
+test('each picture of a batch keeps its own thresholds', async () => {
+  const bytes = await randomJpeg(3);
+  const { outcomes } = await model.detectBatch([
+    { bytes, thresholds: { maxDetections: 1 } },
+    { bytes },
+    { bytes, thresholds: { confidence: 1 } },
+  ]);
+  const [one, all, none] = outcomes.map((outcome) => 'detections' in outcome && outcome.detections);
+  assert.ok(all);
+  assert.equal([one, none], [all.slice(0, 1), []]);
+});
+
+test('a picture many times larger than the input is answered, and drawn, in its own pixels', async () => {
+  const bytes = await randomJpeg(4, 900, 540);
+  const { outcomes } = await model.detectBatch([{ bytes, draw: true }, { bytes }]);
+  const [drawn, plain] = outcomes;
+  assert.ok('detections' in drawn && 'detections' in plain);
+  assert.equal([drawn.width, drawn.height], [900, 540]);
+  assert.ok(drawn.detections.some(({ box: [, , x2, y2] }) => x2 > 96 || y2 > 64));
+  const png = await sharp(drawn.drawn).metadata();
+  assert.equal([png.format, png.width, png.height], ['png', 900, 540]);
+  assert.equal(plain.detections, drawn.detections);
+  assert.is(plain.drawn, undefined);
+});
+
 test.run();

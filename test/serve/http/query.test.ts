@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem, type Reason } from '../../../src/serve/http/http_problem.js';
+import { HttpProblem } from '../../../src/serve/http/http_problem.js';
 import { readQuery } from '../../../src/serve/http/query.js';
+import type { Reason } from '../../../src/serve/http/reason.js';
 
 const test = suite('query');
 const categories = ['circle', 'square', 'star'].map((name, i) => ({ id: i + 1, name }));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BatchTimes } from '../../../src/serve/engine/batch_times.js';
+import { BatchTimes } from '../../../src/serve/models/batch_times.js';
 
 const test = suite('batch_times');
 

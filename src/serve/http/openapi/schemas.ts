@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { bundleSchema } from '../../bundle.js';
 import { answerSchema, answersSchema, resultsSchema } from '../answer.js';
-import { reasonSchema } from '../http_problem.js';
 import { jsonBodySchema } from '../json_body.js';
+import { reasonSchema } from '../reason.js';
 
 const problemSchema = z
   .strictObject({ error: reasonSchema })
