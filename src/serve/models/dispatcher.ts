@@ -137,6 +137,7 @@ export class Dispatcher {
 
   async #runBatch(lane: Lane, batch: Job[]): Promise<void> {
     const start = performance.now();
+    const process = this.#process;
     this.#running.add(batch);
     this.#watch ??= setTimeout(this.#options.kill, this.#options.patience);
     this.#options.onBatch?.(batch.length);
@@ -148,10 +149,11 @@ export class Dispatcher {
       });
       this.#idle.push(lane);
     } catch (error) {
-      this.#again(batch, error);
+      const died = error instanceof LaneClosed;
+      this.#again(batch, error, died ? process : undefined);
+      if (!died) this.#idle.push(lane);
       // A process ends as a whole.
-      if (error instanceof LaneClosed) this.#idle = [];
-      else this.#idle.push(lane);
+      else if (process === this.#process) this.#idle = [];
     }
     this.#running.delete(batch);
     this.#showLife();
@@ -168,17 +170,19 @@ export class Dispatcher {
     this.#watch = undefined;
   }
 
-  /** Nothing of a batch that failed was answered yet, and looking at a picture twice harms nobody. */
-  #again(batch: readonly Job[], error: unknown): void {
-    const died = error instanceof LaneClosed;
+  /**
+   * Nothing of a batch that failed was answered yet, and looking at a picture twice harms nobody.
+   * @param process that died of it, if one did
+   */
+  #again(batch: readonly Job[], error: unknown, process?: number): void {
+    const died = process !== undefined;
     for (const job of batch.filter(({ over }) => !over).toReversed()) {
-      const culprit = died ? isSuspect(job) : job.alone;
-      if (culprit) {
+      if (died ? isSuspect(job) : job.alone) {
         job.reject(died ? new Error('The picture kills its process.') : error);
         continue;
       }
       job.alone = true;
-      if (died) job.suspectOf = this.#process;
+      job.suspectOf ??= process;
       this.#waiting.unshift(job);
     }
   }
