@@ -87,23 +87,24 @@ export async function writeTuning(dir: string, tuning: Omit<TuningFile, 'format'
 const describe = ({ cpu, cores, provider }: z.infer<typeof machineSchema>): string =>
   `${cpu}, ${cores} cores, ${provider}`;
 
-/** Measurements nearer to each other than this share are taken for equal. */
-const NOISE = 0.03;
+/** Measurements nearer to each other than this share are taken for equal: as far apart two of the same way often are. */
+const NOISE = 0.1;
 
 /**
- * The best of the measurements: the highest rate or, for `latency`, the lowest latency of a client alone; among those
- * that are equal but for noise the best by the other, and among equals still what needs the least memory.
+ * The best of the measurements: the highest rate or, for `latency`, the lowest latency of a client alone. Among those that
+ * are equal but for noise it is what has the fewest pictures in hand, and so needs the least memory; of these the best by
+ * the other figure.
  */
 export function choose<T extends Omit<Measurement, 'threads'>>(measured: readonly T[], goal: Goal): T {
-  const byRate = (all: readonly T[]) => {
-    const most = Math.max(...all.map(({ rate }) => rate));
-    return all.filter(({ rate }) => rate >= most * (1 - NOISE));
-  };
-  const byLatency = (all: readonly T[]) => {
-    const least = Math.min(...all.map(({ latency }) => latency));
-    return all.filter(({ latency }) => latency <= least * (1 + NOISE));
-  };
-  const best = goal === 'latency' ? byRate(byLatency(measured)) : byLatency(byRate(measured));
+  const costs = { throughput: ({ rate }: T) => 1 / rate, latency: ({ latency }: T) => latency };
+  const cost = costs[goal];
+  const other = costs[goal === 'latency' ? 'throughput' : 'latency'];
   const inHand = ({ sessions, maxBatch }: T) => sessions * maxBatch;
-  return best.reduce((least, one) => (inHand(one) < inHand(least) ? one : least));
+  const least = Math.min(...measured.map(cost));
+  return measured
+    .filter((one) => cost(one) <= least * (1 + NOISE))
+    .reduce((best, one) => {
+      const fewer = inHand(one) - inHand(best);
+      return fewer < 0 || (fewer === 0 && other(one) < other(best)) ? one : best;
+    });
 }

@@ -2,7 +2,7 @@ import { HttpProblem } from '../http/http_problem.js';
 import { Latencies } from './latencies.js';
 
 /** Share of the deadline that may be planned for; the rest is for what measurements could not foresee. */
-const PLANNED = 0.8;
+const PLANNED = 0.75;
 
 export interface AdmissionOptions {
   /** Most requests admitted and not answered yet. */

@@ -76,7 +76,7 @@ test('under overload the model stays busy, and nearly all that are let in are an
   fc.assert(
     fc.property(cases, (one) => {
       // What is planned for must leave room for a batch that runs, those that wait and those that come meanwhile.
-      fc.pre(4 * one.ms <= (0.8 - one.lag) * one.deadline);
+      fc.pre(4 * one.ms <= (0.75 - one.lag) * one.deadline);
       const { latencies, possible } = simulate(one);
       assert.ok(latencies.length >= 0.9 * possible, `${latencies.length} of ${possible}`);
       const p99 = latencies[Math.floor(0.99 * latencies.length)];
