@@ -24,6 +24,9 @@ export interface EngineOptions extends PictureLimits {
   provider?: ProviderChoice;
 }
 
+/** What its process is told; it has a session for each of its streams. */
+export type OpenOptions = Omit<EngineOptions, 'sessions'>;
+
 /** What an engine came out as. */
 export interface EngineInfo {
   /** Smaller than asked for when the graph takes no more. */
@@ -51,7 +54,7 @@ export class Engine {
    * @param streams numbers of open sockets
    * @throws UserError for a file onnxruntime cannot load, or of another input size, or a provider that is not there
    */
-  static async open(bundle: Bundle, options: EngineOptions, streams: readonly number[]): Promise<Engine> {
+  static async open(bundle: Bundle, options: OpenOptions, streams: readonly number[]): Promise<Engine> {
     const { threads, provider, maxPixels, maxSide } = options;
     const pool = new Piscina({
       filename: fileURLToPath(new URL(`./detector_thread${extname(import.meta.url)}`, import.meta.url)),

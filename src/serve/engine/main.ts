@@ -1,12 +1,12 @@
 import { setPriority } from 'node:os';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
-import { Engine, type EngineInfo, type EngineOptions } from './engine.js';
+import { Engine, type EngineInfo, type OpenOptions } from './engine.js';
 
 /** What the process of a model is told once. */
 export interface OpenMessage {
   bundle: Bundle;
-  options: EngineOptions;
+  options: OpenOptions;
   /** Numbers of the streams on which its detectors are asked. */
   streams: number[];
 }

@@ -13,7 +13,7 @@ const GRACE_MS = 1000;
 
 export interface DispatcherOptions {
   admission: Admission;
-  /** Milliseconds without an answer from a process that owes one, after which it is ended. */
+  /** Milliseconds a detector may take over a batch before its process is ended. */
   patience: number;
   /** Ends the process. */
   kill: () => void;
@@ -50,7 +50,6 @@ export class Dispatcher {
   /** Counts the processes. */
   #process = 0;
   #times = new BatchTimes(1);
-  #watch?: NodeJS.Timeout;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
@@ -139,7 +138,8 @@ export class Dispatcher {
     const start = performance.now();
     const process = this.#process;
     this.#running.add(batch);
-    this.#watch ??= setTimeout(this.#options.kill, this.#options.patience);
+    // Of each batch: what other detectors answer must not hide one that stands still.
+    const watch = setTimeout(this.#options.kill, this.#options.patience);
     this.#options.onBatch?.(batch.length);
     try {
       const done = await lane.run(batch.map(({ request }) => request));
@@ -155,19 +155,9 @@ export class Dispatcher {
       // A process ends as a whole.
       else if (process === this.#process) this.#idle = [];
     }
+    clearTimeout(watch);
     this.#running.delete(batch);
-    this.#showLife();
     this.#work();
-  }
-
-  /** Puts the watch back, which is there while anything is in hand. */
-  #showLife(): void {
-    if (this.#running.size > 0) {
-      this.#watch?.refresh();
-      return;
-    }
-    clearTimeout(this.#watch);
-    this.#watch = undefined;
   }
 
   /**

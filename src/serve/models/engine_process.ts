@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
-import type { EngineInfo, EngineOptions } from '../engine/engine.js';
+import type { EngineInfo, OpenOptions } from '../engine/engine.js';
 import type { OpenedMessage, OpenMessage } from '../engine/main.js';
 import { StreamLane } from './lane.js';
 
@@ -66,7 +66,7 @@ export class EngineProcess {
    * Loads a bundle; resolves when its detectors can be asked.
    * @throws UserError when it cannot be served, Error when the process died of it
    */
-  async open(bundle: Bundle, options: EngineOptions): Promise<EngineInfo> {
+  async open(bundle: Bundle, options: OpenOptions): Promise<EngineInfo> {
     const streams = this.lanes.map((_, i) => FIRST_STREAM + i);
     const opened = once(this.#child, 'message').then(([message]: OpenedMessage[]) => {
       if ('problem' in message) throw new UserError(message.problem);

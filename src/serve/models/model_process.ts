@@ -15,14 +15,14 @@ const BACK_OFF_MS = { first: 50, last: 5000 };
 /** Milliseconds a process must have lived for its death to be the first in a row. */
 const HEALTHY_MS = 60_000;
 
-/** Milliseconds without a sign of life from a process that owes an answer, after which it is ended, when nobody says. */
+/** Milliseconds a detector may take over a batch before its process is ended, when nobody says. */
 const PATIENCE_MS = 30_000;
 
 /** Milliseconds given to measuring batches before the model is ready; the rest is learnt on the way. */
 const WARM_UP_MS = 400;
 
 export interface ModelProcessOptions extends EngineOptions, Omit<AdmissionOptions, 'least'> {
-  /** Milliseconds after which a process that owes an answer and shows no sign of life is ended. */
+  /** Milliseconds a detector may take over a batch before its process is ended. */
   patience?: number;
   /** Told of every run of the model. */
   onBatch?: (size: number) => void;
@@ -129,8 +129,8 @@ export class ModelProcess implements Model {
   }
 
   async #open(): Promise<void> {
-    const { threads, sessions, maxBatch, provider, maxPixels, maxSide } = this.#options;
-    const options = { threads, sessions, maxBatch, provider, maxPixels, maxSide };
+    const { threads, maxBatch, provider, maxPixels, maxSide } = this.#options;
+    const options = { threads, maxBatch, provider, maxPixels, maxSide };
     this.#info = await this.#process.open(this.bundle, options);
     this.#down = false;
     this.#dispatcher.connect(this.#process.lanes, this.#info.maxBatch);
