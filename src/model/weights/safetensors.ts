@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
 import { writeAtomic } from '../../base/files.js';
+import { CHECKSUM_KEY, contentHash } from './checksum.js';
 import { type Dtype, ITEM_BYTES, toFloat32 } from './dtype.js';
 import { readBytes } from './read_bytes.js';
 import { elements } from './weights.js';
@@ -18,18 +19,24 @@ export type Tensor = { [D in keyof ArrayOf]: { dtype: D; shape: number[]; data: 
 
 export interface SafetensorsFile {
   tensors: Map<string, Tensor>;
+  /** Without the checksum. */
   metadata: Record<string, string>;
 }
 
 /** Largest header read, the limit of the reference implementation (safetensors 0.4). */
 const MAX_HEADER_BYTES = 100_000_000;
 
+const HOLE = 'Bytes belong to no tensor: the header is damaged, or names a tensor twice.';
+
 const size = z.int().min(0);
 const entrySchema = z.strictObject({ dtype: z.string(), shape: z.array(size), data_offsets: z.tuple([size, size]) });
 const metadataSchema = z.record(z.string(), z.string());
 type Entry = z.infer<typeof entrySchema>;
 
-/** Reads a safetensors file whole. UserError when it is damaged or holds a type not listed in `Tensor`. */
+/**
+ * Reads a safetensors file whole, and verifies the checksum of one written here. UserError when it is damaged or holds
+ * a type not listed in `Tensor`.
+ */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   return parseSafetensors(await readBytes(path), path);
 }
@@ -42,11 +49,13 @@ export function parseSafetensors(file: Uint8Array, where: string): SafetensorsFi
   const data = file.subarray(start);
   const entries = Object.entries(rest).map(([name, value]) => [name, check(entrySchema, value, where, name)] as const);
   checkLayout(entries, data.length, where);
+  checkContent(entries, data, texts, where);
+  const { [CHECKSUM_KEY]: _, ...said } = texts;
   const tensors = new Map<string, Tensor>();
   for (const [name, { dtype, shape, data_offsets }] of entries) {
     tensors.set(name, toTensor(dtype as Dtype, shape, data.subarray(...data_offsets)));
   }
-  return { tensors, metadata: texts };
+  return { tensors, metadata: said };
 }
 
 function parseHeader(file: Uint8Array, where: string): { header: Record<string, unknown>; start: number } {
@@ -76,7 +85,29 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string, name: str
   throw new UserError({ where, field: [name, ...path].join('.'), expected: 'a valid header entry', received: message });
 }
 
-/** Each tensor has exactly the bytes of its shape, inside the file, shared with no other tensor. */
+/** Compares the content with the checksum it was written with; a file without one, written by others, passes. */
+function checkContent(
+  entries: readonly (readonly [string, Entry])[],
+  data: Uint8Array,
+  metadata: Record<string, string>,
+  where: string,
+): void {
+  const expected = metadata[CHECKSUM_KEY];
+  if (expected === undefined) return;
+  const hashed = entries.map(([name, { dtype, shape, data_offsets }]) => {
+    return [name, { dtype, shape, bytes: data.subarray(...data_offsets) }] as const;
+  });
+  const received = contentHash(hashed, metadata);
+  if (received === expected) return;
+  throw new UserError({
+    where,
+    expected: `the content it was written with, sha256 ${expected}`,
+    received: `sha256 ${received}`,
+    hint: 'The file is damaged: restore a copy of it, or make it again.',
+  });
+}
+
+/** Tensors have exactly the bytes of their shapes, one after the other from the first byte of data to the last. */
 function checkLayout(entries: readonly (readonly [string, Entry])[], bytes: number, where: string): void {
   // An empty tensor goes before the one that starts at the same place.
   const ordered = entries.toSorted(([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1]);
@@ -90,8 +121,19 @@ function checkLayout(entries: readonly (readonly [string, Entry])[], bytes: numb
     if (end - begin !== length) throw fail('data_offsets', `${length} bytes for shape [${shape}]`, offsets);
     if (end > bytes) throw fail('data_offsets', `an end within ${bytes} bytes of data`, end, 'The file is truncated.');
     if (begin < previous.end) throw fail('data_offsets', `bytes of its own, not those of "${previous.name}"`, offsets);
+    // The format forbids holes: they hide what no one reads, such as the first of two tensors of one name.
+    if (begin > previous.end) throw fail('data_offsets', `a start at byte ${previous.end}`, offsets, HOLE);
     previous = { name, end };
   }
+  if (previous.end === bytes) return;
+  const received = `${bytes} bytes of data`;
+  throw new UserError({
+    where,
+    field: 'header',
+    expected: `tensors up to the last of ${received}`,
+    received: previous.end,
+    hint: HOLE,
+  });
 }
 
 function toTensor(dtype: Dtype, shape: number[], bytes: Uint8Array): Tensor {
@@ -116,7 +158,10 @@ export interface TensorData {
   data: ArrayOf[keyof ArrayOf];
 }
 
-/** Writes a safetensors file atomically. Equal content gives equal bytes: tensors are ordered by item size and key. */
+/**
+ * Writes a safetensors file atomically, with a checksum of its content. Equal content gives equal bytes: tensors are
+ * ordered by item size and key.
+ */
 export async function writeSafetensors(
   path: string,
   tensors: ReadonlyMap<string, TensorData>,
@@ -141,7 +186,11 @@ export function serializeSafetensors(
     end += data.byteLength;
     return [name, { dtype: dtypeOf(data), shape: [...shape], data_offsets: [begin, end] }];
   });
-  const sortedMetadata = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const hashed = ordered.map(([name, { shape, data }]) => {
+    return [name, { dtype: dtypeOf(data), shape, bytes: bytesOf(data) }] as const;
+  });
+  const texts = { ...metadata, [CHECKSUM_KEY]: contentHash(hashed, metadata) };
+  const sortedMetadata = Object.fromEntries(Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1)));
   const json = new TextEncoder().encode(
     JSON.stringify({ __metadata__: sortedMetadata, ...Object.fromEntries(entries) }),
   );
@@ -151,10 +200,12 @@ export function serializeSafetensors(
   file.set(json, 8);
   ordered.forEach(([, { data }], i) => {
     const [begin] = entries[i][1].data_offsets;
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 8 + headerBytes + begin);
+    file.set(bytesOf(data), 8 + headerBytes + begin);
   });
   return file;
 }
+
+const bytesOf = (data: TensorData['data']) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function dtypeOf(data: TensorData['data']): keyof ArrayOf {
   if (data instanceof Float32Array) return 'F32';

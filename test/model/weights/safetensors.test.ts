@@ -60,7 +60,7 @@ const tensor: fc.Arbitrary<Tensor> = shape.chain((sides) => {
 });
 const name = fc.string().filter((text) => text !== '__metadata__');
 // zod leaves a key of this name out of what it checks.
-const key = fc.string().filter((text) => text !== '__proto__');
+const key = fc.string().filter((text) => text !== '__proto__' && text !== 'content_sha256');
 const file = fc.record({
   tensors: fc.array(fc.tuple(name, tensor), { maxLength: 6 }).map((entries) => new Map(entries)),
   metadata: fc.dictionary(key, fc.string(), { noNullPrototype: true }),
@@ -122,12 +122,77 @@ test('a file cut anywhere is a UserError, never garbage', () => {
   }
 });
 
+test('one changed bit anywhere is found: in a value, a name, a shape or the metadata', () => {
+  const tensors = new Map([
+    ['ab', { shape: [2, 3], data: new Float32Array(6).fill(1) }],
+    ['cd', { shape: [3, 2], data: new Float32Array(6).fill(2) }],
+  ]);
+  const whole = serializeSafetensors(tensors, { epoch: '3' });
+  const content = parseSafetensors(whole, 'file');
+  for (let bit = 0; bit < whole.length * 8; bit++) {
+    const flipped = Uint8Array.from(whole);
+    flipped[bit >> 3] ^= 1 << (bit & 7);
+    // In the padding, or in the checksum's own name, a bit may change nothing that is said.
+    try {
+      const { tensors: read, metadata } = parseSafetensors(flipped, 'file');
+      assert.equal([read, metadata.epoch], [content.tensors, '3'], `bit ${bit}`);
+    } catch (error) {
+      assert.ok(error instanceof UserError && error.message.startsWith('file'), `bit ${bit}: ${error}`);
+    }
+  }
+});
+
+test('a damaged value is named with its file and the remedy; a file of others has no checksum and is read', () => {
+  const whole = serializeSafetensors(new Map([['a', { shape: [2], data: Float32Array.of(1, 2) }]]), {});
+  whole[whole.length - 1] ^= 1;
+  assert.throws(
+    () => parseSafetensors(whole, 'best.safetensors'),
+    /best\.safetensors: expected the content.*damaged: restore/,
+  );
+  const foreign = craft({ __metadata__: { format: 'pt' }, a: entry(0, 8) }, 8);
+  assert.equal(parseSafetensors(foreign, 'file').metadata, { format: 'pt' });
+});
+
+test('a checksum stays true when another program writes the same content in another layout', () => {
+  const tensors = new Map([
+    ['a', { shape: [1], data: Float32Array.of(1) }],
+    ['b', { shape: [1], data: Float32Array.of(2) }],
+  ]);
+  const { __metadata__ } = JSON.parse(
+    `${Buffer.from(serializeSafetensors(tensors, {})).toString('utf8', 8).split('}}')[0]}}}`,
+  );
+  const header = craft({ b: entry(0, 4), a: entry(4, 8), __metadata__ }, 0);
+  const values = Buffer.from(Float32Array.of(2, 1).buffer);
+  const { tensors: read } = parseSafetensors(Buffer.concat([header, values]), 'file');
+  assert.equal(
+    new Map([...read].map(([name, { data }]) => [name, data[0]])),
+    new Map([
+      ['b', 2],
+      ['a', 1],
+    ]),
+  );
+});
+
 const damaged: [what: string, bytes: Uint8Array, message: RegExp][] = [
   ['an absurd header length', Buffer.from('ffffffffffffff7f7b7d', 'hex'), /a length of at most/],
   ['a header that is no JSON', craft('{"a":', 0), /UTF-8 JSON/],
   ['a header that is no object', craft('[]', 0), /a JSON object/],
   ['overlapping tensors', craft({ a: entry(0, 8), b: entry(4, 12) }, 12), /b\.data_offsets: expected bytes of its own/],
   ['a tensor beyond the data', craft({ a: entry(0, 8) }, 4), /a\.data_offsets.*truncated/],
+  [
+    'a hole between tensors',
+    craft({ a: entry(0, 4), b: entry(8, 12) }, 12),
+    /b\.data_offsets: expected a start at byte 4/,
+  ],
+  ['data after the last tensor', craft({ a: entry(0, 4) }, 8), /up to the last of 8 bytes/],
+  [
+    'a tensor named twice',
+    craft(
+      '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}',
+      8,
+    ),
+    /names a tensor twice/,
+  ],
   ['a shape of other length', craft({ a: entry(0, 8, { shape: [3] }) }, 8), /12 bytes for shape \[3\]/],
   ['a negative side', craft({ a: entry(0, 4, { shape: [-1, -1] }) }, 4), /a\.shape\.0/],
   ['an unknown type', craft({ a: entry(0, 4, { dtype: 'C64' }) }, 4), /a\.dtype: expected one of/],
