@@ -1,5 +1,6 @@
-import { describeValue, messageOf, UserError } from '../base/errors.js';
+import { describeValue, UserError } from '../base/errors.js';
 import type { CocoCategory } from './coco.js';
+import { parseJsonIds } from './json_ids.js';
 import type { Validation } from './validation.js';
 
 /** A COCO file of which only the outer shape is known. */
@@ -19,17 +20,14 @@ export interface ListedImage {
   where: string;
 }
 
-/** A string, left alone, or one of the number words that Python's json writes and JSON does not know. */
-const STRING_OR_WORD = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/gs;
-
 /**
- * Parses the text of a COCO instances file. NaN and ±Infinity, which Python writes bare, are read as null.
+ * Parses the text of a COCO instances file, with its ids as {@link parseJsonIds} reads them.
  *
  * @param where name of the file, for messages
  * @throws UserError when the text is not JSON or not of COCO's shape
  */
 export function parseCoco(text: string, where: string): RawCoco {
-  const value = parseJson(text, where);
+  const value = parseJsonIds(text, where);
   if (!isRecord(value)) {
     throw new UserError({
       where,
@@ -53,19 +51,6 @@ export function parseCoco(text: string, where: string): RawCoco {
     if (raw[field].length === 0) throw new UserError({ where, field, expected: 'at least one entry', received: [] });
   }
   return raw;
-}
-
-function parseJson(text: string, where: string): unknown {
-  const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  try {
-    return JSON.parse(body);
-  } catch (error) {
-    try {
-      return JSON.parse(body.replace(STRING_OR_WORD, (token) => (token.startsWith('"') ? token : 'null')));
-    } catch {
-      throw new UserError({ where, expected: 'valid JSON', received: messageOf(error) }, { cause: error });
-    }
-  }
 }
 
 /** The image entries that can be used, in order. @throws UserError when there is none */
