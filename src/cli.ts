@@ -1,6 +1,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { didYouMean, messageOf, UserError } from './base/errors.js';
+import { explainFileError } from './base/file_errors.js';
 import { FLAGS } from './cli/config_options.js';
 
 /** Exit codes: a missed gate is 1; bad input or use 2; our own faults 70, sysexits' EX_SOFTWARE. */
@@ -61,7 +62,8 @@ function suggestion(message: string): string {
 
 try {
   await parser.parseAsync();
-} catch (error) {
+} catch (thrown) {
+  const error = explainFileError(thrown);
   const known = error instanceof UserError || error instanceof UsageError;
   process.stderr.write(`yolox: ${messageOf(error)}\n`);
   if (process.argv.includes('--trace')) process.stderr.write(`${(error as Error).stack}\n`);

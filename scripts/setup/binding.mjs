@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { copyFile, mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { lastWords, run } from './command.mjs';
 import { SetupError, say } from './console.mjs';
+import { makeDir } from './make_dir.mjs';
 import { cacheDir, packageDir } from './paths.mjs';
 import { glibcVersion } from './platform.mjs';
 import { withStaging } from './staging.mjs';
@@ -93,7 +94,7 @@ async function compileBinding({ sources }, output) {
     ]);
     if (result.code !== 0)
       throw new SetupError(`g++ could not compile the TensorFlow binding:\n${lastWords(result, 30)}`);
-    await mkdir(dirname(output), { recursive: true });
+    makeDir(dirname(output));
     await rename(draft, output);
   });
 }
@@ -108,7 +109,7 @@ async function replaceLink(target, path, staging) {
 
 async function replaceFile(source, path, staging) {
   const draft = join(staging, basename(path));
-  await mkdir(dirname(path), { recursive: true });
+  makeDir(dirname(path));
   await copyFile(source, draft);
   await rename(draft, path);
 }

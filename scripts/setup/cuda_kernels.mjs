@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastWords, run } from './command.mjs';
 import { SetupError } from './console.mjs';
 import { buildProgram, inParallel } from './gxx.mjs';
+import { makeDir } from './make_dir.mjs';
 import { cacheDir, root } from './paths.mjs';
 import { withStaging } from './staging.mjs';
 import { tensorflowDir } from './tensorflow.mjs';
@@ -90,7 +91,7 @@ export async function installKernels(portable) {
 
 /** Brings the kernels of some ops (all by default) into the cache; returns how many files it compiled. */
 export async function compileKernels(architectures, stems = cudaStems()) {
-  mkdirSync(kernelDirectory(), { recursive: true });
+  makeDir(kernelDirectory());
   const wanted = stems.flatMap((stem) => architectures.map((architecture) => ({ stem, architecture })));
   const missing = wanted.filter(({ stem, architecture }) => !existsSync(kernelFile(stem, architecture)));
   if (missing.length === 0) return 0;
@@ -142,7 +143,7 @@ async function compileKernel(compiler, { stem, architecture }) {
     ]);
     if (result.code !== 0)
       throw new SetupError(`NVRTC could not compile ${stem}.cu for ${architecture}:\n${lastWords(result, 30)}`);
-    await mkdir(kernelDirectory(), { recursive: true });
+    makeDir(kernelDirectory());
     await writeFile(`${draft}.log`, result.stdout);
     await rename(`${draft}.log`, `${output}.log`);
     await rename(draft, output);

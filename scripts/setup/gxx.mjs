@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { lastWords, run } from './command.mjs';
 import { SetupError } from './console.mjs';
+import { makeDir } from './make_dir.mjs';
 import { cacheDir, root } from './paths.mjs';
 import { withStaging } from './staging.mjs';
 
@@ -75,7 +76,7 @@ async function cached(name, staging, make) {
   }
   const draft = join(staging, name);
   await make(draft);
-  await mkdir(dir, { recursive: true });
+  makeDir(dir);
   await rename(draft, path);
   return path;
 }

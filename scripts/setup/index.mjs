@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { bindingCached, bindingReady, installBinding, linkedFlavour } from './binding.mjs';
 import { build, buildReady, hasSources } from './build.mjs';
 import { checkTensorflow } from './check.mjs';
@@ -5,6 +6,7 @@ import { stopCommands } from './command.mjs';
 import { stage } from './console.mjs';
 import { installKernels, kernelsReady } from './cuda_kernels.mjs';
 import { withLock } from './lock.mjs';
+import { makeDir } from './make_dir.mjs';
 import { addonFile, installOps, missingOnednn, opsReady } from './ops.mjs';
 import { installPackages, PACKAGES_BYTES, packagesReady } from './packages.mjs';
 import { cacheDir, isClone, packageDir, root, workDir } from './paths.mjs';
@@ -37,7 +39,9 @@ export async function setUp({
 } = {}) {
   const seconds = {};
   await stage('platform', seconds, () => checkPlatform());
-  return stoppingCleanly(() => withLock(cacheDir, () => install(flavour, portable, seconds)));
+  // First of all: whatever comes next uses it.
+  makeDir(cacheDir);
+  return stoppingCleanly(() => withLock(realpathSync(cacheDir), () => install(flavour, portable, seconds)));
 }
 
 async function install(flavour, portable, seconds) {

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { run } from './command.mjs';
 import { megabytes, SetupError } from './console.mjs';
+import { makeDir } from './make_dir.mjs';
 
 /** What the prebuilt libraries (TensorFlow's wheel, sharp, onnxruntime-node) ask for at most. */
 const GLIBC_NEEDED = [2, 28];
@@ -70,7 +71,7 @@ export async function checkCompiler() {
 export async function checkDisk(needs) {
   const devices = new Map();
   for (const [dir, bytes] of needs) {
-    mkdirSync(dir, { recursive: true });
+    makeDir(dir);
     const { dev } = statSync(dir);
     devices.set(dev, { dir, bytes: (devices.get(dev)?.bytes ?? 0) + bytes });
   }

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { makeDir } from './make_dir.mjs';
 
 const PREFIX = 'staging-';
 const DAY_MS = 86_400_000;
@@ -10,7 +11,7 @@ const open = new Set();
 
 /** Runs `work` with a fresh folder inside `parent`, which is removed afterwards; finished parts are renamed out of it. */
 export async function withStaging(parent, work) {
-  mkdirSync(parent, { recursive: true });
+  makeDir(parent);
   const dir = await mkdtemp(join(parent, `${PREFIX}${hostname()}-${process.pid}-`));
   open.add(dir);
   try {

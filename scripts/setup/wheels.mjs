@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { lastWords, run } from './command.mjs';
 import { megabytes, SetupError, say, startMeter } from './console.mjs';
+import { makeDir } from './make_dir.mjs';
 import { cacheDir } from './paths.mjs';
 import { withStaging } from './staging.mjs';
 
@@ -57,7 +58,7 @@ async function fetchWheel(wheel, staging) {
   const kept = keptWheel(wheel);
   if ((await sha256File(kept)) === wheel.sha256) return kept;
   await download(wheel, staging);
-  await mkdir(dirname(kept), { recursive: true });
+  makeDir(dirname(kept));
   await rename(join(staging, wheel.file), kept);
   return kept;
 }
@@ -121,13 +122,13 @@ async function unpack({ name, unpacked, extract }, file, staging) {
 async function moveIntoPlace({ extract, links = {} }, staging, target) {
   for (const path of Object.values(extract)) {
     const place = join(target, path);
-    await mkdir(dirname(place), { recursive: true });
+    makeDir(dirname(place));
     await rm(place, { recursive: true, force: true });
     await rename(join(staging, path), place);
   }
   for (const [path, destination] of Object.entries(links)) {
     const place = join(target, path);
-    await mkdir(dirname(place), { recursive: true });
+    makeDir(dirname(place));
     await rm(place, { force: true });
     await symlink(destination, place);
   }

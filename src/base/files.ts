@@ -1,20 +1,22 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, UserError } from './errors.js';
+import { explainFileError } from './file_errors.js';
 
-/** Errors of a disk that takes no more: full, over quota, or over the largest file allowed. */
-const NO_SPACE = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-
-let written = 0;
+/** Ending of files that are being written; one found without its writer can be removed. */
+export const TEMPORARY = '.tmp';
 
 /**
  * Writes through a temporary file and a rename: readers see the old file or the new one, never half of it.
  * Not write-file-atomic: it takes a short write, the first sign of a full disk, for a whole one.
+ *
+ * @throws UserError when the disk or the path does not take it
  */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}-${written++}.tmp`;
+  const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, 'w');
     try {
@@ -25,24 +27,53 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw explainWriteError(error, path);
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw explainFileError(error, path);
   }
 }
 
-/** A full disk as a UserError; any other error as it is. */
-export function explainWriteError(error: unknown, path: string): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  if (!NO_SPACE.has(code ?? '')) return error;
-  return new UserError(
-    {
-      where: path,
-      expected: 'free disk space',
-      received: code,
-      hint: 'What was there before is untouched; free some space and run again.',
-    },
-    { cause: error },
-  );
+/** A free path in the folder of `path`; its name is short, as that of `path` may be as long as names can be. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.${process.pid}-${randomBytes(6).toString('hex')}${TEMPORARY}`);
+}
+
+/**
+ * Makes a folder and those above it; one that is there is as well. Not mkdir's `recursive`: Node tries for ever where
+ * the system says "no such folder" of what it does not let be made, as in /proc.
+ *
+ * @throws UserError when a file is in the way or the folder cannot be made
+ */
+export async function makeDir(path: string): Promise<void> {
+  try {
+    if (!(await tryMakeDir(path))) {
+      await makeDir(dirname(path));
+      if (!(await tryMakeDir(path))) throw refusedBy(dirname(path), path);
+    }
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
+}
+
+/** Whether the folder is there now; false when the one above it is missing. */
+async function tryMakeDir(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    // A read-only disk does not matter where the folder is there already.
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) return true;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function refusedBy(parent: string, path: string): UserError {
+  return new UserError({
+    where: path,
+    expected: 'a folder that can be made',
+    received: 'ENOENT',
+    hint: `${parent} takes no folders: choose another path.`,
+  });
 }
 
 export async function writeJson(path: string, value: unknown): Promise<void> {
@@ -54,10 +85,7 @@ export async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new UserError(
-      { where: path, expected: 'a readable file', received: (error as NodeJS.ErrnoException).code },
-      { cause: error },
-    );
+    throw explainFileError(error, path);
   }
 }
 
@@ -74,9 +102,13 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** SHA-256 of a file, streamed. */
+/** SHA-256 of a file, streamed. @throws UserError when it cannot be read */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  try {
+    await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
   return hash.digest('hex');
 }

@@ -1,7 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CommandModule } from 'yargs';
-import { writeAtomic, writeJson } from '../base/files.js';
+import { makeDir, writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Arrivals } from '../loadtest/arrivals.js';
 import { type Comparison, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
@@ -196,7 +195,7 @@ async function runAll(
 
 async function write(out: string, result: LoadTestResult, comparisons: readonly Comparison[]): Promise<void> {
   const { loadReport } = await import('../report/load_report.js');
-  await mkdir(out, { recursive: true });
+  await makeDir(out);
   await writeJson(join(out, 'result.json'), result);
   await writeAtomic(join(out, 'report.html'), await loadReport(result, comparisons));
   log(`load-test: ${join(out, 'report.html')}`);

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { UserError } from '../base/errors.js';
+import { makeDir } from '../base/files.js';
 import { CONFIG_KEYS } from '../config/keys.js';
 import { configFrom } from './config_options.js';
 import { jsonOption, printResult } from './shared.js';
@@ -70,7 +71,7 @@ async function pack(args: PackArgs): Promise<void> {
   const { categoriesOf } = await import('../pipeline/weights_detector.js');
   const { packBundle } = await import('../pipeline/pack_bundle.js');
   const network = await openNetwork(args.weights, toOpenOptions(args));
-  await mkdir(dirname(bundle), { recursive: true });
+  await makeDir(dirname(bundle));
   const drawn = await mkdtemp(join(tmpdir(), 'yolox-pack-'));
   try {
     const pictures = args.image.length > 0 ? args.image : [await drawPicture(drawn)];

@@ -1,8 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import type { CommandModule } from 'yargs';
 import { UserError } from '../base/errors.js';
-import { writeAtomic } from '../base/files.js';
+import { makeDir, writeAtomic } from '../base/files.js';
 import { log } from '../base/progress.js';
 import { palette } from '../data/classes.js';
 import type { Box, CocoCategory } from '../data/coco.js';
@@ -147,7 +146,7 @@ async function draw(
     label: `${categories[classIndex].name} ${score.toFixed(2)}`,
     color: palette(classIndex),
   }));
-  await mkdir(dirname(file), { recursive: true });
+  await makeDir(dirname(file));
   await writeAtomic(file, await annotate(picture, boxes));
 }
 

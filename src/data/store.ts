@@ -1,6 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { sha256, writeAtomic } from '../base/files.js';
+import { makeDir, sha256, writeAtomic } from '../base/files.js';
 
 /**
  * Folder of everything the pipeline keeps. Files live under `objects/` by the SHA-256 of their content, so equal
@@ -36,7 +36,7 @@ export class Store {
     const hash = sha256(bytes);
     if (await this.hasObject(hash)) return hash;
     const path = this.objectPath(hash);
-    await mkdir(dirname(path), { recursive: true });
+    await makeDir(dirname(path));
     await writeAtomic(path, bytes);
     return hash;
   }

@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { type BasicType, ByteWriter, parquetWriteRows } from 'hyparquet-writer';
 import { messageOf, UserError } from '../base/errors.js';
-import { writeAtomic } from '../base/files.js';
+import { makeDir, writeAtomic } from '../base/files.js';
 import type { CocoAnnotation, CocoCategory, CocoDataset, CocoImage } from './coco.js';
 
 interface Column {
@@ -46,7 +45,7 @@ const TABLES = {
 
 /** Writes a dataset into `dir` as images.parquet, annotations.parquet and categories.parquet. */
 export async function writeDataset(dir: string, dataset: CocoDataset): Promise<void> {
-  await mkdir(dir, { recursive: true });
+  await makeDir(dir);
   await writeTable(dir, 'images', dataset.images);
   await writeTable(dir, 'annotations', dataset.annotations.map(flatten));
   await writeTable(dir, 'categories', dataset.categories);

@@ -1,6 +1,6 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
-import { writeAtomic, writeJson } from '../base/files.js';
+import { makeDir, writeAtomic, writeJson } from '../base/files.js';
 import type { CocoDataset, CocoImage } from '../data/coco.js';
 import { bestPoint, operatingPoints } from '../data/coco_eval/confidence.js';
 import { classifyOutcomes, confusionMatrix, type Outcome } from '../data/coco_eval/confusion.js';
@@ -84,7 +84,7 @@ async function drawPictures(
   count: number,
 ): Promise<ReportPicture[]> {
   await rm(dir, { recursive: true, force: true });
-  await mkdir(dir);
+  await makeDir(dir);
   const byId = new Map(images.map((image) => [image.id, image]));
   const pictures: ReportPicture[] = [];
   for (const { gallery, imageId } of choosePictures(outcomes, count)) {

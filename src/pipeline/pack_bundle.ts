@@ -1,8 +1,8 @@
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../base/errors.js';
-import { sha256File, writeAtomic, writeJson } from '../base/files.js';
+import { makeDir, sha256File, writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
 import type { CocoCategory } from '../data/coco.js';
@@ -57,7 +57,7 @@ export async function packBundle(bundle: string, parts: PackParts): Promise<Pack
   checkClasses(parts);
   const partial = `${bundle}.tmp`;
   await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
+  await makeDir(partial);
   try {
     const packed = await writeBundle(partial, parts);
     await rm(bundle, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { readJson, sha256, sha256File, writeAtomic, writeJson } from '../base/files.js';
+import { makeDir, readJson, sha256, sha256File, writeAtomic, writeJson } from '../base/files.js';
 import { formatSeconds, log } from '../base/progress.js';
 import { withoutSecrets } from '../config/keys.js';
 import type { Config } from '../config/schema.js';
@@ -74,7 +74,7 @@ async function runStep<Name extends StepName>(
   }
   log(`${name}: ${dir}`);
   const started = performance.now();
-  await mkdir(dir, { recursive: true });
+  await makeDir(dir);
   await sweep(dir);
   const result = (await step.run(outputs as Outputs, { config, dir, store })) as Outputs[Name];
   const seconds = (performance.now() - started) / 1000;

@@ -103,8 +103,8 @@ async function verify(dir: string, name: string, expected: string | undefined): 
   }
   const path = join(dir, name);
   const hint = 'The bundle is incomplete or damaged: copy it again.';
-  const received = await sha256File(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({ where: path, expected: 'a readable file', received: cause.code, hint }, { cause });
+  const received = await sha256File(path).catch((error: unknown) => {
+    throw error instanceof UserError ? new UserError({ ...error.problem, hint }, { cause: error }) : error;
   });
   if (received !== expected) throw new UserError({ where: path, expected: `SHA-256 ${expected}`, received, hint });
 }

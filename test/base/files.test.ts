@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readJson, sha256, sha256File, writeAtomic, writeJson } from '../../src/base/files.js';
+import { UserError } from '../../src/base/errors.js';
+import { explainFileError } from '../../src/base/file_errors.js';
+import { makeDir, readJson, readText, sha256, sha256File, writeAtomic, writeJson } from '../../src/base/files.js';
 
 const test = suite('files');
 const dir = mkdtempSync(join(tmpdir(), 'yolox-files-'));
@@ -59,6 +61,117 @@ test('a file that is missing or not JSON is a UserError naming it', async () => 
       assert.match((error as Error).message, name);
     }
   }
+});
+
+/** Works as a user without rights: tests may run as root, who may do anything. */
+async function asOrdinaryUser<T>(work: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(65534);
+  try {
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
+async function refusal(work: Promise<unknown>): Promise<UserError['problem']> {
+  try {
+    await work;
+  } catch (error) {
+    assert.instance(error, UserError, String(error));
+    return (error as UserError).problem;
+  }
+  assert.unreachable('went through');
+  throw new Error();
+}
+
+test('a name as long as names can be is written and read, also over itself', async () => {
+  const path = join(dir, 'é'.repeat(127).concat('x'));
+  await writeAtomic(path, 'old');
+  await writeAtomic(path, 'new');
+  assert.is(await readText(path), 'new');
+  assert.equal(
+    readdirSync(dir).filter((name) => name.endsWith('.tmp')),
+    [],
+  );
+});
+
+test('a longer name or path is named with its bytes', async () => {
+  const long = await refusal(writeAtomic(join(dir, 'é'.repeat(128)), ''));
+  assert.match(long.expected, /at most 255 bytes/);
+  assert.match(long.hint as string, /name has 256 bytes/);
+  const deep = join(dir, 'folder/'.repeat(600));
+  assert.match((await refusal(makeDir(deep))).hint as string, new RegExp(`path has ${Buffer.byteLength(deep)} bytes`));
+});
+
+test('a folder is made with those above it, by several at once', async () => {
+  const path = join(dir, 'made/by/many/at once');
+  await Promise.all(Array.from({ length: 20 }, () => makeDir(path)));
+  await makeDir(path);
+  assert.equal(readdirSync(join(dir, 'made/by/many')), ['at once']);
+});
+
+test('a folder that cannot be made is an error that names what is in the way', async () => {
+  const file = join(dir, 'a file');
+  writeFileSync(file, '');
+  const within = await refusal(makeDir(join(file, 'b/c')));
+  assert.equal([within.where, within.received], [join(file, 'b/c'), 'ENOTDIR']);
+  assert.match(within.hint as string, `${file} is not a folder`);
+  assert.match((await refusal(makeDir(file))).hint as string, 'There is a file of that name');
+  // Node's own recursive mkdir never ends on these.
+  for (const path of ['/proc/yolox', '/proc/yolox/deeper/still']) {
+    assert.match((await refusal(makeDir(path))).hint as string, '/proc takes no folders');
+  }
+  assert.match((await refusal(makeDir('/dev/null/x'))).hint as string, '/dev/null is not a folder');
+  assert.match((await refusal(makeDir('a\0b'))).expected, 'without null bytes');
+});
+
+test('a missing folder, a folder, a circle of links and rights are each said with the remedy', async () => {
+  const absent = await refusal(writeAtomic(join(dir, 'absent/deep/file'), ''));
+  assert.equal([absent.received, absent.hint], ['ENOENT', `There is no ${join(dir, 'absent')}.`]);
+  assert.is((await refusal(readText(dir))).received, 'EISDIR');
+  assert.is((await refusal(sha256File(dir))).received, 'EISDIR');
+  assert.is((await refusal(writeAtomic(dir, ''))).where, dir);
+  symlinkSync('circle', join(dir, 'circle'));
+  assert.match((await refusal(readText(join(dir, 'circle')))).hint as string, 'leads back to itself');
+
+  const closed = join(dir, 'closed');
+  mkdirSync(closed);
+  writeFileSync(join(closed, 'file'), 'mine');
+  chmodSync(closed, 0o700);
+  chmodSync(dir, 0o755);
+  if (process.geteuid?.() !== 0) chmodSync(closed, 0);
+  const refusals = [
+    () => writeAtomic(join(closed, 'new'), ''),
+    () => makeDir(join(closed, 'new')),
+    () => readText(join(closed, 'file')),
+    () => sha256File(join(closed, 'file')),
+  ];
+  for (const work of refusals) {
+    const { received, hint } = await asOrdinaryUser(() => refusal(work()));
+    assert.is(received, 'EACCES');
+    assert.match(hint as string, /ls -ld.*this is user \d+/);
+  }
+  chmodSync(closed, 0o700);
+});
+
+test('of errors of the system those about files are explained, and no others', () => {
+  const systemError = (facts: object) => Object.assign(new Error('x'), facts);
+  for (const code of ['ENOSPC', 'EROFS', 'EMFILE', 'EBUSY', 'EIO', 'EXDEV', 'ERR_FS_FILE_TOO_LARGE']) {
+    const explained = explainFileError(systemError({ code, syscall: 'open', path: '/some/file' }));
+    assert.instance(explained, UserError);
+    assert.match((explained as UserError).message, '/some/file');
+  }
+  const others = [
+    systemError({ code: 'EACCES', syscall: 'listen', address: '::', port: 80 }),
+    systemError({ code: 'ENOENT', syscall: 'spawn git', path: 'git' }),
+    systemError({ code: 'ENOENT' }),
+    systemError({ code: 'ECONNREFUSED', syscall: 'connect', path: '/socket' }),
+    new UserError({ where: 'file', expected: 'something else' }),
+    new TypeError('a fault of ours'),
+    'no error at all',
+  ];
+  for (const other of others) assert.is(explainFileError(other), other);
 });
 
 test.run();

@@ -108,6 +108,18 @@ test('too little disk space is told before anything is fetched', async ({ dir })
   });
 });
 
+for (const cache of ['/proc/yolox', '/dev/null/cache', '/dev/null']) {
+  test(`a cache at ${cache} is refused at once, with the remedy`, () => {
+    const env = { ...process.env, YOLOX_CACHE: cache };
+    const { stderr, status } = spawnSync(process.execPath, [join(root, 'scripts/setup.mjs')], {
+      env,
+      encoding: 'utf8',
+    });
+    assert.is(status, 1);
+    assert.match(stderr, /^error: \/\S+: expected a folder that can be made and written.* Set YOLOX_CACHE/m);
+  });
+}
+
 test('the space needed covers every missing wheel unpacked and the largest one twice', async () => {
   const { bytesNeeded } = await load('wheels.mjs');
   assert.is(bytesNeeded([]), 0);

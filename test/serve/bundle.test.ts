@@ -51,7 +51,7 @@ for (const file of ['model.onnx', 'test_image.jpg', 'test_result.json']) {
     await truncate(join(dir, file), 10);
     assert.match(await refusal(), new RegExp(`${file}: expected SHA-256 [0-9a-f]{64}, received "[0-9a-f]{64}"`));
     await rm(join(dir, file));
-    assert.match(await refusal(), new RegExp(`${file}: expected a readable file, received "ENOENT"`));
+    assert.match(await refusal(), new RegExp(`${file}: expected an existing file or folder, received "ENOENT"`));
   });
 }
 
@@ -59,7 +59,7 @@ test('bundle.json that is missing or not JSON is named', async () => {
   await writeFile(join(dir, 'bundle.json'), '{"format": 1,');
   assert.match(await refusal(), /bundle\.json: expected valid JSON/);
   await rm(join(dir, 'bundle.json'));
-  assert.match(await refusal(), /bundle\.json: expected a readable file/);
+  assert.match(await refusal(), /bundle\.json: expected an existing file/);
 });
 
 const faults: [string, (manifest: BundleManifest & Record<string, unknown>) => unknown, RegExp][] = [

@@ -1,11 +1,12 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '../../base/errors.js';
-import { explainWriteError, sha256, sha256File, writeJson } from '../../base/files.js';
+import { explainFileError } from '../../base/file_errors.js';
+import { makeDir, sha256, sha256File, writeJson } from '../../base/files.js';
 import { log, type Progress, startProgress } from '../../base/progress.js';
 
 const ATTEMPTS = 6;
@@ -43,7 +44,7 @@ class Transient extends Error {}
  * @throws UserError when the server refuses, stays out of reach, or sends something of another SHA-256
  */
 export async function download(url: string, dir: string, options: DownloadOptions = {}): Promise<Download> {
-  await mkdir(dir, { recursive: true });
+  await makeDir(dir);
   const path = join(dir, fileNameOf(url));
   const finished = await readSidecar(path, url);
   const size = await sizeOf(path);
@@ -148,7 +149,7 @@ async function fetchInto(url: string, part: string): Promise<void> {
       createWriteStream(part, { flags: resumed ? 'a' : 'w' }),
     );
   } catch (error) {
-    const explained = explainWriteError(error, part);
+    const explained = explainFileError(error, part);
     throw explained instanceof UserError ? explained : new Transient(causeOf(error));
   } finally {
     progress.stop();

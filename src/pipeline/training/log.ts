@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeAtomic } from '../../base/files.js';
+import { makeDir, writeAtomic } from '../../base/files.js';
 import { tf } from '../../kernels/tf.js';
 import type { TrainingLogEntry } from '../../report/training_report.js';
 
@@ -23,7 +23,7 @@ export class TrainingLog {
     await writeAtomic(path, kept.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
     const boardDir = join(dir, 'tensorboard');
     await rm(boardDir, { recursive: true, force: true });
-    await mkdir(boardDir, { recursive: true });
+    await makeDir(boardDir);
     const log = new TrainingLog(path, boardDir);
     let step = 0;
     for (const entry of kept) {
