@@ -1,7 +1,9 @@
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { exitOnSignals } from './base/ending.js';
 import { didYouMean, messageOf, UserError } from './base/errors.js';
 import { explainFileError } from './base/file_errors.js';
+import { closeProgress } from './base/progress.js';
 import { FLAGS } from './cli/config_options.js';
 
 /** Exit codes: a missed gate is 1; bad input or use 2; our own faults 70, sysexits' EX_SOFTWARE. */
@@ -30,6 +32,10 @@ const MODULES: [commands: string[], load: () => Promise<unknown[]>][] = [
 class UsageError extends Error {
   override name = 'UsageError';
 }
+
+exitOnSignals();
+// Rejections that nothing handles come here, too.
+process.on('uncaughtException', fail);
 
 const parser = yargs(hideBin(process.argv))
   .scriptName('yolox')
@@ -62,11 +68,17 @@ function suggestion(message: string): string {
 
 try {
   await parser.parseAsync();
-} catch (thrown) {
+} catch (error) {
+  fail(error);
+}
+
+/** Says what went wrong and ends the process with all it has started: the first error wins. */
+function fail(thrown: unknown): never {
+  closeProgress();
   const error = explainFileError(thrown);
   const known = error instanceof UserError || error instanceof UsageError;
   process.stderr.write(`yolox: ${messageOf(error)}\n`);
   if (process.argv.includes('--trace')) process.stderr.write(`${(error as Error).stack}\n`);
   else if (!known) process.stderr.write('This is a fault of yolox-node; run again with --trace for its stack trace.\n');
-  process.exitCode = known ? BAD_INPUT : OUR_FAULT;
+  process.exit(known ? BAD_INPUT : OUR_FAULT);
 }

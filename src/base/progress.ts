@@ -1,5 +1,7 @@
 import { stderr } from 'node:process';
-import { SingleBar } from 'cli-progress';
+import { clearScreenDown } from 'node:readline';
+import { MultiBar } from 'cli-progress';
+import { beforeExit } from './ending.js';
 
 /** Seconds between plain lines when stderr is not a terminal. */
 const LINE_INTERVAL_S = 5;
@@ -15,16 +17,76 @@ export function startProgress(label: string, total: number): Progress {
   return stderr.isTTY ? bar(label, total) : lines(label, total);
 }
 
-function bar(label: string, total: number): Progress {
-  const view = new SingleBar({
-    format: `${label} {bar} {value}/{total} ETA {eta_formatted} {note}`,
+/** Milliseconds between two drawings of the bars. */
+const REDRAW_MS = 100;
+
+/** What is drawn on the terminal: the bars that have not stopped, below all lines written so far. */
+interface Display {
+  bars: MultiBar;
+  active: number;
+  drawn: number;
+  forget: () => void;
+}
+
+let display: Display | undefined;
+
+/**
+ * One view draws all bars, so that one inside another has a line of its own. The cursor stays visible and lines wrap as
+ * the terminal has them, bars being cut to its width: however the process ends, there is nothing to restore.
+ */
+function openDisplay(): Display {
+  const bars = new MultiBar({
     stream: stderr,
-    hideCursor: true,
+    format: '{label} {bar} {value}/{total} ETA {eta_formatted} {note}',
+    fps: 1000 / REDRAW_MS,
+    hideCursor: false,
+    linewrap: true,
+    clearOnComplete: true,
+    forceRedraw: true,
   });
-  view.start(total, 0, { note: '' });
+  // Lines to be written go where bars are, which may be longer.
+  bars.on('redraw-pre', () => clearScreenDown(stderr));
+  return { bars, active: 0, drawn: 0, forget: beforeExit(closeProgress) };
+}
+
+/** Takes all bars from the terminal: what is written next starts on a clean line. */
+export function closeProgress(): void {
+  if (!display) return;
+  const { bars, forget } = display;
+  display = undefined;
+  forget();
+  bars.stop();
+}
+
+/** Draws now: the view's own timer has no turn while a step computes. */
+function draw(shown: Display): void {
+  shown.drawn = performance.now();
+  shown.bars.update();
+}
+
+/** A bar; the outermost leaves a line when it stops, one inside it nothing. */
+function bar(label: string, total: number): Progress {
+  display ??= openDisplay();
+  const own = display;
+  const outermost = own.active++ === 0;
+  const view = own.bars.create(total, 0, { label, note: '' });
+  let last = `${label} 0/${total}`;
+  let stopped = false;
   return {
-    update: (done, note = '') => view.update(done, { note }),
-    stop: () => view.stop(),
+    update(done, note = '') {
+      if (stopped || own !== display) return;
+      last = `${label} ${done}/${total} ${note}`.trimEnd();
+      view.update(done, { note });
+      if (performance.now() - own.drawn >= REDRAW_MS) draw(own);
+    },
+    stop() {
+      if (stopped || own !== display) return;
+      stopped = true;
+      own.active--;
+      own.bars.remove(view);
+      if (own.active === 0) closeProgress();
+      if (outermost) log(last);
+    },
   };
 }
 
@@ -45,9 +107,14 @@ function lines(label: string, total: number): Progress {
   };
 }
 
-/** One line of news for a person, on stderr. */
+/** One line of news for a person, on stderr, above the bars. */
 export function log(line: string): void {
-  stderr.write(`${line}\n`);
+  if (!display) {
+    stderr.write(`${line}\n`);
+    return;
+  }
+  display.bars.log(`${line}\n`);
+  draw(display);
 }
 
 /** 75 → `1m15s`. */

@@ -93,13 +93,13 @@ async function drain(server: Server): Promise<void> {
   clearTimeout(limit);
 }
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process as usual. */
+/** Resolves at the first SIGINT or SIGTERM, or when a parent with a channel to this process ends; a second signal ends it as usual. */
 export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     const stop = () => {
-      process.off('SIGINT', stop).off('SIGTERM', stop);
+      process.off('SIGINT', stop).off('SIGTERM', stop).off('disconnect', stop);
       resolve();
     };
-    process.on('SIGINT', stop).on('SIGTERM', stop);
+    process.on('SIGINT', stop).on('SIGTERM', stop).on('disconnect', stop);
   });
 }
