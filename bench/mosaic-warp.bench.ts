@@ -46,7 +46,7 @@ function randomPictures(): [Example[], Pixels[]] {
   });
   // A partner without objects would not be mixed in.
   const examples = pictures.map((_, i): Example => {
-    return { path: String(i), width, height, objects: [{ classIndex: 0, bbox: [100, 100, 300, 200] }] };
+    return { name: `${i}`, path: String(i), width, height, objects: [{ classIndex: 0, bbox: [100, 100, 300, 200] }] };
   });
   return [examples, pictures];
 }

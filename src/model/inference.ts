@@ -1,3 +1,4 @@
+import { UserError } from '../base/errors.js';
 import { STRIDES } from '../config/network.js';
 import { type Anchors, makeAnchors } from '../kernels/anchors.js';
 import { activate, type DecodedDetections, type DecodeNmsOptions, decodeNms } from '../kernels/decode_nms/index.js';
@@ -22,15 +23,30 @@ export function forward(tensors: ReadonlyMap<string, Tensor>, architecture: Arch
 export class Model {
   readonly architecture: Architecture;
   readonly #tensors: Map<string, Tensor>;
+  readonly #where?: string;
 
-  constructor(weights: Weights, architecture: Architecture) {
+  /** @param where what errors call the weights */
+  constructor(weights: Weights, architecture: Architecture, where?: string) {
     this.architecture = architecture;
+    this.#where = where;
     this.#tensors = toTensors(weights, parameters(architecture));
   }
 
-  /** Detections of every one of some preprocessed images [N,H,W,3], in input pixels. */
+  /**
+   * Detections of every one of some preprocessed images [N,H,W,3], in input pixels.
+   * @throws UserError where outputs are infinity or NaN, which no threshold would let through
+   */
   detect(images: Tensor, options: DecodeNmsOptions): DecodedDetections[] {
     const { raw, anchors } = this.#forward(images);
+    if (!allFinite(raw)) {
+      raw.dispose();
+      throw new UserError({
+        where: this.#where,
+        expected: 'finite outputs of the network',
+        received: 'infinity or NaN',
+        hint: 'The weights are damaged, or training has diverged: lower train.optimizer.lr.',
+      });
+    }
     const found = decodeNms(raw, anchors, options);
     raw.dispose();
     return found;
@@ -58,6 +74,10 @@ export class Model {
   dispose(): void {
     tf.dispose([...this.#tensors.values()]);
   }
+}
+
+function allFinite(x: Tensor): boolean {
+  return tf.tidy(() => tf.all(tf.isFinite(x)).dataSync()[0] === 1);
 }
 
 export function anchorsOf(height: number, width: number): Anchors {

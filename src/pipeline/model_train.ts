@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../base/errors.js';
+import { withEnd } from '../base/ending.js';
 import { writeAtomic } from '../base/files.js';
 import { formatSeconds, log, type Progress, startProgress } from '../base/progress.js';
 import type { CocoDataset } from '../data/coco.js';
@@ -14,6 +15,7 @@ import { evaluateDetector } from './evaluate.js';
 import type { StepContext } from './step.js';
 import type { Example } from './training/augment.js';
 import { loadResume, type RunProgress, saveResume, saveWeights } from './training/checkpoint.js';
+import { diverged, explainStepError } from './training/divergence.js';
 import { type Batch, BatchLoader } from './training/loader.js';
 import { readLog, TrainingLog } from './training/log.js';
 import { startingWeights } from './training/start.js';
@@ -81,13 +83,14 @@ export async function modelTrain(inputs: ModelTrainInputs, context: StepContext)
     val,
     source: start.source,
   };
-  try {
-    await trainEpochs(run, progress);
-  } finally {
-    await run.loader.close();
-    run.state.dispose();
-    run.log.flush();
-  }
+  await withEnd(
+    () => trainEpochs(run, progress),
+    async () => {
+      await run.loader.close();
+      run.state.dispose();
+      run.log.flush();
+    },
+  );
   const entries = await readLog(run.log.path);
   const report = join(dir, 'report.html');
   await writeAtomic(report, await trainingReport(entries));
@@ -113,26 +116,37 @@ async function trainEpochs(run: Run, progress: RunProgress): Promise<void> {
   const { epochs, validateEvery, patience } = config.train;
   const info = () => checkpointInfo(context, architecture, val, progress.epoch, source);
   const bar = startProgress('model-train', run.loader.iterationsPerEpoch * epochs);
-  while (progress.epoch < epochs && !(patience !== null && progress.stale >= patience)) {
-    await trainEpoch(run, progress.epoch, bar);
-    progress.epoch++;
-    const weights = state.averaged();
-    if (progress.epoch % validateEvery === 0 || progress.epoch === epochs) {
-      const map = await validate(run, weights, progress.epoch);
-      progress.stale++;
-      if (map > progress.bestMap) {
-        Object.assign(progress, { bestMap: map, bestEpoch: progress.epoch, stale: 0 });
-        await saveWeights(join(dir, 'best.safetensors'), weights, info());
+  try {
+    while (progress.epoch < epochs && !(patience !== null && progress.stale >= patience)) {
+      await trainEpoch(run, progress.epoch, bar);
+      progress.epoch++;
+      const weights = finiteWeights(run, progress.epoch);
+      if (progress.epoch % validateEvery === 0 || progress.epoch === epochs) {
+        const map = await validate(run, weights, progress.epoch);
+        progress.stale++;
+        if (map > progress.bestMap) {
+          Object.assign(progress, { bestMap: map, bestEpoch: progress.epoch, stale: 0 });
+          await saveWeights(join(dir, 'best.safetensors'), weights, info());
+        }
       }
+      await saveWeights(join(dir, 'last.safetensors'), weights, info());
+      await saveResume(dir, state.snapshot(), progress);
+      run.log.flush();
     }
-    await saveWeights(join(dir, 'last.safetensors'), weights, info());
-    await saveResume(dir, state.snapshot(), progress);
-    run.log.flush();
+  } finally {
+    bar.stop();
   }
-  bar.stop();
+  if (progress.bestEpoch === 0) await takeLastAsBest(dir, val);
   if (progress.epoch < epochs) {
     log(`model-train: stopped early, no better AP in the last ${progress.stale} validations`);
   }
+}
+
+/** Without an AP to compare by, the last weights are as good as any. */
+async function takeLastAsBest(dir: string, { annotations }: CocoDataset): Promise<void> {
+  await writeAtomic(join(dir, 'best.safetensors'), await readFile(join(dir, 'last.safetensors')));
+  const reason = annotations.length === 0 ? 'the validation split has no object' : 'no validation gave an AP';
+  log(`model-train: ${reason}, so there is no best epoch; best.safetensors holds the weights of the last one`);
 }
 
 async function trainEpoch(run: Run, epoch: number, bar: Progress): Promise<void> {
@@ -145,7 +159,7 @@ async function trainEpoch(run: Run, epoch: number, bar: Progress): Promise<void>
   let before = performance.now();
   for await (const batch of loader.epoch(epoch, !lastEpochs)) {
     const rate = learningRate(state.step + 1, lr, length, train.schedule);
-    const result = update(state, batch, rate, lastEpochs);
+    const result = update(run, batch, rate, lastEpochs);
     const now = performance.now();
     const imagesPerSecond = train.batch / ((now - before) / 1000);
     before = now;
@@ -158,20 +172,28 @@ async function trainEpoch(run: Run, epoch: number, bar: Progress): Promise<void>
   }
 }
 
-function update(state: TrainState, { images, labels }: Batch, lr: number, useL1: boolean): StepResult {
-  const result = state.update(images, labels, lr, useL1);
-  images.dispose();
-  const { total } = result.losses;
-  if (!Number.isFinite(total) || !result.applied) {
-    throw new UserError({
-      where: 'model-train',
-      field: `step ${state.step}`,
-      expected: 'a finite loss and finite gradients',
-      received: Number.isFinite(total) ? 'gradients of infinity or NaN' : total,
-      hint: 'Lower train.optimizer.lr or set train.optimizer.clipNorm; the last completed epoch is kept.',
-    });
+function update({ state, context }: Run, { images, labels }: Batch, rate: number, useL1: boolean): StepResult {
+  let result: StepResult;
+  try {
+    result = state.update(images, labels, rate, useL1);
+  } catch (error) {
+    throw explainStepError(error, context.config.train);
+  } finally {
+    images.dispose();
   }
-  return result;
+  const { total } = result.losses;
+  if (Number.isFinite(total) && result.applied) return result;
+  const received = Number.isFinite(total) ? 'gradients of infinity or NaN' : `loss ${total}`;
+  throw diverged(`step ${state.step}, learning rate ${rate.toPrecision(3)}`, received);
+}
+
+/** The weights to use after an epoch; a last step may have thrown them out of range without a later loss to tell. */
+function finiteWeights({ state }: Run, epoch: number): Weights {
+  const weights = state.averaged();
+  for (const [name, { data }] of weights) {
+    if (!data.every(Number.isFinite)) throw diverged(`epoch ${epoch}`, `infinity or NaN in ${name}`);
+  }
+  return weights;
 }
 
 function logStep(
@@ -206,15 +228,21 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<numb
   const { val, architecture, context } = run;
   const { config, store } = context;
   const started = performance.now();
-  const detector = networkDetector(weights, architecture, config.model.preprocess, val.categories);
-  const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
-  const { evaluation } = await evaluateDetector(
-    (picture) => detector.detect(picture, { ...config.eval, agnostic: false }),
-    val,
-    pathOf,
-    { fit: config.model.preprocess.size },
+  const detector = networkDetector(
+    weights,
+    architecture,
+    config.model.preprocess,
+    val.categories,
+    `model-train: validation after epoch ${epoch}`,
   );
-  await detector.close();
+  const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
+  const { evaluation } = await withEnd(
+    () =>
+      evaluateDetector((picture) => detector.detect(picture, { ...config.eval, agnostic: false }), val, pathOf, {
+        fit: config.model.preprocess.size,
+      }),
+    () => detector.close(),
+  );
   const [map, map50] = evaluation.stats;
   run.log.write({ event: 'validation', epoch, map, map50, stats: evaluation.stats }, run.state.step);
   const seconds = formatSeconds((performance.now() - started) / 1000);
@@ -242,8 +270,8 @@ function checkpointInfo(
 function toExamples({ images, annotations, categories }: CocoDataset, store: Store): Example[] {
   const classOf = new Map(categories.map(({ id }, index) => [id, index]));
   const examples = new Map<number, Example>();
-  for (const { id, sha256, width, height } of images) {
-    examples.set(id, { path: store.objectPath(sha256 as string), width, height, objects: [] });
+  for (const { id, file_name: name, sha256, width, height } of images) {
+    examples.set(id, { name, path: store.objectPath(sha256 as string), width, height, objects: [] });
   }
   for (const { image_id, category_id, bbox, iscrowd } of annotations) {
     // A crowd is a region, not an object; nothing should learn its box.

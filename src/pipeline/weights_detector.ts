@@ -6,6 +6,7 @@ import type { CocoCategory } from '../data/coco.js';
 import { type Detection, type Thresholds, toPicture } from '../data/detections.js';
 import { letterbox } from '../data/letterbox.js';
 import type { Picture } from '../data/picture.js';
+import type { DecodedDetections } from '../kernels/decode_nms/index.js';
 import { tf } from '../kernels/tf.js';
 import { Model } from '../model/inference.js';
 import type { Architecture } from '../model/network.js';
@@ -27,17 +28,18 @@ export interface WeightsDetector {
 export async function openWeightsDetector(path: string, options: OpenOptions = {}): Promise<WeightsDetector> {
   const network = await openNetwork(path, options);
   const { weights, architecture, preprocess } = network;
-  return networkDetector(weights, architecture, preprocess, categoriesOf(network, path));
+  return networkDetector(weights, architecture, preprocess, categoriesOf(network, path), path);
 }
 
-/** A network in memory as a detector. */
+/** A network in memory as a detector; errors call it `where`. */
 export function networkDetector(
   weights: Weights,
   architecture: Architecture,
   preprocess: Preprocess,
   categories: CocoCategory[],
+  where?: string,
 ): WeightsDetector {
-  const model = new Model(weights, architecture);
+  const model = new Model(weights, architecture, where);
   const defaults = configSchema.parse({}).pack;
   const [height, width] = preprocess.size;
   return {
@@ -46,8 +48,13 @@ export function networkDetector(
     async detect(picture, thresholds) {
       const { data, ratio } = letterbox(picture, preprocess, 'nhwc');
       const images = tf.tensor4d(data, [1, height, width, 3]);
-      const [{ boxes, objectness, probability, classIndex }] = model.detect(images, { ...defaults, ...thresholds });
-      images.dispose();
+      let found: DecodedDetections;
+      try {
+        [found] = model.detect(images, { ...defaults, ...thresholds });
+      } finally {
+        images.dispose();
+      }
+      const { boxes, objectness, probability, classIndex } = found;
       const detections = Array.from(classIndex, (index, i): Detection => {
         const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
         return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };

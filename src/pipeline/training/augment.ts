@@ -3,8 +3,9 @@ import type { TrainConfig } from '../../config/schema.js';
 import type { Box } from '../../data/coco.js';
 import type { Affine, Layer, Recipe, Tile } from '../../kernels/mosaic_warp/index.js';
 
-/** A training picture: where its file is, its size, and its objects. */
+/** A training picture: what it is called, where its file is, its size, and its objects. */
 export interface Example {
+  name: string;
   path: string;
   width: number;
   height: number;

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import sharp from 'sharp';
+import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import { decodePicture } from '../../data/decode.js';
 import { letterbox, letterboxRatio } from '../../data/letterbox.js';
@@ -14,6 +15,12 @@ export interface BatchTask {
   size: readonly [number, number];
   /** Bytes of decoded pictures this thread may keep. */
   cacheBytes: number;
+}
+
+/** An image that cannot be had: errors lose their class on the way between threads. */
+export interface BadImage {
+  path: string;
+  problem: Problem;
 }
 
 /** Below, resizing costs less than what it saves in memory and on the way to the training thread. */
@@ -31,12 +38,14 @@ let cache: LRUCache<string, Picture> | undefined;
  * Decodes the pictures of a batch (through the cache) and packs them with their recipes. One far larger than the output
  * is brought to its size first, as evaluation does it, so that a batch stays small whatever the camera.
  */
-export default async function buildBatch({ items, size, cacheBytes }: BatchTask): Promise<PackedBatch> {
+export default async function buildBatch({ items, size, cacheBytes }: BatchTask): Promise<PackedBatch | BadImage> {
   cache ??= new LRUCache({ maxSize: Math.max(cacheBytes, 1), sizeCalculation: ({ data }) => data.length });
   const paths = [...new Set(items.flatMap((item) => item.paths))];
   const held = cache;
-  const shown = await Promise.all(paths.map(async (path) => shrink(await load(path, held), size)));
-  const pictures = new Map(paths.map((path, i) => [path, shown[i]]));
+  const loaded = await Promise.all(paths.map((path) => load(path, held)));
+  const bad = loaded.find((image) => 'problem' in image);
+  if (bad) return bad;
+  const pictures = new Map(paths.map((path, i) => [path, shrink(loaded[i] as Picture, size)]));
   const packed = packBatch(
     items.map(({ recipe, paths }) => ({ recipe, pictures: paths.map((path) => pictures.get(path) as Picture) })),
   );
@@ -44,12 +53,17 @@ export default async function buildBatch({ items, size, cacheBytes }: BatchTask)
   return move({ [transferableSymbol]: buffers, [valueSymbol]: packed }) as unknown as PackedBatch;
 }
 
-async function load(path: string, cache: LRUCache<string, Picture>): Promise<Picture> {
+async function load(path: string, cache: LRUCache<string, Picture>): Promise<Picture | BadImage> {
   const cached = cache.get(path);
   if (cached) return cached;
-  const picture = await decodePicture(path);
-  cache.set(path, picture);
-  return picture;
+  try {
+    const picture = await decodePicture(path);
+    cache.set(path, picture);
+    return picture;
+  } catch (error) {
+    const unknown = { expected: 'an image', received: messageOf(error) };
+    return { path, problem: error instanceof UserError ? error.problem : unknown };
+  }
 }
 
 function shrink(picture: Picture, size: readonly [number, number]): Picture {

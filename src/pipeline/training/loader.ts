@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
+import { UserError } from '../../base/errors.js';
 import { Random } from '../../base/random.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import type { TrainConfig } from '../../config/schema.js';
@@ -8,7 +9,8 @@ import { mosaicWarp } from '../../kernels/mosaic_warp/index.js';
 import type { PackedBatch } from '../../kernels/mosaic_warp/pack.js';
 import type { Tensor4D } from '../../kernels/tf.js';
 import { type AugmentedExample, type Example, lightExample, strongExample } from './augment.js';
-import type { BatchTask } from './batch_worker.js';
+import type { BadImage, BatchTask } from './batch_worker.js';
+import { explainWorkerError } from './worker_error.js';
 
 export interface Batch {
   /** [N,H,W,3] preprocessed; whoever takes the batch disposes of it. */
@@ -25,8 +27,13 @@ interface Prepared {
   size: [height: number, width: number];
 }
 
+const WORKER = fileURLToPath(new URL(`./batch_worker${extname(import.meta.url)}`, import.meta.url));
+
 /** Batches made ahead by the worker threads. */
 const READ_AHEAD = 3;
+
+/** Milliseconds that batches under way have to be finished in when the loader closes; then their threads are ended. */
+const CLOSE_MS = 5000;
 
 /** Multi-scale changes the sides by whole steps of the largest stride. */
 const SIZE_STEP = 32;
@@ -40,18 +47,25 @@ export class BatchLoader {
   readonly #examples: readonly Example[];
   readonly #preprocess: Preprocess;
   readonly #config: TrainConfig;
-  readonly #pool: Piscina<BatchTask, PackedBatch>;
+  readonly #pool: Piscina<BatchTask, PackedBatch | BadImage>;
+  /** Never resolves; rejects when a worker dies between two batches. */
+  readonly #failed: Promise<never>;
 
-  constructor(examples: readonly Example[], preprocess: Preprocess, config: TrainConfig) {
+  /** @param workerFile what runs in the worker threads */
+  constructor(examples: readonly Example[], preprocess: Preprocess, config: TrainConfig, workerFile = WORKER) {
     this.#examples = examples;
     this.#preprocess = preprocess;
     this.#config = config;
     this.iterationsPerEpoch = Math.max(1, Math.floor(examples.length / config.batch));
     this.#pool = new Piscina({
-      filename: fileURLToPath(new URL(`./batch_worker${extname(import.meta.url)}`, import.meta.url)),
+      filename: workerFile,
       maxThreads: config.workers,
       minThreads: config.workers,
+      closeTimeout: CLOSE_MS,
     });
+    // Without a listener the pool would throw, also for what is of no interest any more once it closes.
+    this.#failed = new Promise((_, reject) => this.#pool.on('error', (error) => reject(explainWorkerError(error))));
+    this.#failed.catch(() => {});
   }
 
   /** The batches of an epoch in order; `augmented` false leaves out mosaic and mixup. */
@@ -65,13 +79,14 @@ export class BatchLoader {
         batch.catch(() => {});
         queue.push(batch);
       }
-      const { packed, labels, size } = (await queue.shift()) as Prepared;
+      const { packed, labels, size } = await Promise.race([queue.shift() as Promise<Prepared>, this.#failed]);
       yield { images: mosaicWarp(packed, { ...this.#preprocess, size }), labels, size };
     }
   }
 
+  /** Ends the worker threads, once the batches under way are done: one cut off would still send its answer. */
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    await this.#pool.close({ force: true });
   }
 
   async #prepare(epoch: number, iteration: number, order: number[], augmented: boolean): Promise<Prepared> {
@@ -86,12 +101,21 @@ export class BatchLoader {
         new Random(this.#config.seed, epoch, position),
       );
     });
-    const packed = await this.#pool.run({
-      items: items.map(({ recipe, paths }) => ({ recipe, paths })),
-      size,
-      cacheBytes: (cacheMb * 2 ** 20) / workers,
+    const task = { items: items.map(({ recipe, paths }) => ({ recipe, paths })), size };
+    const packed = await this.#pool.run({ ...task, cacheBytes: (cacheMb * 2 ** 20) / workers }).catch((error) => {
+      throw explainWorkerError(error);
     });
+    if ('problem' in packed) throw this.#unreadable(packed);
     return { packed, labels: this.#packLabels(items), size };
+  }
+
+  #unreadable({ path, problem }: BadImage): UserError {
+    const { name } = this.#examples.find((example) => example.path === path) as Example;
+    return new UserError({
+      ...problem,
+      where: `${name} (${path})`,
+      hint: problem.hint ?? 'Its copy in the store is damaged or gone: `yolox data-load --force` brings it in again.',
+    });
   }
 
   #augment(index: number, size: [number, number], augmented: boolean, random: Random): AugmentedExample {

@@ -29,6 +29,7 @@ const scene = fc
 type Scene = typeof scene extends fc.Arbitrary<infer T> ? T : never;
 
 const toExample = ({ width, height, x, y, w, h }: Scene, i: number): Example => ({
+  name: `${i}.png`,
   path: String(i),
   width,
   height,

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UserError } from '../../../src/base/errors.js';
 import { Random } from '../../../src/base/random.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { configSchema } from '../../../src/config/schema.js';
@@ -12,6 +13,7 @@ import { letterbox } from '../../../src/data/letterbox.js';
 import { tf } from '../../../src/kernels/tf.js';
 import type { Example } from '../../../src/pipeline/training/augment.js';
 import { BatchLoader } from '../../../src/pipeline/training/loader.js';
+import { explainWorkerError } from '../../../src/pipeline/training/worker_error.js';
 
 interface Context {
   dir: string;
@@ -36,6 +38,7 @@ test.before(async (context) => {
   context.dir = mkdtempSync(join(tmpdir(), 'loader-'));
   const random = new Random('loader');
   context.examples = SIZES.map(([width, height], i) => ({
+    name: `photo ${i}.png`,
     path: join(context.dir, `${i}.png`),
     width,
     height,
@@ -104,5 +107,71 @@ test('without augmentation pictures are those that evaluation sees, far larger o
     assert.ok([cx, cy, w, h].every((side, i) => Math.abs(side - expected[i]) <= 1));
   }
 });
+
+/** Resolves to what stops the batches of an epoch. */
+const failureOf = (context: Context, config = train) =>
+  batches(context, config, 0, true).then(
+    () => assert.unreachable('the epoch ended without an error'),
+    (error: Error) => error,
+  ) as Promise<Error>;
+
+for (const [what, content] of [
+  ['gone', undefined],
+  ['damaged', 'no image at all'],
+] as const) {
+  test(`an image that is ${what} by now is named, with its remedy`, async (context) => {
+    const path = join(context.dir, `${what}.png`);
+    if (content) writeFileSync(path, content);
+    const examples = context.examples.map((example) => ({ ...example, name: `photo-${what}.png`, path }));
+    const error = await failureOf({ ...context, examples });
+    assert.instance(error, UserError);
+    assert.match(error.message, `photo-${what}.png (${path}): expected`);
+    assert.match(error.message, 'data-load --force');
+  });
+}
+
+test('closed with batches under way it waits for them and says nothing', async ({ examples }) => {
+  for (let round = 0; round < 5; round++) {
+    const loader = new BatchLoader(examples, preprocess, { ...train, workers: 2 });
+    for await (const { images } of loader.epoch(0, true)) {
+      images.dispose();
+      break;
+    }
+    await loader.close();
+  }
+});
+
+test('a worker out of memory is an error that names it and the settings that help', () => {
+  const death = Object.assign(new Error('Worker terminated due to reaching memory limit: JS heap out of memory'), {
+    code: 'ERR_WORKER_OUT_OF_MEMORY',
+  });
+  const error = explainWorkerError(death);
+  assert.instance(error, UserError);
+  assert.match(error.message, /worker threads.*out of memory.*train\.workers/);
+  const other = explainWorkerError(new TypeError('x is not a function'));
+  assert.not.instance(other, UserError);
+  assert.match(other.message, 'A worker that makes training batches failed: x is not a function');
+});
+
+for (const [how, source] of [
+  ['ends', 'process.exit(3);'],
+  ['throws while it waits', "setImmediate(() => { throw new Error('out of turn'); });"],
+  ['cannot be loaded', "import './not-there.js';"],
+] as const) {
+  test(`a worker that ${how} stops the epoch with an error that names it`, async (context) => {
+    const file = join(context.dir, 'worker.mjs');
+    writeFileSync(file, `${source}\nexport default () => new Promise(() => {});\n`);
+    const loader = new BatchLoader(context.examples, preprocess, train, file);
+    const error = await loader
+      .epoch(0, true)
+      .next()
+      .then(
+        () => assert.unreachable(),
+        (cause: Error) => cause,
+      );
+    assert.match((error as Error).message, /worker/i);
+    await loader.close();
+  });
+}
 
 test.run();

@@ -1,0 +1,32 @@
+import { messageOf, UserError } from '../../base/errors.js';
+import type { TrainConfig } from '../../config/schema.js';
+
+/** TensorFlow's code for memory it could not get (tsl/platform/error.h: RESOURCE_EXHAUSTED), as tfjs-node words it. */
+const OUT_OF_MEMORY = /TF_Status: 8\b|\bOOM\b|ran out of memory/;
+
+/** Training that has left the range of numbers, at `place`. */
+export function diverged(place: string, received: string): UserError {
+  return new UserError({
+    where: 'model-train',
+    field: place,
+    expected: 'a finite loss, gradients and weights',
+    received,
+    hint:
+      'Lower train.optimizer.lr, lengthen train.schedule.warmupEpochs or set train.optimizer.clipNorm; the last ' +
+      'completed epoch is kept.',
+  });
+}
+
+/** Why a step could not be computed: a UserError where memory ran out, else the error as it is. */
+export function explainStepError(error: unknown, { batch, multiscale }: TrainConfig): unknown {
+  if (!OUT_OF_MEMORY.test(messageOf(error))) return error;
+  return new UserError(
+    {
+      where: 'model-train',
+      expected: `memory for a step with batch ${batch}`,
+      received: messageOf(error).split('\n').join(' '),
+      hint: `Lower train.batch, model.preprocess.size${multiscale > 0 ? ', train.multiscale' : ''} or model.width.`,
+    },
+    { cause: error },
+  );
+}
