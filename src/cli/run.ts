@@ -1,6 +1,9 @@
 import type { CommandModule } from 'yargs';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
+import type { Figure } from '../data/coco_eval/accumulate.js';
+import { formatFigure } from '../data/coco_eval/summary.js';
+import { describeGate } from '../pipeline/gate.js';
 import type { RunOutputs } from '../pipeline/runner.js';
 import { STEP_DESCRIPTIONS, STEP_NAMES, type StepName } from '../pipeline/step.js';
 import type { Outputs } from '../pipeline/steps.js';
@@ -76,7 +79,10 @@ function importRunner({ train }: Config) {
 
 /** Exit code 1 for a missed quality gate: there is a report to look at, so it isn't an error. */
 function failOn(outputs: RunOutputs): void {
-  if (outputs['model-eval'] && !outputs['model-eval'].gate.passed) process.exitCode = 1;
+  const evaluation = outputs['model-eval'];
+  if (!evaluation || evaluation.gate.passed) return;
+  for (const sentence of describeGate(evaluation.gate, evaluation)) log(`model-eval: ${sentence}`);
+  process.exitCode = 1;
 }
 
 function summarize(outputs: Outputs, seconds: number) {
@@ -85,6 +91,7 @@ function summarize(outputs: Outputs, seconds: number) {
   return {
     map50: evaluation.map50,
     map: evaluation.map,
+    before: evaluation.before,
     images_per_second: outputs['model-train'].images_per_second,
     p50_ms: test.p50_ms,
     p99_ms: test.p99_ms,
@@ -95,13 +102,15 @@ function summarize(outputs: Outputs, seconds: number) {
 }
 
 function summaryText(outputs: Outputs, summary: ReturnType<typeof summarize>, config: Config): string {
-  const { gate, pictures, images } = outputs['model-eval'];
+  const { gate, before, pictures, images } = outputs['model-eval'];
   const { throughput, p90_ms } = outputs['model-test'];
   const { connections } = config.test;
   const gateText = gate.minMap50 === null ? '' : `  gate ≥ ${gate.minMap50}: ${gate.passed ? 'passed' : 'MISSED'}`;
+  const was = (figure: Figure | undefined) =>
+    figure === undefined ? '' : `, ${formatFigure(figure, 4)} ${before?.label}`;
   return `
-  mAP            ${summary.map.toFixed(4)}  (IoU .50:.95, ${images} test pictures)
-  mAP@.5         ${summary.map50.toFixed(4)}${gateText}
+  mAP            ${formatFigure(summary.map, 4)}  (IoU .50:.95, ${images} test pictures${was(before?.map)})
+  mAP@.5         ${formatFigure(summary.map50, 4)}${was(before?.map50)}${gateText}
   training       ${summary.images_per_second.toFixed(1)} images/s
   service        ${throughput.toFixed(1)} requests/s with ${connections} client${connections === 1 ? '' : 's'}; p50 ${summary.p50_ms} ms, p90 ${p90_ms} ms, p99 ${summary.p99_ms} ms
   data report    ${outputs['data-prep'].report}

@@ -1,6 +1,7 @@
 import { UserError } from '../base/errors.js';
 import { log } from '../base/progress.js';
 import type { CocoCategory, CocoDataset, CocoImage } from '../data/coco.js';
+import type { Figure } from '../data/coco_eval/accumulate.js';
 import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
 import type { Baseline } from '../report/eval_report.js';
@@ -8,6 +9,7 @@ import { type Bundle, readBundle } from '../serve/bundle.js';
 import { Detector } from '../serve/engine/detector.js';
 import { type DetectorEvaluation, evaluateDetector } from './evaluate.js';
 import { type EvaluationFiles, writeEvaluation } from './evaluation_files.js';
+import { applyGate, describeGate, type Gate } from './gate.js';
 import type { StepContext } from './step.js';
 
 export interface ModelEvalInputs {
@@ -22,7 +24,9 @@ export interface ModelEvalInputs {
 export interface ModelEvalOutputs extends EvaluationSummary, EvaluationFiles {
   images: number;
   images_per_second: number;
-  gate: { minMap50: number | null; passed: boolean };
+  gate: Gate;
+  /** AP of the weights that training started from, on the same split; null from scratch. */
+  before: { label: string; map: Figure; map50: Figure } | null;
 }
 
 /**
@@ -40,11 +44,11 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
 
   const summary = summarize(result.evaluation);
   const { minMap50, confidence, nms, maxDetections, pictures } = config.eval;
-  const gate = { minMap50, passed: minMap50 === null || summary.map50 >= minMap50 };
+  const gate = applyGate(summary, minMap50);
   const files = await writeEvaluation(dir, dataset, pathOf, result, {
     title: `Evaluation of ${bundle.name} ${bundle.version}`,
     remarks: [
-      ...(minMap50 === null ? [] : [`Gate AP50 ≥ ${minMap50}: ${gate.passed ? 'passed' : 'missed'}.`]),
+      ...describeGate(gate, summary),
       `Detections at confidence ${confidence} and above, at most ${maxDetections} a picture, non-maximum suppression at ` +
         `IoU ${nms}; ${result.imagesPerSecond.toFixed(1)} images/s.`,
     ],
@@ -54,7 +58,16 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
     extra: { gate, thresholds: { confidence, nms, maxDetections } },
   });
   log(`model-eval: AP ${formatFigure(summary.map, 4)}, AP50 ${formatFigure(summary.map50, 4)}, report ${files.report}`);
-  return { ...summary, ...files, images: dataset.images.length, images_per_second: result.imagesPerSecond, gate };
+  return {
+    ...summary,
+    ...files,
+    images: dataset.images.length,
+    images_per_second: result.imagesPerSecond,
+    gate,
+    before: inputs.before
+      ? { label: inputs.before.label, map: inputs.before.stats[0], map50: inputs.before.stats[1] }
+      : null,
+  };
 }
 
 async function detectAll(

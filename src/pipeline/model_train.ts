@@ -4,6 +4,8 @@ import { withEnd } from '../base/ending.js';
 import { writeAtomic } from '../base/files.js';
 import { formatSeconds, log, type Progress, startProgress } from '../base/progress.js';
 import type { CocoDataset } from '../data/coco.js';
+import type { Figure } from '../data/coco_eval/accumulate.js';
+import { formatFigure } from '../data/coco_eval/summary.js';
 import type { Store } from '../data/store.js';
 import { readDataset } from '../data/tables.js';
 import type { Architecture } from '../model/network.js';
@@ -28,7 +30,7 @@ export interface ModelTrainInputs {
 }
 
 export interface ModelTrainOutputs {
-  /** Averaged weights of the best validated epoch, and of the last one. */
+  /** Averaged weights of the best validated epoch (the last one where no AP could be measured), and of the last one. */
   best: string;
   last: string;
   /** Weights the run started from, fitted to its classes; null from scratch. */
@@ -36,9 +38,9 @@ export interface ModelTrainOutputs {
   log: string;
   report: string;
   epochs: number;
-  /** AP of the best epoch on the validation split. */
-  map: number;
-  map50: number;
+  /** AP of the best epoch on the validation split; null where the split has no object to find. */
+  map: Figure;
+  map50: Figure;
   images_per_second: number;
   seconds: number;
 }
@@ -69,8 +71,9 @@ export async function modelTrain(inputs: ModelTrainInputs, context: StepContext)
   if (initial) await saveWeights(initial, start.weights, checkpointInfo(context, architecture, train, 0, start.source));
 
   const resumed = await loadResume(dir);
-  const progress: RunProgress = resumed?.progress ?? { epoch: 0, bestMap: -1, bestEpoch: 0, stale: 0 };
+  const progress: RunProgress = resumed?.progress ?? { epoch: 0, bestMap: null, bestEpoch: 0, stale: 0 };
   if (resumed) log(`model-train: going on after epoch ${progress.epoch}`);
+  tellUnmeasured(val);
   const run: Run = {
     context,
     state: new TrainState(resumed?.snapshot ?? start.weights, architecture, {
@@ -104,7 +107,7 @@ export async function modelTrain(inputs: ModelTrainInputs, context: StepContext)
     report,
     epochs: progress.epoch,
     map: progress.bestMap,
-    map50: best?.event === 'validation' ? best.map50 : -1,
+    map50: best?.event === 'validation' ? best.map50 : null,
     images_per_second: median(steps.map((entry) => entry.images_per_second)),
     seconds: (performance.now() - started) / 1000,
   };
@@ -123,8 +126,8 @@ async function trainEpochs(run: Run, progress: RunProgress): Promise<void> {
       const weights = finiteWeights(run, progress.epoch);
       if (progress.epoch % validateEvery === 0 || progress.epoch === epochs) {
         const map = await validate(run, weights, progress.epoch);
-        progress.stale++;
-        if (map > progress.bestMap) {
+        if (map !== null) progress.stale++;
+        if (map !== null && map > (progress.bestMap ?? -1)) {
           Object.assign(progress, { bestMap: map, bestEpoch: progress.epoch, stale: 0 });
           await saveWeights(join(dir, 'best.safetensors'), weights, info());
         }
@@ -143,9 +146,9 @@ async function trainEpochs(run: Run, progress: RunProgress): Promise<void> {
 }
 
 /** Without an AP to compare by, the last weights are as good as any. */
-async function takeLastAsBest(dir: string, { annotations }: CocoDataset): Promise<void> {
+async function takeLastAsBest(dir: string, val: CocoDataset): Promise<void> {
   await writeAtomic(join(dir, 'best.safetensors'), await readFile(join(dir, 'last.safetensors')));
-  const reason = annotations.length === 0 ? 'the validation split has no object' : 'no validation gave an AP';
+  const reason = hasObjects(val) ? 'no validation gave an AP' : 'the val split has no object to find';
   log(`model-train: ${reason}, so there is no best epoch; best.safetensors holds the weights of the last one`);
 }
 
@@ -224,7 +227,8 @@ function logStep(
   );
 }
 
-async function validate(run: Run, weights: Weights, epoch: number): Promise<number> {
+/** AP on the validation split; null where there is none. */
+async function validate(run: Run, weights: Weights, epoch: number): Promise<Figure> {
   const { val, architecture, context } = run;
   const { config, store } = context;
   const started = performance.now();
@@ -246,9 +250,22 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<numb
   const [map, map50] = evaluation.stats;
   run.log.write({ event: 'validation', epoch, map, map50, stats: evaluation.stats }, run.state.step);
   const seconds = formatSeconds((performance.now() - started) / 1000);
-  log(`epoch ${epoch}: AP ${map.toFixed(4)}, AP50 ${map50.toFixed(4)} on ${val.images.length} pictures in ${seconds}`);
+  const figures = `AP ${formatFigure(map, 4)}, AP50 ${formatFigure(map50, 4)}`;
+  log(`epoch ${epoch}: ${figures} on ${val.images.length} pictures in ${seconds}`);
   return map;
 }
+
+/** Says before the first epoch that no epoch will be better than another. */
+function tellUnmeasured(val: CocoDataset): void {
+  if (hasObjects(val)) return;
+  log(
+    `model-train: the val split has no object to find in its ${val.images.length} pictures, so there is no AP: ` +
+      '"best" will be the weights of the last epoch. Another prep.seed or a larger prep.split.val gives it objects.',
+  );
+}
+
+/** Whether there is something to measure AP on; a crowd is no object. */
+const hasObjects = ({ annotations }: CocoDataset): boolean => annotations.some(({ iscrowd }) => !iscrowd);
 
 function checkpointInfo(
   { config }: StepContext,

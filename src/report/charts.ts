@@ -58,13 +58,14 @@ export interface ChartOptions {
 
 export interface BarSeries {
   name: string;
-  /** One value per label. */
-  values: readonly number[];
+  /** One value per label; null draws no bar. */
+  values: readonly (number | null)[];
 }
 
 export interface LineSeries {
   name: string;
-  points: readonly (readonly [x: number, y: number])[];
+  /** A point without a value breaks the line. */
+  points: readonly (readonly [x: number, y: number | null])[];
 }
 
 /** Okabe and Ito's colours, distinct to the colour-blind, in the middle tones that read on white and on black. */

@@ -1,5 +1,5 @@
 import type { CocoCategory } from '../data/coco.js';
-import { ABSENT, meanOfPresent, RECALLS } from '../data/coco_eval/accumulate.js';
+import { type Figure, meanOfPresent, RECALLS } from '../data/coco_eval/accumulate.js';
 import { bestPoint, type OperatingPoint } from '../data/coco_eval/confidence.js';
 import { type CategoryEvaluation, type CocoEvaluation, STAT_NAMES } from '../data/coco_eval/index.js';
 import { IOU_THRESHOLDS } from '../data/coco_eval/match.js';
@@ -14,7 +14,8 @@ const MOST_CLASSES = 24;
 /** The twelve figures of an earlier evaluation to compare with. */
 export interface Baseline {
   label: string;
-  stats: readonly number[];
+  /** In the order of STAT_NAMES; null where there was nothing to measure. */
+  stats: readonly Figure[];
 }
 
 export interface ReportPicture {
@@ -62,8 +63,10 @@ function resultOf({ evaluation: { stats }, before }: EvalReport): Markup[] {
         STAT_NAMES.map((name, i) => [name, figure(stats[i]), STAT_MEANINGS[i]]),
       ),
     ];
-  const change = (i: number) =>
-    stats[i] === ABSENT || before.stats[i] === ABSENT ? '–' : signed(stats[i] - before.stats[i]);
+  const change = (i: number) => {
+    const [old, now] = [before.stats[i], stats[i]];
+    return old === null || now === null ? '–' : signed(now - old);
+  };
   const rows = STAT_NAMES.map((name, i) => [
     name,
     figure(before.stats[i]),
@@ -72,8 +75,8 @@ function resultOf({ evaluation: { stats }, before }: EvalReport): Markup[] {
     STAT_MEANINGS[i],
   ]);
   const series = [
-    { name: before.label, values: before.stats.map((value) => Math.max(0, value)) },
-    { name: 'this model', values: stats.map((value) => Math.max(0, value)) },
+    { name: before.label, values: before.stats },
+    { name: 'this model', values: stats },
   ];
   const bars = barChart(STAT_NAMES, series, { title: 'Before and after', min: 0, max: 1 });
   return [
@@ -190,7 +193,7 @@ function picturesOf(pictures: readonly ReportPicture[]): Section[] {
   });
 }
 
-function figure(value: number): string {
+function figure(value: Figure): string {
   return formatFigure(value, 3);
 }
 

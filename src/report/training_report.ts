@@ -1,3 +1,4 @@
+import type { Figure } from '../data/coco_eval/accumulate.js';
 import { STAT_NAMES } from '../data/coco_eval/index.js';
 import { formatFigure } from '../data/coco_eval/summary.js';
 import { type LineSeries, lineChart } from './charts.js';
@@ -26,9 +27,10 @@ export interface StepEntry {
 export interface ValidationEntry {
   event: 'validation';
   epoch: number;
-  map: number;
-  map50: number;
-  stats: number[];
+  /** Figures of COCO; null where the split has nothing to measure. */
+  map: Figure;
+  map50: Figure;
+  stats: Figure[];
 }
 
 export type TrainingLogEntry = StepEntry | ValidationEntry;
@@ -82,10 +84,12 @@ function lossesOf(steps: readonly StepEntry[]): Markup[] {
 function validationsOf(validations: readonly ValidationEntry[]): Markup[] {
   if (validations.length === 0) return [text('The model was not validated.')];
   const series = [
-    { name: 'AP', points: validations.map(({ epoch, map }) => [epoch, Math.max(0, map)] as const) },
-    { name: 'AP50', points: validations.map(({ epoch, map50 }) => [epoch, Math.max(0, map50)] as const) },
+    { name: 'AP', points: validations.map(({ epoch, map }) => [epoch, map] as const) },
+    { name: 'AP50', points: validations.map(({ epoch, map50 }) => [epoch, map50] as const) },
   ];
   const rows = validations.map(({ epoch, stats }) => [epoch, ...stats.map((value) => formatFigure(value, 3))]);
+  const measured = validations.some(({ map }) => map !== null);
+  if (!measured) return [text('There is no AP: the validation split has no object to find.')];
   return [
     chart(
       lineChart(series, { title: 'Average precision', x: 'epoch', min: 0, max: 1, xMin: 0 }),

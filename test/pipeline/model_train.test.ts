@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config/load.js';
+import type { Figure } from '../../src/data/coco_eval/accumulate.js';
 import { runPipeline } from '../../src/pipeline/runner.js';
 import { readLog } from '../../src/pipeline/training/log.js';
 
@@ -29,7 +30,7 @@ const cli = resolve(import.meta.dirname, '../../src/cli.ts');
 const asArguments = (values: Record<string, string>) =>
   Object.entries(values).map(([key, value]) => `--${key}=${value}`);
 
-async function losses(folder: string): Promise<(string | number)[][]> {
+async function losses(folder: string): Promise<(string | Figure)[][]> {
   const entries = await readLog(join(folder, 'log.jsonl'));
   return entries.map((entry) =>
     entry.event === 'step'

@@ -32,7 +32,7 @@ test('imported weights on TensorFlow and the same file on onnxruntime agree with
   });
   await onnx.close();
 
-  const [ap, reference] = [ours.evaluation.stats[0], theirs.evaluation.stats[0]];
+  const [ap, reference] = [ours, theirs].map(({ evaluation }) => Number(evaluation.stats[0]));
   console.log(`AP ${ap.toFixed(4)} on TensorFlow, ${reference.toFixed(4)} on onnxruntime`);
   assert.ok(reference > 0.25, `AP ${reference} is not that of these weights`);
   assert.ok(Math.abs(ap - reference) <= 0.005);

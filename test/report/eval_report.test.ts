@@ -59,7 +59,7 @@ test('nothing found, and nothing to find, are said in words', async () => {
 
 test('an earlier evaluation is compared with', async () => {
   const html = await report(dataset, [found], {
-    before: { label: 'imported', stats: [0.4, 0.5, 0.4, -1, 0.4, -1, 0.4, 0.4, 0.4, -1, 0.4, -1] },
+    before: { label: 'imported', stats: [0.4, 0.5, 0.4, null, 0.4, null, 0.4, 0.4, 0.4, null, 0.4, null] },
   });
   assert.match(html, 'imported');
   assert.match(html, '+0.600');

@@ -28,7 +28,7 @@ test('shows curves and validations', async () => {
     epoch: 50,
     map: 0.1234,
     map50: 0.3,
-    stats: [0.1234, 0.3, ...new Array(10).fill(-1)],
+    stats: [0.1234, 0.3, ...new Array(10).fill(null)],
   });
   const html = await trainingReport(log);
   assert.is(charts(html), 6);

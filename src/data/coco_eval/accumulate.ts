@@ -3,8 +3,8 @@ import { type CategoryMatches, IOU_THRESHOLDS } from './match.js';
 /** Recalls at which precision is read: 0, 0.01 … 1. */
 export const RECALLS: readonly number[] = Array.from({ length: 101 }, (_, i) => (i === 100 ? 1 : i * 0.01));
 
-/** What stands for a value that does not exist, as no object could be found. */
-export const ABSENT = -1;
+/** A figure; null where there is nothing to measure, as where no object could be found. */
+export type Figure = number | null;
 
 /** Indices of a category's detections, best first; equals stay in image order, as numpy's mergesort leaves them. */
 export function byScore({ scores }: CategoryMatches): Uint32Array {
@@ -13,7 +13,7 @@ export function byScore({ scores }: CategoryMatches): Uint32Array {
 
 /**
  * Precision at {@link RECALLS} by threshold, [T, 101] (cocoeval.py, accumulate): at each recall the best precision
- * reached at that recall or above, 0 beyond the highest recall reached, −1 where there was nothing to find.
+ * reached at that recall or above, 0 beyond the highest recall reached, NaN where there was nothing to find.
  *
  * @param order of {@link byScore}
  */
@@ -21,7 +21,7 @@ export function precisionAtRecalls(matches: CategoryMatches, order: Uint32Array,
   const thresholds = IOU_THRESHOLDS.length;
   const result = new Float64Array(thresholds * RECALLS.length);
   const objects = matches.objects[area];
-  if (objects === 0) return result.fill(ABSENT);
+  if (objects === 0) return result.fill(Number.NaN);
   const [matched, ignored] = [matches.matched[area], matches.ignored[area]];
   const precision = new Float64Array(order.length);
   const recall = new Float64Array(order.length);
@@ -45,12 +45,12 @@ export function precisionAtRecalls(matches: CategoryMatches, order: Uint32Array,
   return result;
 }
 
-/** Share of the objects found by threshold, [T], by the best `limit` detections of each image; −1 without objects. */
+/** Share of the objects found by threshold, [T], by the best `limit` detections of each image; NaN without objects. */
 export function recalls(matches: CategoryMatches, area: number, limit: number): number[] {
   const objects = matches.objects[area];
   const [matched, ignored] = [matches.matched[area], matches.ignored[area]];
   return IOU_THRESHOLDS.map((_, t) => {
-    if (objects === 0) return ABSENT;
+    if (objects === 0) return Number.NaN;
     let right = 0;
     for (let d = 0; d < matched.length; d++)
       right += ((matched[d] & ~ignored[d]) >> t) & Number(matches.ranks[d] < limit);
@@ -58,16 +58,16 @@ export function recalls(matches: CategoryMatches, area: number, limit: number): 
   });
 }
 
-/** Mean of the values that exist in all lists; −1 when none does. */
-export function meanOfPresent(...lists: readonly ArrayLike<number>[]): number {
+/** Mean of the values of all lists that are numbers; null when none is. */
+export function meanOfPresent(...lists: readonly ArrayLike<number>[]): Figure {
   let sum = 0;
   let count = 0;
   for (const values of lists) {
     for (let i = 0; i < values.length; i++) {
-      if (values[i] <= ABSENT) continue;
+      if (Number.isNaN(values[i])) continue;
       sum += values[i];
       count++;
     }
   }
-  return count === 0 ? ABSENT : sum / count;
+  return count === 0 ? null : sum / count;
 }

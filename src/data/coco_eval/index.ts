@@ -1,5 +1,5 @@
 import type { CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
-import { byScore, meanOfPresent, precisionAtRecalls, RECALLS, recalls } from './accumulate.js';
+import { byScore, type Figure, meanOfPresent, precisionAtRecalls, RECALLS, recalls } from './accumulate.js';
 import { AREA_RANGES, type CategoryMatches, IOU_THRESHOLDS, MAX_DETECTIONS, matchDetections } from './match.js';
 
 /** COCO's twelve: average precision (IoU .5–.95, .5, .75, by size), then average recall (by detections, by size). */
@@ -18,13 +18,13 @@ export const STAT_NAMES = [
   'ARl',
 ] as const;
 
-/** Results of one category; −1 where it has no objects. */
+/** Results of one category; null where it has no objects. */
 export interface CategoryEvaluation {
   category: CocoCategory;
-  ap: number;
-  ap50: number;
-  ap75: number;
-  ar100: number;
+  ap: Figure;
+  ap50: Figure;
+  ap75: Figure;
+  ar100: Figure;
   /** Objects to be found; crowds are none. */
   objects: number;
   /** Precision by IoU threshold and recall, [10, 101]; see `precisionAtRecalls`. */
@@ -33,8 +33,8 @@ export interface CategoryEvaluation {
 }
 
 export interface CocoEvaluation {
-  /** In the order of {@link STAT_NAMES}; −1 where there were no objects. */
-  stats: number[];
+  /** In the order of {@link STAT_NAMES}; null where there were no objects. */
+  stats: Figure[];
   /** In the order of category ids. */
   categories: CategoryEvaluation[];
 }

@@ -1,16 +1,16 @@
-import { ABSENT } from './accumulate.js';
+import type { Figure } from './accumulate.js';
 import { type CocoEvaluation, STAT_NAMES } from './index.js';
 
 /** The figures of an evaluation as plain JSON. */
 export interface EvaluationSummary {
   /** AP at IoU .5–.95, and at .5. */
-  map: number;
-  map50: number;
-  /** The twelve COCO figures, named by `names`; −1 where there is nothing to measure. */
-  stats: number[];
+  map: Figure;
+  map50: Figure;
+  /** The twelve COCO figures, named by `names`; null where there is nothing to measure. */
+  stats: Figure[];
   names: readonly string[];
   /** By category id. */
-  per_category: Record<string, { name: string; ap: number; ap50: number; ar100: number; objects: number }>;
+  per_category: Record<string, { name: string; ap: Figure; ap50: Figure; ar100: Figure; objects: number }>;
 }
 
 /** What each of the twelve figures is, in the order of STAT_NAMES. */
@@ -46,7 +46,7 @@ export function summarize({ stats, categories }: CocoEvaluation): EvaluationSumm
 
 /** The twelve figures, then the categories that have objects, as lines for a terminal. */
 export function summaryText({ stats, per_category }: EvaluationSummary): string {
-  const cell = (value: number) => formatFigure(value, 4).padStart(8);
+  const cell = (value: Figure) => formatFigure(value, 4).padStart(8);
   const lines = STAT_NAMES.map((name, i) => `${name.padEnd(6)}${cell(stats[i])}  ${STAT_MEANINGS[i]}`);
   const present = Object.values(per_category).filter(({ objects }) => objects > 0);
   const width = Math.max('category'.length, ...present.map(({ name }) => name.length));
@@ -58,6 +58,6 @@ export function summaryText({ stats, per_category }: EvaluationSummary): string 
 }
 
 /** A figure with so many digits; a dash where it is absent. */
-export function formatFigure(value: number, digits: number): string {
-  return value === ABSENT ? '–' : value.toFixed(digits);
+export function formatFigure(value: Figure, digits: number): string {
+  return value === null ? '–' : value.toFixed(digits);
 }

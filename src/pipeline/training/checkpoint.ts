@@ -9,8 +9,8 @@ import type { Weights } from '../../model/weights/weights.js';
 export interface RunProgress {
   /** Epochs completed. */
   epoch: number;
-  /** Best AP on the validation split and its epoch; −1 before the first validation. */
-  bestMap: number;
+  /** Best AP on the validation split and its epoch; null where there is none, and before the first validation. */
+  bestMap: number | null;
   bestEpoch: number;
   /** Validations since the best one. */
   stale: number;
