@@ -32,7 +32,11 @@ function describeProblem({ where, field, expected, received, hint }: Problem): s
 /** Short text of a value for a message: strings quoted, long ones cut. */
 export function describeValue(value: unknown): string {
   const text =
-    typeof value === 'string' ? JSON.stringify(value) : typeof value === 'number' ? String(value) : toJson(value);
+    typeof value === 'string'
+      ? JSON.stringify(value)
+      : typeof value === 'number' || typeof value === 'bigint'
+        ? String(value)
+        : toJson(value);
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 

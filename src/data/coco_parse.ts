@@ -24,10 +24,11 @@ export interface ListedImage {
  * Parses the text of a COCO instances file, with its ids as {@link parseJsonIds} reads them.
  *
  * @param where name of the file, for messages
+ * @param longMark see {@link parseJsonIds}
  * @throws UserError when the text is not JSON or not of COCO's shape
  */
-export function parseCoco(text: string, where: string): RawCoco {
-  const value = parseJsonIds(text, where);
+export function parseCoco(text: string, where: string, longMark = ''): RawCoco {
+  const value = parseJsonIds(text, where, longMark);
   if (!isRecord(value)) {
     throw new UserError({
       where,

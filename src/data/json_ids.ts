@@ -20,10 +20,14 @@ const INTEGER = /^(-?(?:0|[1-9]\d*))(?:\.0+)?$/;
  * A byte order mark is skipped; NaN and ±Infinity, which Python writes bare, are read as null.
  *
  * @param where name of the file, for messages
+ * @param longMark put before the digits of a long id, to tell it from text of the same digits
  * @throws UserError when the text is not JSON
  */
-export function parseJsonIds(text: string, where: string): unknown {
-  const body = (text.startsWith('\uFEFF') ? text.slice(1) : text).replace(LONG_ID, '$1"$2"');
+export function parseJsonIds(text: string, where: string, longMark = ''): unknown {
+  const body = (text.startsWith('\uFEFF') ? text.slice(1) : text).replace(
+    LONG_ID,
+    (_, key: string, digits: string) => key + JSON.stringify(longMark + digits),
+  );
   try {
     return JSON.parse(body);
   } catch (error) {

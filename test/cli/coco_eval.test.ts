@@ -49,6 +49,7 @@ test('--json prints one object', async () => {
     ['1.000000000', '1.000000000'],
   );
   assert.is(stats.length, 12);
+  assert.is(stats[3], null);
   assert.is(names[1], 'AP50');
   assert.is(per_category[3].name, 'bicycle');
 });
@@ -58,6 +59,25 @@ test('without it, a table', async () => {
   assert.match(text, /AP50 +1\.0000/);
   assert.match(text, /APs +–/);
   assert.match(text, /bicycle +1\.0000 +1\.0000 +1\.0000 +1$/);
+});
+
+test('what does not count is told, and an error with --strict', async () => {
+  const stray = write('stray.json', [
+    { ...object, score: 0.5 },
+    { ...object, category_id: 4, score: 0.9 },
+  ]);
+  const { map, notices } = JSON.parse(await run('--gt', gt, '--dt', stray, '--json'));
+  assert.is(map.toFixed(9), '1.000000000');
+  assert.equal(
+    notices.map(({ kind, count }: { kind: string; count: number }) => [kind, count]),
+    [['unknownDetectedCategory', 1]],
+  );
+  try {
+    await run('--gt', gt, '--dt', stray, '--strict');
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as UserError).message, '1 unknownDetectedCategory');
+  }
 });
 
 test('swapped files are told apart', async () => {

@@ -2,20 +2,13 @@ import { basename } from 'node:path';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
 import type { Figure } from '../../src/data/coco_eval/accumulate.js';
-import { readDetections, readGroundTruth } from '../../src/data/coco_eval/files.js';
-import { type CocoEvaluation, evaluateCoco } from '../../src/data/coco_eval/index.js';
-import { summarize } from '../../src/data/coco_eval/summary.js';
+import { evaluateFiles } from '../../src/data/coco_eval/evaluate_files.js';
 import { golden, shared, suiteNeeding } from '../helpers.js';
 
 interface Expected {
   stats: number[];
   names: string[];
   per_category: Record<string, { ap: number; ap50: number; ar100: number }>;
-}
-
-async function evaluateFiles(gt: string, dt: string): Promise<CocoEvaluation> {
-  const dataset = await readGroundTruth(gt);
-  return evaluateCoco(dataset, await readDetections(dt, dataset));
 }
 
 /** pycocotools writes −1 where there is nothing to measure. */
@@ -31,7 +24,7 @@ for (const path of cases) {
   goldenCases(basename(path), async () => {
     const expected = await readJson<Expected>(path);
     const [gt, dt] = ['gt', 'dt'].map((kind) => path.replace(/expected\.json$/, `${kind}.json`));
-    const { stats, names, per_category } = summarize(await evaluateFiles(gt, dt));
+    const { stats, names, per_category } = await evaluateFiles(gt, dt);
     assert.equal(names, expected.names);
     names.forEach((name, i) => {
       assertNear(stats[i], expected.stats[i], name);

@@ -1,26 +1,57 @@
 import { UserError } from '../../base/errors.js';
-import { readJson, readText } from '../../base/files.js';
-import type { CocoDataset, CocoDetection } from '../coco.js';
-import { isRecord, parseCoco } from '../coco_parse.js';
+import { readText } from '../../base/files.js';
+import type { CocoAnnotation, CocoDataset, CocoDetection } from '../coco.js';
+import { parseCoco } from '../coco_parse.js';
+import { parseJsonIds } from '../json_ids.js';
+import { type Entry, entriesOf } from './entries.js';
+import { describeId, isZero, LONG_ID, numberInOrder, type SourceId } from './ids.js';
+import { MAX_DETECTIONS } from './match.js';
+import type { NoticeKind, Notices } from './notices.js';
 
-/**
- * Reads a COCO instances file as it stands: repairing it would change the figures.
- * @throws UserError at the first entry that lacks what the evaluation needs
- */
-export async function readGroundTruth(path: string): Promise<CocoDataset> {
-  const raw = parseCoco(await readText(path), path);
-  checkEntries(raw.images, path, 'images', ['id']);
-  checkEntries(raw.categories, path, 'categories', ['id']);
-  checkEntries(raw.annotations, path, 'annotations', ['image_id', 'category_id', 'area', 'bbox']);
-  return raw as unknown as CocoDataset;
+/** A COCO instances file as it stands: repairing it would change the figures. */
+export interface GroundTruth {
+  /** Images and categories are numbered from 1 in the order of the file's ids. An annotation's id is 0 or its place. */
+  dataset: CocoDataset;
+  /** Those numbers by the ids in the file. */
+  imageIds: ReadonlyMap<SourceId, number>;
+  categoryIds: ReadonlyMap<SourceId, number>;
 }
 
 /**
- * Reads a COCO results file: a list of `{image_id, category_id, bbox, score}`.
- * @throws UserError also when a detection is of an image that is not in `dataset`
+ * Reads a COCO instances file. What pycocotools leaves out is left out, and noted.
+ * @throws UserError at the first entry that lacks what the evaluation needs, or whose annotation id is used twice
  */
-export async function readDetections(path: string, dataset: CocoDataset): Promise<CocoDetection[]> {
-  const list = await readJson(path);
+export async function readGroundTruth(path: string, notices: Notices): Promise<GroundTruth> {
+  const raw = parseCoco(await readText(path), path, LONG_ID);
+  const categories = entriesOf(path, 'categories', raw.categories);
+  const imageIds = numberEntries(entriesOf(path, 'images', raw.images), 'duplicateImageId', notices);
+  const categoryIds = numberEntries(categories, 'duplicateCategoryId', notices);
+  const names = new Map(categories.map((entry) => [entry.id('id'), entry.raw('name')]));
+  const annotations = readAnnotations(entriesOf(path, 'annotations', raw.annotations), notices);
+  const dataset: CocoDataset = {
+    images: [...imageIds.values()].map((id) => ({ id, file_name: '', width: 0, height: 0 })),
+    categories: [...categoryIds].map(([source, id]) => ({ id, name: String(names.get(source) || source) })),
+    annotations: annotations.flatMap(({ entry, annotation }) => {
+      const [image_id, category_id] = [imageIds.get(entry.id('image_id')), categoryIds.get(entry.id('category_id'))];
+      if (image_id === undefined) notices.add('unknownImage', place(entry, 'image_id'));
+      else if (category_id === undefined) notices.add('unknownCategory', place(entry, 'category_id'));
+      return image_id === undefined || category_id === undefined ? [] : [{ ...annotation, image_id, category_id }];
+    }),
+  };
+  return { dataset, imageIds, categoryIds };
+}
+
+/**
+ * Reads a COCO results file: a list of `{image_id, category_id, bbox, score}`. Detections of other categories than the
+ * ground truth's are left out, and noted.
+ * @throws UserError also when a detection is of an image that is not in the ground truth
+ */
+export async function readDetections(
+  path: string,
+  { imageIds, categoryIds }: GroundTruth,
+  notices: Notices,
+): Promise<CocoDetection[]> {
+  const list = parseJsonIds(await readText(path), path, LONG_ID);
   if (!Array.isArray(list)) {
     throw new UserError({
       where: path,
@@ -29,38 +60,76 @@ export async function readDetections(path: string, dataset: CocoDataset): Promis
       hint: 'Is this the ground truth? That goes to --gt.',
     });
   }
-  checkEntries(list, path, '', ['image_id', 'category_id', 'score', 'bbox']);
-  const detections = list as CocoDetection[];
-  const known = new Set(dataset.images.map(({ id }) => id));
-  const stray = detections.findIndex(({ image_id }) => !known.has(image_id));
-  if (stray >= 0) {
-    throw new UserError({
-      where: path,
-      field: `[${stray}].image_id`,
-      expected: 'the id of an image in the ground truth',
-      received: detections[stray].image_id,
-    });
-  }
-  return detections;
-}
-
-/** Makes sure each entry has finite numbers in `fields`; a `bbox` is four of them. */
-function checkEntries(entries: readonly unknown[], where: string, list: string, fields: readonly string[]): void {
-  entries.forEach((entry, index) => {
-    for (const field of fields) {
-      const value = isRecord(entry) ? entry[field] : undefined;
-      const right = field === 'bbox' ? isBox(value) : Number.isFinite(value);
-      if (right) continue;
-      throw new UserError({
-        where,
-        field: `${list}[${index}].${field}`,
-        expected: field === 'bbox' ? 'four numbers x, y, width, height' : 'a number',
-        received: value === undefined ? 'nothing' : value,
-      });
+  if (list.length === 0) notices.add('noDetections', path);
+  const counts = new Map<string, number>();
+  return entriesOf(path, '', list).flatMap((entry) => {
+    const image_id = imageIds.get(entry.id('image_id'));
+    const category_id = categoryIds.get(entry.id('category_id'));
+    const [bbox, score] = [entry.box(), entry.number('score')];
+    if (image_id === undefined) {
+      return entry.refuse('image_id', 'the id of an image in the ground truth', 'Text and numbers are different ids.');
     }
+    if (category_id === undefined) {
+      notices.add('unknownDetectedCategory', place(entry, 'category_id'));
+      return [];
+    }
+    if (bbox[2] < 0 || bbox[3] < 0) notices.add('negativeSize', entry.where);
+    const pair = `${image_id} ${category_id}`;
+    const count = (counts.get(pair) ?? 0) + 1;
+    counts.set(pair, count);
+    if (count > MAX_DETECTIONS) notices.add('beyondLimit', entry.where);
+    return [{ image_id, category_id, bbox, score }];
   });
 }
 
-function isBox(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 4 && value.every(Number.isFinite);
+/** Numbers for the ids of a list. @throws UserError for ids of numbers and of text in one list */
+function numberEntries(entries: readonly Entry[], duplicate: NoticeKind, notices: Notices): Map<SourceId, number> {
+  const seen = new Set<SourceId>();
+  const text = typeof entries[0].id('id') === 'string';
+  for (const entry of entries) {
+    const id = entry.id('id');
+    if ((typeof id === 'string') !== text) {
+      entry.refuse(
+        'id',
+        `${text ? 'text' : 'a number'}, as ids before it are`,
+        'pycocotools cannot sort both together.',
+      );
+    }
+    if (seen.has(id)) notices.add(duplicate, place(entry, 'id'));
+    seen.add(id);
+  }
+  return numberInOrder(seen);
+}
+
+type OwnFields = Omit<CocoAnnotation, 'image_id' | 'category_id'>;
+
+function readAnnotations(entries: readonly Entry[], notices: Notices): { entry: Entry; annotation: OwnFields }[] {
+  const seen = new Map<SourceId, Entry>();
+  return entries.map((entry, index) => {
+    const id = entry.id('id');
+    const twin = seen.get(id);
+    if (twin) {
+      const hint = `${twin.place} has it too; pycocotools counts one of them twice and the other not at all. Renumber them.`;
+      entry.refuse('id', 'an id that no other annotation has', hint);
+    }
+    seen.set(id, entry);
+    if (isZero(id)) notices.add('zeroId', entry.where);
+    else if (typeof id === 'string') notices.add('textId', place(entry, 'id'));
+    const iscrowd = crowdOf(entry, notices);
+    if (entry.raw('ignore') && !iscrowd) notices.add('ignoreField', entry.where);
+    const bbox = entry.box();
+    if (bbox[2] < 0 || bbox[3] < 0) notices.add('negativeObject', entry.where);
+    return { entry, annotation: { id: isZero(id) ? 0 : index + 1, bbox, area: entry.number('area'), iscrowd } };
+  });
+}
+
+function crowdOf(entry: Entry, notices: Notices): 0 | 1 {
+  const value = entry.raw('iscrowd');
+  if (value === undefined) notices.add('missingIscrowd', entry.where);
+  else if (value !== 0 && value !== 1 && typeof value !== 'boolean') entry.refuse('iscrowd', '0 or 1');
+  return value ? 1 : 0;
+}
+
+function place(entry: Entry, field: string): string {
+  return `${entry.where}.${field} ${describeId(entry.id(field))}`;
 }

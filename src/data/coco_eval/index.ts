@@ -1,6 +1,13 @@
 import type { CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
 import { byScore, type Figure, meanOfPresent, precisionAtRecalls, RECALLS, recalls } from './accumulate.js';
-import { AREA_RANGES, type CategoryMatches, IOU_THRESHOLDS, MAX_DETECTIONS, matchDetections } from './match.js';
+import {
+  AREA_RANGES,
+  type CategoryMatches,
+  IOU_THRESHOLDS,
+  MAX_DETECTIONS,
+  type MatchOptions,
+  matchDetections,
+} from './match.js';
 
 /** COCO's twelve: average precision (IoU .5–.95, .5, .75, by size), then average recall (by detections, by size). */
 export const STAT_NAMES = [
@@ -41,13 +48,16 @@ export interface CocoEvaluation {
 
 /**
  * COCO's box metrics with the results of pycocotools 2.0: ten IoU thresholds, 101 recalls, at most 100 detections per
- * image and category. One difference: an annotation of id 0 counts like any other (pycocotools stores the id of the
- * matched object, and then takes 0 for none).
+ * image and category. One difference, unless asked for: an annotation of id 0 counts like any other.
  *
  * Detections must be of images in the dataset; those of other categories do not count.
  */
-export function evaluateCoco(dataset: CocoDataset, detections: readonly CocoDetection[]): CocoEvaluation {
-  const all = matchDetections(dataset, detections).map((matches) => {
+export function evaluateCoco(
+  dataset: CocoDataset,
+  detections: readonly CocoDetection[],
+  options: MatchOptions = {},
+): CocoEvaluation {
+  const all = matchDetections(dataset, detections, options).map((matches) => {
     const order = byScore(matches);
     return { matches, precision: AREA_RANGES.map((_, area) => precisionAtRecalls(matches, order, area)) };
   });

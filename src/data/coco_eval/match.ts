@@ -37,6 +37,14 @@ export interface CategoryMatches {
   objects: readonly number[];
 }
 
+export interface MatchOptions {
+  /**
+   * Take an object of id 0 for never found, though it takes its detection: pycocotools stores the id of the matched
+   * object, and reads 0 as none.
+   */
+  zeroIdIsNone?: boolean;
+}
+
 /**
  * Greedy matching of pycocotools (cocoeval.py, evaluateImg; boxes): within an image and category each detection, best
  * first, takes the free object of highest IoU at or above the threshold; of equal IoU the later object. A crowd can be
@@ -44,7 +52,11 @@ export interface CategoryMatches {
  *
  * @returns one entry per category, in the order of category ids
  */
-export function matchDetections(dataset: CocoDataset, detections: readonly CocoDetection[]): CategoryMatches[] {
+export function matchDetections(
+  dataset: CocoDataset,
+  detections: readonly CocoDetection[],
+  { zeroIdIsNone = false }: MatchOptions = {},
+): CategoryMatches[] {
   const images = ranksOf(dataset.images.map(({ id }) => id));
   const categories = ranksOf(dataset.categories.map(({ id }) => id));
   const byId = new Map(dataset.categories.map((category) => [category.id, category]));
@@ -54,7 +66,11 @@ export function matchDetections(dataset: CocoDataset, detections: readonly CocoD
     const category = categories.get(entry.category_id);
     return image === undefined || category === undefined ? groups : category * images.size + image;
   };
-  const objects = group(dataset.annotations, groupOf, groups);
+  const truth = dataset.annotations.map((annotation) => ({
+    ...annotation,
+    lost: zeroIdIsNone && annotation.id === 0,
+  }));
+  const objects = group(truth, groupOf, groups);
   const found = group(detections, groupOf, groups);
 
   return [...categories].map(([id, category]) => {
@@ -72,6 +88,8 @@ interface GroundTruth {
   bbox: readonly number[];
   area: number;
   iscrowd: number;
+  /** Takes a detection, which is not matched by that. */
+  lost: boolean;
 }
 
 /** What is and what was found of one category in one image. */
@@ -173,7 +191,7 @@ function matchAt(
     }
     if (match < 0) continue;
     taken[order[match]] = 1;
-    matched[d] |= bit;
+    if (!objects[order[match]].lost) matched[d] |= bit;
     if (match >= counted) ignored[d] |= bit;
   }
 }

@@ -1,3 +1,4 @@
+import type { CocoCategory } from '../coco.js';
 import type { Figure } from './accumulate.js';
 import { type CocoEvaluation, STAT_NAMES } from './index.js';
 
@@ -29,7 +30,11 @@ export const STAT_MEANINGS: readonly string[] = [
   'average recall, large',
 ];
 
-export function summarize({ stats, categories }: CocoEvaluation): EvaluationSummary {
+/** @param idOf key of a category in `per_category`; its own id by default */
+export function summarize(
+  { stats, categories }: CocoEvaluation,
+  idOf: (category: CocoCategory) => string | number = ({ id }) => id,
+): EvaluationSummary {
   return {
     map: stats[0],
     map50: stats[1],
@@ -37,7 +42,7 @@ export function summarize({ stats, categories }: CocoEvaluation): EvaluationSumm
     names: STAT_NAMES,
     per_category: Object.fromEntries(
       categories.map(({ category, ap, ap50, ar100, objects }) => [
-        category.id,
+        idOf(category),
         { name: category.name, ap, ap50, ar100, objects },
       ]),
     ),
