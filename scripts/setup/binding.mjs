@@ -67,7 +67,7 @@ const linkTarget = (path) => {
   }
 };
 
-/** Node-API and TensorFlow's C API are stable: one binary serves Node 20 and 22 and both flavours of one version. */
+/** Node-API and TensorFlow's C API are stable: one binary serves all versions of Node and both flavours of one version. */
 function bindingKey({ sources }) {
   const hash = createHash('sha256').update([tensorflowVersion, glibcVersion(), ...FLAGS, ...LINKING].join('\n'));
   const files = readdirSync(sources).sort();

@@ -1,6 +1,7 @@
 // check_tensorflow.cjs [ADDON KERNELS]: computes with TensorFlow and our ops. Run as a program of its own, since a library
 // that does not load may end the process. Prints one JSON line.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+require('./legacy_util.cjs');
 const tf = require('@tensorflow/tfjs-node-gpu');
 
 const close = (values, expected) => values.every((value, i) => Math.abs(value - expected[i]) < 1e-5);

@@ -3,14 +3,10 @@
 /** Ends the process with one clear line unless this Node can run yolox-node. */
 export function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if ((major === 20 && minor >= 19) || major === 21 || major === 22) return;
-  const reason =
-    major >= 23
-      ? 'tfjs-node 4.22 uses util functions that Node 23 removed'
-      : 'this version lacks features yolox-node uses';
+  if (major > 20 || (major === 20 && minor >= 19)) return;
   process.stderr.write(
-    `error: Node: expected 20.19 or later up to 22, received ${process.versions.node} (${reason}). ` +
-      'Install Node 22, for example with "nvm install 22", and run again.\n',
+    `error: Node: expected 20.19 or later, received ${process.versions.node} (it lacks features yolox-node uses). ` +
+      'Install Node 24, for example with "nvm install 24", and run again.\n',
   );
   process.exit(1);
 }

@@ -34,7 +34,7 @@ export async function installPackages() {
     for (const file of ['package.json', 'package-lock.json', '.npmrc'])
       await copyFile(join(root, file), join(dir, file));
     const result = await run('npm', ['ci', '--no-progress', '--loglevel=error'], { cwd: dir });
-    if (result.code === 127) throw new SetupError('npm was not found. Install Node 22 with its npm and run again.');
+    if (result.code === 127) throw new SetupError('npm was not found. Install Node with its npm and run again.');
     if (result.code !== 0) {
       throw new SetupError(
         `npm ci failed; check the network and npm's settings, then run again:\n${lastWords(result)}`,

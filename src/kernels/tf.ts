@@ -19,6 +19,9 @@ const ENVIRONMENT = {
 
 const LIBRARY = 'libtensorflow_cc.so.2';
 
+/** Functions that tfjs-node wants and later Nodes lack. */
+const LEGACY_UTIL = resolve(import.meta.dirname, '../../scripts/setup/legacy_util.cjs');
+
 /** tfjs over the native TensorFlow that set-up built; importing this module loads it (about a second). */
 export const tf: typeof Tfjs = loadTensorFlow();
 
@@ -28,6 +31,7 @@ function loadTensorFlow(): typeof Tfjs {
   const library = resolve(dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')), 'deps/lib', LIBRARY);
   // The binding would end the process where the library it is bound to at first use is gone.
   if (!existsSync(library)) throw absent('no TensorFlow library');
+  require(LEGACY_UTIL);
   try {
     return require('@tensorflow/tfjs-node-gpu');
   } catch (error) {

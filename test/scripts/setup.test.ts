@@ -167,4 +167,34 @@ test('flags that contradict each other or are unknown are refused', ({ dir }) =>
   assert.match(unknown.stderr, /^error: Unknown option '--gpu'/);
 });
 
+/** Ends a process in which `prepare` has run before a script of set-up. */
+const nodeWith = (prepare: string, script: string) =>
+  spawnSync(process.execPath, ['-e', `${prepare}; require(${JSON.stringify(join(scripts, script))});`], {
+    encoding: 'utf8',
+  });
+
+test('TensorFlow computes where util lacks what tfjs-node asks of it, as in Node 23 and later', () => {
+  const { status, stdout, stderr } = nodeWith("delete require('util').isNullOrUndefined", 'check_tensorflow.cjs');
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^\{"version":/);
+  assert.not.match(stderr, 'DeprecationWarning');
+});
+
+for (const [version, fits] of [
+  ['18.20.8', false],
+  ['20.18.3', false],
+  ['20.19.0', true],
+  ['22.23.3', true],
+  ['24.21.0', true],
+  ['26.10.0', true],
+] as const) {
+  test(`Node ${version} is ${fits ? 'taken' : 'refused in one line'}`, () => {
+    const script = `Object.defineProperty(process.versions, 'node', { value: '${version}' });
+      (await import('${scripts}/node_version.mjs')).requireNode();`;
+    const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    assert.is(status, fits ? 0 : 1);
+    if (!fits) assert.match(stderr, /^error: Node: expected 20\.19 or later, received .*\n$/);
+  });
+}
+
 test.run();
