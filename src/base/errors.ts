@@ -7,7 +7,10 @@ export interface Problem {
   /** Field inside it, as a path: `train.lr`, `annotations[3].bbox`. */
   field?: string;
   expected: string;
+  /** The value that came; a long one is cut in messages. */
   received?: unknown;
+  /** Why it is wrong, in words of a library or of ours; never cut. */
+  reason?: string;
   /** The remedy, an imperative sentence. */
   hint?: string;
 }
@@ -16,6 +19,8 @@ export interface Problem {
 export class UserError extends Error {
   override name = 'UserError';
   readonly problem: Problem;
+  /** Of a command that ends with it. */
+  readonly exitCode: number = 2;
 
   constructor(problem: Problem, options?: ErrorOptions) {
     super(describeProblem(problem), options);
@@ -23,10 +28,17 @@ export class UserError extends Error {
   }
 }
 
-function describeProblem({ where, field, expected, received, hint }: Problem): string {
+/** A check that was not passed, such as a gate: the input was fine, its result is not good enough. CLI exit code 1. */
+export class CheckError extends UserError {
+  override name = 'CheckError';
+  override readonly exitCode = 1;
+}
+
+function describeProblem({ where, field, expected, received, reason, hint }: Problem): string {
   const place = [where, field].filter(Boolean).join(': ');
   const got = received === undefined ? '' : `, received ${describeValue(received)}`;
-  return `${place ? `${place}: ` : ''}expected ${expected}${got}.${hint ? ` ${hint}` : ''}`;
+  const why = reason ? `: ${reason.trim().replace(/\.$/, '')}` : '';
+  return `${place ? `${place}: ` : ''}expected ${expected}${got}${why}.${hint ? ` ${hint}` : ''}`;
 }
 
 /** Short text of a value for a message: strings quoted, long ones cut. */

@@ -1,56 +1,62 @@
-import type { Argv } from 'yargs';
 import { CONFIG_KEYS } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 
-/** Short flags for the keys that are set most often. */
-const SHORT = {
-  images: ['data.images', 'Folder, zip or URL of the pictures'],
-  annotations: ['data.annotations', 'COCO instances JSON'],
-  weights: ['train.weights', 'Weights to start from: .safetensors, .pth or .onnx'],
-  epochs: ['train.epochs', 'Epochs to train'],
-  batch: ['train.batch', 'Pictures in a batch'],
-  store: ['store', 'Folder of the store'],
-} as const;
-
-/** Every flag that sets a configuration key. */
-export const FLAGS: readonly string[] = [...Object.keys(SHORT), ...CONFIG_KEYS];
-
-interface ConfigFlags {
-  config?: string;
-  [flag: string]: unknown;
+/** Configuration keys that a command takes as flags. `--config FILE` comes with them. */
+export interface ConfigFlags {
+  /** Keys that are flags by their own name, `--train.epochs`; hidden in the help. */
+  keys: readonly string[];
+  /** Flags of another name: `epochs: ['train.epochs', 'Epochs to train']`. */
+  short?: Record<string, readonly [key: string, describe: string]>;
 }
 
-/** `--config FILE`, a few short flags, and every configuration key as a flag of its own (`--train.optimizer.lr 0.01`). */
-export function configOptions<T>(yargs: Argv<T>) {
-  let options = yargs
-    .option('config', {
-      type: 'string',
-      describe: 'Configuration file, or the name of a preset (yolox-s, quickstart, …)',
-    })
-    .epilogue(
-      'Every configuration key is a flag as well (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).',
-    );
-  for (const [flag, [, describe]] of Object.entries(SHORT)) {
-    options = options.option(flag, { type: 'string', requiresArg: true, describe });
-  }
-  for (const key of CONFIG_KEYS) {
-    if (!(key in SHORT))
-      options = options.option(key, { type: 'string', requiresArg: true, hidden: true, group: 'Configuration:' });
-  }
-  return options;
+/** A flag and the key it sets; `config` sets the file. */
+export interface ConfigFlag {
+  flag: string;
+  key: string;
+  /** Absent: not in the short help. */
+  describe?: string;
 }
 
-/** The configuration that the flags, the environment and the file give. */
-export async function configFrom(args: ConfigFlags): Promise<Config> {
-  const flags: Record<string, string> = {};
-  for (const key of CONFIG_KEYS) {
-    if (typeof args[key] === 'string') flags[key] = args[key];
-  }
-  for (const [flag, [key]] of Object.entries(SHORT)) {
-    if (typeof args[flag] === 'string') flags[key] = args[flag];
-  }
-  // Whoever names pictures means COCO, unless they say otherwise.
-  if (flags['data.images'] && !flags['data.source']) flags['data.source'] = 'coco';
-  return loadConfig({ file: args.config, flags });
+/** Every key, and short flags for those that are set most often. */
+export const PIPELINE_FLAGS: ConfigFlags = {
+  keys: CONFIG_KEYS,
+  short: {
+    images: ['data.images', 'Folder, zip or URL of the pictures'],
+    annotations: ['data.annotations', 'COCO instances JSON'],
+    weights: ['train.weights', 'Weights to start from: .safetensors, .pth or .onnx'],
+    epochs: ['train.epochs', 'Epochs to train'],
+    batch: ['train.batch', 'Pictures in a batch'],
+    store: ['store', 'Folder of the store'],
+  },
+};
+
+export const PIPELINE_EPILOGUE =
+  'Every configuration key is a flag as well (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).';
+
+/** The name of the flag of the configuration file. */
+const FILE: ConfigFlag = {
+  flag: 'config',
+  key: 'config',
+  describe: 'Configuration file, or the name of a preset (yolox-s, quickstart, …)',
+};
+
+/** All flags of a declaration, `--config` among them. */
+export function configFlags({ keys, short = {} }: ConfigFlags): ConfigFlag[] {
+  return [
+    FILE,
+    ...Object.entries(short).map(([flag, [key, describe]]) => ({ flag, key, describe })),
+    ...keys.filter((key) => !(key in short)).map((key) => ({ flag: key, key })),
+  ];
+}
+
+/** The configuration that these flags, the environment and the file give. @throws UserError for a key given twice */
+export async function loadGivenConfig(given: readonly (ConfigFlag & { value: string })[]): Promise<Config> {
+  const file = given.find(({ key }) => key === FILE.key)?.value;
+  const flags = given.filter(({ key }) => key !== FILE.key);
+  return loadConfig({
+    file,
+    flags: Object.fromEntries(flags.map(({ key, value }) => [key, value])),
+    flagNames: Object.fromEntries(flags.map(({ key, flag }) => [key, `--${flag}`])),
+  });
 }

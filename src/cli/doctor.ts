@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { CommandModule } from 'yargs';
 import { buildDir, findAddon } from '../kernels/addon.js';
-import { jsonOption, printResult } from './shared.js';
+import { defineCommand } from './command.js';
+import { printResult } from './shared.js';
 
 /** Folder of this package, from src/cli and dist/cli alike. */
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -33,19 +33,20 @@ interface Gpu {
   missing: string[];
 }
 
-export const doctorCommand: CommandModule<object, { json: boolean }> = {
+export const doctorCommand = defineCommand({
   command: 'doctor',
   describe: 'Show what is installed, which device computes, and what is missing',
-  builder: (yargs) =>
-    jsonOption(yargs)
-      .example('$0 doctor', 'What is installed and what is missing, for a person')
-      .example('$0 doctor --json', 'The same as one JSON object, for a bug report'),
-  handler: async (args) => {
+  options: {},
+  examples: [
+    ['doctor', 'What is installed and what is missing, for a person'],
+    ['doctor --json', 'The same as one JSON object, for a bug report'],
+  ],
+  async handler(args) {
     const diagnosis = await diagnose();
     if (!diagnosis.ok) process.exitCode = 1;
     printResult(diagnosis, describe(diagnosis), args);
   },
-};
+});
 
 type Diagnosis = Awaited<ReturnType<typeof diagnose>>;
 

@@ -1,31 +1,35 @@
 import { basename, extname } from 'node:path';
-import type { CommandModule } from 'yargs';
 import { sha256, writeAtomic } from '../base/files.js';
+import { text } from '../config/schema.js';
 import { exportOnnx } from '../model/onnx/export.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
 import { openNetwork } from '../model/weights/open.js';
-import { jsonOption, printResult } from './shared.js';
+import { defineCommand } from './command.js';
+import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface ExportArgs {
   weights: string;
   out: string;
-  size?: number[];
+  size?: [number, number];
   legacy?: boolean;
   json: boolean;
 }
 
-export const exportOnnxCommand: CommandModule<object, ExportArgs> = {
+export const exportOnnxCommand = defineCommand({
   command: 'export-onnx',
   describe: 'Write weights as an ONNX model with decoded boxes',
-  builder: (yargs) =>
-    weightsOptions(jsonOption(yargs))
-      .option('weights', { type: 'string', demandOption: true, describe: 'Weights: .safetensors, .pth or .onnx' })
-      .option('out', { type: 'string', demandOption: true, describe: 'File to write, .onnx' })
-      .example('$0 export-onnx --weights best.safetensors --out best.onnx', 'At the input size of training')
-      .example('$0 export-onnx --weights yolox_s.pth --size 480 640 --out yolox_s.onnx', 'For wide pictures'),
+  options: {
+    weights: text.describe('Weights: .safetensors, .pth or .onnx'),
+    out: text.describe('File to write, .onnx'),
+    ...weightsOptions,
+  },
+  examples: [
+    ['export-onnx --weights best.safetensors --out best.onnx', 'At the input size of training'],
+    ['export-onnx --weights yolox_s.pth --size 480 640 --out yolox_s.onnx', 'For wide pictures'],
+  ],
   handler: exportCommand,
-};
+});
 
 async function exportCommand(args: ExportArgs): Promise<void> {
   const { weights, architecture, preprocess, info } = await openNetwork(args.weights, toOpenOptions(args));
@@ -36,11 +40,11 @@ async function exportCommand(args: ExportArgs): Promise<void> {
   });
   await writeAtomic(args.out, model);
   const result = { out: args.out, architecture, preprocess, bytes: model.length, sha256: sha256(model) };
-  const text = [
+  const lines = [
     `written        ${args.out} (${(model.length / 1e6).toFixed(1)} MB)`,
     `architecture   ${describeArchitecture(architecture)}`,
     `input          images [batch,3,${preprocess.size.join(',')}], ${preprocess.color.toUpperCase()}`,
     `output         output [batch,anchors,${5 + architecture.classes}]: cx, cy, w, h in pixels, objectness, classes`,
   ].join('\n');
-  printResult(result, text, args);
+  printResult(result, lines, args);
 }

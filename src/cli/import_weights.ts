@@ -1,32 +1,36 @@
 import { basename } from 'node:path';
-import type { CommandModule } from 'yargs';
+import { text } from '../config/schema.js';
 import { COCO_CLASSES } from '../data/classes.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
 import { type CheckpointInfo, checkpointMetadata } from '../model/weights/checkpoint.js';
 import { type OpenedNetwork, openNetwork } from '../model/weights/open.js';
 import { writeSafetensors } from '../model/weights/safetensors.js';
-import { jsonOption, printResult } from './shared.js';
+import { defineCommand } from './command.js';
+import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface ImportArgs {
   file: string;
   out: string;
-  size?: number[];
+  size?: [number, number];
   legacy?: boolean;
   json: boolean;
 }
 
-export const importWeightsCommand: CommandModule<object, ImportArgs> = {
+export const importWeightsCommand = defineCommand({
   command: 'import-weights <file>',
   describe: 'Convert YOLOX weights (.pth of Megvii or mmdetection, .onnx) to safetensors',
-  builder: (yargs) =>
-    weightsOptions(jsonOption(yargs))
-      .positional('file', { type: 'string', demandOption: true, describe: 'Weights to convert' })
-      .option('out', { type: 'string', demandOption: true, describe: 'File to write, .safetensors' })
-      .example('$0 import-weights yolox_s.pth --out yolox_s.safetensors', 'Convert published weights')
-      .example('$0 import-weights old.pth --legacy --out old.safetensors', 'Weights of YOLOX before 0.1.1'),
+  options: {
+    file: text.describe('Weights to convert'),
+    out: text.describe('File to write, .safetensors'),
+    ...weightsOptions,
+  },
+  examples: [
+    ['import-weights yolox_s.pth --out yolox_s.safetensors', 'Convert published weights'],
+    ['import-weights old.pth --legacy --out old.safetensors', 'Weights of YOLOX before 0.1.1'],
+  ],
   handler: importWeights,
-};
+});
 
 async function importWeights(args: ImportArgs): Promise<void> {
   const network = await openNetwork(args.file, toOpenOptions(args));

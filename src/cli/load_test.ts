@@ -1,40 +1,17 @@
 import { join } from 'node:path';
-import type { CommandModule } from 'yargs';
 import { makeDir, writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
-import type { Arrivals } from '../loadtest/arrivals.js';
 import { type Comparison, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
 import type { Target } from '../loadtest/client.js';
 import { describeComparison, describeObjective, describeRun } from '../loadtest/describe.js';
-import { BODIES, type PayloadOptions, payloadOf } from '../loadtest/payload.js';
+import { payloadOf } from '../loadtest/payload.js';
 import type { LoadTestResult, RunResult } from '../loadtest/result.js';
 import { checkTarget, closedLoop, openLoop, type RunOptions } from '../loadtest/run.js';
 import { highestRate, meetsObjective } from '../loadtest/search.js';
 import { passesGrowth, soakWarmUp, soakWindows, withGrowth } from '../loadtest/soak.js';
-import { checkLoadFlags, checkMode, headerOf } from './load_test_flags.js';
-import { jsonOption, printResult } from './shared.js';
-
-export interface LoadTestArgs extends PayloadOptions {
-  url: string;
-  image: string[];
-  mode: 'closed' | 'open' | 'sweep' | 'slo' | 'soak';
-  concurrency: number[];
-  rate?: number;
-  arrivals?: Arrivals;
-  p99: number;
-  duration: number;
-  warmUp?: number;
-  maxInFlight: number;
-  timeout: number;
-  seed: number;
-  header: string[];
-  pid?: number;
-  maxGrowth?: number;
-  out?: string;
-  baseline?: string;
-  gate?: number;
-  json: boolean;
-}
+import { defineCommand } from './command.js';
+import { checkMode, headerOf, type LoadTestArgs, loadTestOptions } from './load_test_options.js';
+import { printResult } from './shared.js';
 
 /** What `--mode sweep` tries unless told. */
 const SWEEP = [1, 2, 4, 8, 16];
@@ -48,64 +25,25 @@ const FEWEST_REQUESTS = 10;
 /** Seconds of load before a run unless told. */
 const WARM_UP_S = 2;
 
-export const loadTestCommand: CommandModule<object, LoadTestArgs> = {
+export const loadTestCommand = defineCommand({
   command: 'load-test <url>',
   describe: 'Load-test any detector that takes pictures by POST',
-  builder: (yargs) =>
-    jsonOption(yargs)
-      .positional('url', { type: 'string', demandOption: true, describe: 'Where to post, such as http://…/predict' })
-      .option('image', { type: 'string', array: true, demandOption: true, describe: 'Pictures, sent in turns' })
-      .option('body', {
-        choices: BODIES,
-        default: 'raw' as const,
-        describe: 'The picture as the body, as multipart, or as base64 in JSON',
-      })
-      .option('field', { type: 'string', default: 'image', describe: 'Name of its field, of a form or JSON' })
-      .option('header', { type: 'string', array: true, default: [], describe: '"Name: value" to send; not stored' })
-      .option('mode', {
-        choices: ['closed', 'open', 'sweep', 'slo', 'soak'] as const,
-        default: 'closed' as const,
-        describe: 'Next request after an answer; by the clock; closed, several; search of a rate; long, memory watched',
-      })
-      .option('concurrency', {
-        type: 'number',
-        array: true,
-        default: [],
-        describe: 'Requests in flight: closed, sweep, soak',
-      })
-      .option('rate', { type: 'number', describe: 'Requests a second: open, soak; where to begin: slo' })
-      .option('arrivals', {
-        choices: ['poisson', 'constant'] as const,
-        describe: 'Of requests by the clock [default: constant in a soak, else poisson]',
-      })
-      .option('p99', { type: 'number', default: 200, describe: 'Milliseconds the search keeps the p99 below' })
-      .option('duration', { type: 'number', default: 10, describe: 'Seconds measured, each run' })
-      .option('warm-up', { type: 'number', describe: 'Seconds of load before [default: 2; a tenth of a soak]' })
-      .option('max-in-flight', { type: 'number', default: 1000, describe: 'Most requests under way by the clock' })
-      .option('timeout', { type: 'number', default: 30, describe: 'Seconds after which no answer is an error' })
-      .option('seed', { type: 'number', default: 0, describe: 'Of Poisson arrivals' })
-      .option('pid', { type: 'number', describe: 'Server process whose CPU and memory to sample, with those below it' })
-      .option('max-growth', {
-        type: 'number',
-        describe: "Exit code 1 if the server's memory grows by more than this share in a soak",
-      })
-      .option('out', { type: 'string', requiresArg: true, describe: 'Folder for result.json and report.html' })
-      .option('baseline', { type: 'string', requiresArg: true, describe: 'Earlier result.json to compare with' })
-      .option('gate', { type: 'number', describe: 'Exit code 1 if worse than the baseline by more than this share' })
-      .check((args) => checkMode(args as never))
-      .implies('gate', 'baseline')
-      .implies('max-growth', 'pid')
-      .example('$0 load-test http://127.0.0.1:8080/predict --image dog.jpg --mode sweep --out load', 'Find saturation')
-      .example('$0 load-test URL --image *.jpg --mode slo --p99 100', 'Highest rate with p99 below 100 ms')
-      .example(
-        '$0 load-test URL --image *.jpg --mode soak --rate 50 --duration 1800 --pid PID --max-growth 0.02',
-        'Half an hour, memory flat',
-      ) as never,
-  handler: loadTest,
-};
+  options: loadTestOptions,
+  examples: [
+    ['load-test http://127.0.0.1:8080/predict --image dog.jpg --mode sweep --out load', 'Find saturation'],
+    ['load-test URL --image *.jpg --mode slo --p99 100', 'Highest rate with p99 below 100 ms'],
+    [
+      'load-test URL --image *.jpg --mode soak --rate 50 --duration 1800 --pid PID --max-growth 0.02',
+      'Half an hour, memory flat',
+    ],
+  ],
+  async handler(args, { given }) {
+    checkMode(args, given);
+    await loadTest(args);
+  },
+});
 
 async function loadTest(args: LoadTestArgs): Promise<void> {
-  checkLoadFlags(args);
   const baseline = args.baseline === undefined ? undefined : await readBaseline(args.baseline);
   const payloads = await Promise.all(args.image.map((file) => payloadOf(file, args)));
   const headers = Object.fromEntries(args.header.map(headerOf));

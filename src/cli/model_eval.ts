@@ -1,55 +1,50 @@
-import type { CommandModule } from 'yargs';
+import { z } from 'zod';
 import { UserError } from '../base/errors.js';
+import { text, unit } from '../config/schema.js';
 import { summarize, summaryText } from '../data/coco_eval/summary.js';
 import { readCoco } from '../data/sources/coco.js';
 import { evaluateDetector } from '../pipeline/evaluate.js';
 import { matchCategories } from '../pipeline/match_categories.js';
-import { configFrom, configOptions } from './config_options.js';
+import { refuseTogether } from './checks.js';
+import { defineCommand } from './command.js';
+import { PIPELINE_EPILOGUE, PIPELINE_FLAGS } from './config_options.js';
 import { runStepCommand } from './run.js';
-import { jsonOption, printResult } from './shared.js';
+import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
-interface EvalArgs {
-  config?: string;
-  weights?: string;
-  bundle?: string;
-  images?: string;
-  annotations?: string;
-  confidence?: number;
-  nms?: number;
-  maxDetections?: number;
-  size?: number[];
-  legacy?: boolean;
-  force: boolean;
-  json: boolean;
-}
+const { short } = PIPELINE_FLAGS;
+const { weights: _, ...shortFlags } = short ?? {};
 
-export const modelEvalCommand: CommandModule<object, EvalArgs> = {
+export const modelEvalCommand = defineCommand({
   command: 'model-eval',
   describe: 'Evaluate the bundle on the test split, or any weights or bundle on any COCO pictures',
-  builder: (yargs) =>
-    weightsOptions(jsonOption(configOptions(yargs)))
-      .option('bundle', { type: 'string', describe: 'Folder of a packed model' })
-      .option('confidence', { type: 'number', describe: 'Lowest score that counts' })
-      .option('nms', { type: 'number', describe: 'IoU above which the worse of two boxes is dropped' })
-      .option('max-detections', { type: 'number', describe: 'Best boxes kept of one picture' })
-      .option('force', { type: 'boolean', default: false, describe: 'Do this step again even if it is finished' })
-      .conflicts('bundle', 'weights')
-      .example('$0 model-eval --config quickstart', 'The pipeline up to its evaluation')
-      .example(
-        '$0 model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json',
-        'Zero-shot AP',
-      ) as never,
-  async handler(args) {
-    const config = await configFrom({ ...args, weights: undefined });
+  options: {
+    bundle: text.optional().describe('Folder of a packed model'),
+    weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
+    confidence: unit.optional().describe('Lowest score that counts'),
+    nms: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
+    maxDetections: z.int().positive().optional().describe('Best boxes kept of one picture'),
+    force: z.boolean().default(false).describe('Do this step again even if it is finished'),
+    ...weightsOptions,
+  },
+  config: { ...PIPELINE_FLAGS, short: shortFlags },
+  examples: [
+    ['model-eval --config quickstart', 'The pipeline up to its evaluation'],
+    ['model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json', 'Zero-shot AP'],
+  ],
+  epilogue: PIPELINE_EPILOGUE,
+  async handler(args, { given, ...context }) {
+    refuseTogether(given, ['bundle', 'weights']);
+    const config = await context.config();
     if (args.weights === undefined && args.bundle === undefined) return runStepCommand('model-eval', config, args);
-    if (args.images === undefined || args.annotations === undefined) {
+    const { images, annotations } = config.data;
+    if (images === null || annotations === null) {
       throw new UserError({
         where: 'model-eval',
         expected: '--images DIR and --annotations FILE with --weights or --bundle',
       });
     }
-    const { dataset, pathOf } = await readCoco(args.images, args.annotations, { maxPixels: config.data.maxPixels });
+    const { dataset, pathOf } = await readCoco(images, annotations, { maxPixels: config.data.maxPixels });
     const detector = await openDetector(args);
     const { confidence, nms, maxDetections } = config.eval;
     const thresholds = {
@@ -69,10 +64,10 @@ export const modelEvalCommand: CommandModule<object, EvalArgs> = {
     const result = { ...summary, images: dataset.images.length, images_per_second: imagesPerSecond, thresholds };
     printResult(result, summaryText(summary), args);
   },
-};
+});
 
 /** TensorFlow is loaded only for weights. */
-async function openDetector(args: EvalArgs) {
+async function openDetector(args: { weights?: string; bundle?: string; size?: [number, number]; legacy?: boolean }) {
   if (args.weights !== undefined) {
     const { openWeightsDetector } = await import('../pipeline/weights_detector.js');
     return openWeightsDetector(args.weights, toOpenOptions(args));

@@ -2,63 +2,56 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { CommandModule } from 'yargs';
+import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { makeDir } from '../base/files.js';
-import { CONFIG_KEYS } from '../config/keys.js';
-import { configFrom } from './config_options.js';
-import { jsonOption, printResult } from './shared.js';
+import { CONFIG_KEYS, environmentName } from '../config/keys.js';
+import { type Config, text } from '../config/schema.js';
+import { defineCommand } from './command.js';
+import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
+
+/** What a bundle declares; the checkpoint is given as a file here. */
+const PACK_KEYS = CONFIG_KEYS.filter((key) => key.startsWith('pack.') && key !== 'pack.checkpoint');
+
+/** Longer side of the picture drawn when none is given. */
+const DRAWN_SIDE = 640;
+
+export const packCommand = defineCommand({
+  command: 'pack',
+  describe: 'Make a bundle of any weights, to serve them without training',
+  options: {
+    weights: text.describe('Weights: .safetensors, .pth or .onnx'),
+    out: text.describe('Folder of the bundle; one there is replaced'),
+    image: z
+      .array(text)
+      .default([])
+      .describe('Pictures; the one with the most sure objects becomes the test image. One is drawn when absent'),
+    ...weightsOptions,
+  },
+  config: { keys: PACK_KEYS, short: { name: ['pack.name', "Name of the model [default: the file's]"] } },
+  examples: [
+    ['pack --weights yolox_s.pth --image dog.jpg --out yolox-s --pack.version 2', 'COCO weights'],
+    ['serve yolox-s', 'Serve them'],
+  ],
+  epilogue: `Configuration keys are flags as well: ${PACK_KEYS.map((key) => `--${key}`).join(', ')}.`,
+  async handler(args, { given, config }) {
+    const { pack: settings } = await config();
+    const named = given.has('pack.name') || given.has('config') || process.env[environmentName('pack.name')];
+    await pack(args, { ...settings, name: (named ? undefined : nameOf(args.weights)) ?? settings.name });
+  },
+});
 
 interface PackArgs {
   weights: string;
   out: string;
   image: string[];
-  name?: string;
-  config?: string;
-  size?: number[];
+  size?: [number, number];
   legacy?: boolean;
   json: boolean;
-  [flag: string]: unknown;
 }
 
-/** What a bundle declares; the checkpoint is given as a file here. */
-const PACK_KEYS = CONFIG_KEYS.filter((key) => key.startsWith('pack.') && key !== 'pack.checkpoint');
-
-const TEXT_KEYS = ['pack.name', 'pack.version', 'pack.license'];
-
-/** Longer side of the picture drawn when none is given. */
-const DRAWN_SIDE = 640;
-
-export const packCommand: CommandModule<object, PackArgs> = {
-  command: 'pack',
-  describe: 'Make a bundle of any weights, to serve them without training',
-  builder(yargs) {
-    const options = weightsOptions(jsonOption(yargs))
-      .option('weights', { type: 'string', demandOption: true, describe: 'Weights: .safetensors, .pth or .onnx' })
-      .option('out', { type: 'string', demandOption: true, describe: 'Folder of the bundle; one there is replaced' })
-      .option('image', {
-        type: 'string',
-        array: true,
-        default: [],
-        describe: 'Pictures; the one with the most sure objects becomes the test image. One is drawn when absent',
-      })
-      .option('name', { type: 'string', requiresArg: true, describe: "Name of the model [default: the file's]" })
-      .option('config', { type: 'string', describe: 'Configuration file, or the name of a preset' })
-      .example('$0 pack --weights yolox_s.pth --image dog.jpg --out yolox-s --pack.version 2', 'COCO weights')
-      .example('$0 serve yolox-s', 'Serve them')
-      .epilogue(`Configuration keys are flags as well: ${PACK_KEYS.map((key) => `--${key}`).join(', ')}.`);
-    return PACK_KEYS.reduce(
-      (all, key) => all.option(key, { type: 'string', requiresArg: true, hidden: true }),
-      options,
-    ) as never;
-  },
-  handler: pack,
-};
-
-async function pack(args: PackArgs): Promise<void> {
-  const name = args.name ?? (args.config === undefined ? nameOf(args.weights) : undefined);
-  const { pack: settings } = await configFrom({ 'pack.name': name, ...quoted(args), weights: undefined });
+async function pack(args: PackArgs, settings: Config['pack']): Promise<void> {
   const bundle = resolve(args.out);
   if (existsSync(bundle) && !existsSync(join(bundle, 'bundle.json'))) {
     throw new UserError({
@@ -79,17 +72,11 @@ async function pack(args: PackArgs): Promise<void> {
     const packed = await packBundle(bundle, { ...parts, weightsPath: args.weights });
     const result = { bundle, ...packed, test_image: args.image[packed.test_image] ?? null };
     const { detections } = packed;
-    const text = `written        ${args.out}\ntest image     ${result.test_image ?? 'drawn'}, ${detections} objects found`;
-    printResult(result, `${text}\nserve it       npx yolox serve ${args.out}`, args);
+    const lines = `written        ${args.out}\ntest image     ${result.test_image ?? 'drawn'}, ${detections} objects found`;
+    printResult(result, `${lines}\nserve it       npx yolox serve ${args.out}`, args);
   } finally {
     await rm(drawn, { recursive: true });
   }
-}
-
-/** Flags are read as YAML, where version 7 would be a number. */
-function quoted(args: PackArgs) {
-  const texts = TEXT_KEYS.filter((key) => typeof args[key] === 'string');
-  return { ...args, ...Object.fromEntries(texts.map((key) => [key, JSON.stringify(args[key])])) };
 }
 
 /** A name as bundles have them: `YOLOX_Nano v1.onnx` gives `yolox_nano-v1`. */

@@ -1,21 +1,24 @@
 import { basename, dirname, extname, join } from 'node:path';
-import type { CommandModule } from 'yargs';
+import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { makeDir, writeAtomic } from '../base/files.js';
 import { log } from '../base/progress.js';
+import { text, unit } from '../config/schema.js';
 import { palette } from '../data/classes.js';
 import type { Box, CocoCategory } from '../data/coco.js';
 import { decodePicture } from '../data/decode.js';
 import type { Detection, Thresholds } from '../data/detections.js';
 import type { Picture } from '../data/picture.js';
-import { jsonOption, printResult } from './shared.js';
+import { requireOneOf } from './checks.js';
+import { defineCommand } from './command.js';
+import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface PredictArgs {
   pictures: string[];
   weights?: string;
   bundle?: string;
-  size?: number[];
+  size?: [number, number];
   legacy?: boolean;
   out?: string;
   confidence?: number;
@@ -44,23 +47,27 @@ interface FoundObject {
   bbox: Box;
 }
 
-export const predictCommand: CommandModule<object, PredictArgs> = {
+export const predictCommand = defineCommand({
   command: 'predict <pictures..>',
   describe: 'Find objects in pictures',
-  builder: (yargs) =>
-    weightsOptions(jsonOption(yargs))
-      .positional('pictures', { type: 'string', array: true, demandOption: true, describe: 'Picture files' })
-      .option('bundle', { type: 'string', describe: 'Folder of a packed model' })
-      .option('weights', { type: 'string', describe: 'Weights: .safetensors, .pth or .onnx' })
-      .option('out', { type: 'string', describe: 'Folder for annotated pictures' })
-      .option('confidence', { type: 'number', describe: 'Lowest score shown' })
-      .option('nms', { type: 'number', describe: 'IoU above which the worse of two boxes is dropped' })
-      .conflicts('bundle', 'weights')
-      .check(({ bundle, weights }) => Boolean(bundle ?? weights) || 'One of --bundle and --weights is needed.')
-      .example('$0 predict --bundle out/bundle photo.jpg --out found', 'Draw what a packed model finds')
-      .example('$0 predict --weights yolox_nano.onnx *.jpg --json', 'Detections of many pictures as JSON'),
-  handler: predict,
-};
+  options: {
+    pictures: z.array(text).min(1).describe('Picture files'),
+    bundle: text.optional().describe('Folder of a packed model'),
+    weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
+    out: text.optional().describe('Folder for annotated pictures'),
+    confidence: unit.optional().describe('Lowest score shown'),
+    nms: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
+    ...weightsOptions,
+  },
+  examples: [
+    ['predict --bundle out/bundle photo.jpg --out found', 'Draw what a packed model finds'],
+    ['predict --weights yolox_nano.onnx *.jpg --json', 'Detections of many pictures as JSON'],
+  ],
+  async handler(args, { given }) {
+    requireOneOf(given, ['bundle', 'weights']);
+    await predict(args);
+  },
+});
 
 async function predict(args: PredictArgs): Promise<void> {
   const finder = await openFinder(args);

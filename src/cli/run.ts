@@ -1,4 +1,4 @@
-import type { CommandModule } from 'yargs';
+import { z } from 'zod';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
@@ -7,31 +7,27 @@ import { describeGate } from '../pipeline/gate.js';
 import type { RunOutputs } from '../pipeline/runner.js';
 import { STEP_DESCRIPTIONS, STEP_NAMES, type StepName } from '../pipeline/step.js';
 import type { Outputs } from '../pipeline/steps.js';
-import { configFrom, configOptions } from './config_options.js';
-import { jsonOption, printResult } from './shared.js';
+import { defineCommand } from './command.js';
+import { PIPELINE_EPILOGUE, PIPELINE_FLAGS } from './config_options.js';
+import { printResult } from './shared.js';
 
-interface RunArgs {
-  config?: string;
-  force: boolean;
-  json: boolean;
-}
+const force = z.boolean().default(false);
 
 /** All six steps. */
-export const runCommand: CommandModule<object, RunArgs> = {
+export const runCommand = defineCommand({
   command: 'run',
   describe: 'Run all six steps, from pictures to a tested service',
-  builder: (yargs) =>
-    jsonOption(configOptions(yargs))
-      .option('force', { type: 'boolean', default: false, describe: 'Do the last step again even if it is finished' })
-      .example('$0 run --config quickstart', 'The built-in pictures')
-      .example(
-        '$0 run --config coco-finetune --images DIR --annotations FILE --weights yolox_nano.onnx',
-        'Fine-tune on COCO',
-      ),
-  async handler(args) {
+  options: { force: force.describe('Do the last step again even if it is finished') },
+  config: PIPELINE_FLAGS,
+  examples: [
+    ['run --config quickstart', 'The built-in pictures'],
+    ['run --config coco-finetune --images DIR --annotations FILE --weights yolox_nano.onnx', 'Fine-tune on COCO'],
+  ],
+  epilogue: PIPELINE_EPILOGUE,
+  async handler(args, context) {
     // Set by a caller that did something before, such as set-up, which counts.
     const started = Number(process.env.YOLOX_STARTED_AT) || Date.now();
-    const config = await configFrom({ ...args });
+    const config = await context.config();
     const { runPipeline } = await importRunner(config);
     const outputs = (await runPipeline(config, 'model-test', args)) as Outputs;
     failOn(outputs);
@@ -42,19 +38,19 @@ export const runCommand: CommandModule<object, RunArgs> = {
     if (args.json) log(text);
     printResult(summary, text, args);
   },
-};
+});
 
-/** `yolox data-load`, … `yolox model-test`: the pipeline up to one step; what is finished is not done again. */
-export const stepCommands: CommandModule<object, RunArgs>[] = STEP_NAMES.filter((name) => name !== 'model-eval').map(
-  (name) => ({
+/** `data-load`, … `model-test`: the pipeline up to one step; what is finished is not done again. */
+export const stepCommands = STEP_NAMES.filter((name) => name !== 'model-eval').map((name) =>
+  defineCommand({
     command: name,
     describe: STEP_DESCRIPTIONS[name],
-    builder: (yargs) =>
-      jsonOption(configOptions(yargs))
-        .option('force', { type: 'boolean', default: false, describe: 'Do this step again even if it is finished' })
-        .example(`$0 ${name} --config quickstart`, STEP_DESCRIPTIONS[name]),
-    async handler(args) {
-      await runStepCommand(name, await configFrom({ ...args }), args);
+    options: { force: force.describe('Do this step again even if it is finished') },
+    config: PIPELINE_FLAGS,
+    examples: [[`${name} --config quickstart`, STEP_DESCRIPTIONS[name]]],
+    epilogue: PIPELINE_EPILOGUE,
+    async handler(args, context) {
+      await runStepCommand(name, await context.config(), args);
     },
   }),
 );

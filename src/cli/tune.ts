@@ -1,36 +1,25 @@
-import type { CommandModule } from 'yargs';
+import { z } from 'zod';
 import { startProgress } from '../base/progress.js';
-import type { Goal, Measurement } from '../serve/engine/tuning.js';
-import { configFrom } from './config_options.js';
-import { jsonOption, printResult } from './shared.js';
+import { text } from '../config/schema.js';
+import type { Measurement } from '../serve/engine/tuning.js';
+import { defineCommand } from './command.js';
+import { printResult } from './shared.js';
 
-interface TuneArgs {
-  bundle: string;
-  config?: string;
-  goal: Goal;
-  seconds: number;
-  provider?: string;
-  json: boolean;
-}
-
-export const tuneCommand: CommandModule<object, TuneArgs> = {
+export const tuneCommand = defineCommand({
   command: 'tune <bundle>',
   describe: 'Measure how this machine serves a packed model best, and save it in the bundle',
-  builder: (yargs) =>
-    jsonOption(yargs)
-      .positional('bundle', { type: 'string', demandOption: true, describe: 'Folder of a packed model' })
-      .option('config', { type: 'string', describe: 'Configuration file, or the name of a preset' })
-      .option('goal', {
-        choices: ['throughput', 'latency'] as const,
-        default: 'throughput' as const,
-        describe: 'Most answers per second, or the fastest answer to one client',
-      })
-      .option('seconds', { type: 'number', default: 3, describe: 'Longest time of one measurement' })
-      .option('provider', { type: 'string', requiresArg: true, describe: 'What to run on: auto, cpu, cuda, tensorrt' })
-      .check(({ seconds }) => (seconds >= 1 && seconds <= 600) || '--seconds is from 1 to 600.')
-      .example('$0 tune out/bundle', 'Before `yolox serve out/bundle`, once on each machine'),
-  async handler({ bundle: dir, goal, seconds, ...args }) {
-    const { serve } = await configFrom({ ...args, ...(args.provider && { 'serve.provider': args.provider }) });
+  options: {
+    bundle: text.describe('Folder of a packed model'),
+    goal: z
+      .enum(['throughput', 'latency'])
+      .default('throughput')
+      .describe('Most answers per second, or the fastest answer to one client'),
+    seconds: z.number().min(1).max(600).default(3).describe('Longest time of one measurement'),
+  },
+  config: { keys: ['serve.provider'], short: { provider: ['serve.provider', 'What to run on'] } },
+  examples: [['tune out/bundle', 'Before `serve out/bundle`, once on each machine']],
+  async handler({ bundle: dir, goal, seconds, ...args }, { config }) {
+    const { serve } = await config();
     const { readBundle } = await import('../serve/bundle.js');
     const { choose, thisMachine, writeTuning } = await import('../serve/engine/tuning.js');
     const { measureWays, waysToRun } = await import('../serve/models/tune.js');
@@ -48,10 +37,10 @@ export const tuneCommand: CommandModule<object, TuneArgs> = {
     const { sessions, threads, maxBatch } = best;
     const chosen = { sessions, threads, maxBatch };
     const file = await writeTuning(dir, { machine: thisMachine(serve.provider), goal, chosen, measured });
-    const text = [table(measured, best), `on ${provider}, for ${goal}; saved in ${file}`].join('\n');
-    printResult({ file, provider, goal, chosen, measured }, text, args);
+    const lines = [table(measured, best), `on ${provider}, for ${goal}; saved in ${file}`].join('\n');
+    printResult({ file, provider, goal, chosen, measured }, lines, args);
   },
-};
+});
 
 function table(measured: readonly Measurement[], best: Measurement): string {
   const rows = measured.map((one) => [

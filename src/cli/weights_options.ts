@@ -1,20 +1,16 @@
-import type { Argv } from 'yargs';
+import { z } from 'zod';
+import { inputSize } from '../config/preprocess.js';
 import type { OpenOptions } from '../model/weights/open.js';
 
-interface WeightsFlags {
-  size?: number[];
-  legacy?: boolean;
-}
+/** The options that say how foreign weights want their input. */
+export const weightsOptions = {
+  size: inputSize.optional().describe('Height and width of the input, pixels; one number is a square'),
+  legacy: z
+    .boolean()
+    .optional()
+    .describe('Weights of YOLOX before 0.1.1 (RGB, ImageNet statistics); --no-legacy: since. Guessed when absent'),
+};
 
-/** The flags that say how foreign weights want their input. */
-export const weightsOptions = <T>(yargs: Argv<T>) =>
-  yargs
-    .option('size', { type: 'number', array: true, nargs: 2, describe: 'Height and width of the input, pixels' })
-    .option('legacy', {
-      type: 'boolean',
-      describe: 'Weights of YOLOX before 0.1.1 (RGB, ImageNet statistics); --no-legacy: since. Guessed when absent',
-    });
-
-export function toOpenOptions({ size, legacy }: WeightsFlags): OpenOptions {
-  return { size: size && [size[0], size[1]], legacy };
+export function toOpenOptions({ size, legacy }: { size?: [number, number]; legacy?: boolean }): OpenOptions {
+  return { size, legacy };
 }

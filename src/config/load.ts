@@ -1,22 +1,25 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
-import { didYouMean, messageOf, UserError } from '../base/errors.js';
+import { didYouMean, UserError } from '../base/errors.js';
 import { readText } from '../base/files.js';
-import { CONFIG_KEYS, environmentName, isSecret, keysAt } from './keys.js';
+import { CONFIG_KEYS, environmentName, isSecret, keysAt, schemaAt } from './keys.js';
+import { isTree, type Layer, merge, placeOf, problemOf, setAt, type Tree, valueAt } from './layer.js';
 import { type Config, configSchema } from './schema.js';
+import { valueOfText, valueOfYaml, YamlError } from './text.js';
+import { DEPENDENT_KEYS } from './unused.js';
 
 /** Folder of the presets that come with the package. */
 const PRESETS = resolve(import.meta.dirname, '../../configs');
-
-type Tree = { [key: string]: unknown };
 
 export interface ConfigSources {
   /** YAML file, or the name of a preset. */
   file?: string;
   /** Values by key path, as written on the command line. */
   flags?: Record<string, string>;
+  /** Names of flags by key, for messages, where they are not `--key`. */
+  flagNames?: Record<string, string>;
   environment?: NodeJS.ProcessEnv;
 }
 
@@ -26,65 +29,70 @@ export interface ConfigSources {
  *
  * @throws UserError naming the file, variable or flag, the key, and what was expected there
  */
-export async function loadConfig({ file, flags = {}, environment = process.env }: ConfigSources): Promise<Config> {
+export async function loadConfig(sources: ConfigSources): Promise<Config> {
+  const { file, flags = {}, flagNames = {}, environment = process.env } = sources;
   const layers = [
     ...(file === undefined ? [] : await readLayers(file, [])),
     fromEnvironment(environment),
-    fromFlags(flags),
+    fromFlags(flags, flagNames),
   ];
   const merged = layers.reduce<Tree>((tree, layer) => merge(tree, layer.tree), {});
   const result = configSchema.safeParse(merged);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const key = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]] : issue.path;
-  const origin = layers.findLast(({ tree }) => valueAt(tree, key) !== undefined);
-  throw toUserError(issue, merged, origin?.where(key.join('.')));
+  if (!result.success) throw problemOf(result.error.issues[0], layers, merged);
+  refuseWithoutEffect(result.data, layers);
+  return result.data;
 }
 
-/** Some values, and how to name where one of them comes from. */
-interface LayerOfValues {
-  tree: Tree;
-  where(key: string): string;
+/**
+ * A value of one's own that nothing reads is refused. Values of a preset or of an extended file may be without effect,
+ * and so may the defaults: a recorded configuration holds every key.
+ */
+function refuseWithoutEffect(config: Config, layers: readonly Layer[]): void {
+  const defaults = configSchema.parse({});
+  for (const { keys, acts, words } of DEPENDENT_KEYS) {
+    if (acts(config)) continue;
+    for (const key of keys) {
+      const path = key.split('.');
+      const value = valueAt(config, path);
+      const layer = layers.findLast(({ tree }) => valueAt(tree, path) !== undefined);
+      if (!layer?.own || isDeepStrictEqual(value, valueAt(defaults, path))) continue;
+      throw new UserError({
+        ...placeOf(layer, path),
+        expected: `it only with ${words}`,
+        received: isSecret(path) ? undefined : value,
+        hint: 'It has no effect here: leave it out.',
+      });
+    }
+  }
 }
 
-async function readLayers(name: string, chain: string[]): Promise<LayerOfValues[]> {
-  const path = findFile(name, chain.at(-1));
+async function readLayers(name: string, chain: string[]): Promise<Layer[]> {
+  const { path, preset } = findFile(name, chain.at(-1));
   if (chain.includes(path)) {
-    throw new UserError({
-      where: path,
-      field: 'extends',
-      expected: 'no circle',
-      received: [...chain, path].join(' → '),
-    });
+    const received = [...chain, path].join(' → ');
+    throw new UserError({ where: path, field: 'extends', expected: 'no circle', received });
   }
   const { extends: base, ...tree } = await readTree(path);
   if (base !== undefined && typeof base !== 'string') {
     throw new UserError({ where: path, field: 'extends', expected: 'the name of a preset or a file', received: base });
   }
   const below = base === undefined ? [] : await readLayers(base, [...chain, path]);
-  return [...below, { tree, where: () => path }];
+  return [...below, { tree, file: path, nameOf: (key) => key, own: chain.length === 0 && !preset }];
 }
 
 async function readTree(path: string): Promise<Tree> {
   const text = await readText(path);
-  let tree: unknown;
-  try {
-    tree = parseYaml(text) ?? {};
-  } catch (error) {
-    throw new UserError(
-      { where: path, expected: 'valid YAML', received: messageOf(error).split('\n')[0] },
-      { cause: error },
-    );
-  }
+  const tree = (await yamlOf({ where: path, expected: 'valid YAML' }, () => valueOfYaml(text, configSchema))) ?? {};
   if (!isTree(tree)) throw new UserError({ where: path, expected: 'a mapping of configuration keys', received: tree });
   return tree;
 }
 
 /** A path as it is, or beside the file that extends it, or the name of a preset. */
-function findFile(name: string, extendedBy?: string): string {
+function findFile(name: string, extendedBy?: string): { path: string; preset: boolean } {
   const beside = extendedBy === undefined || isAbsolute(name) ? resolve(name) : resolve(dirname(extendedBy), name);
-  const found = [beside, join(PRESETS, `${name}.yaml`)].find((path) => existsSync(path));
-  if (found) return found;
+  const preset = join(PRESETS, `${name}.yaml`);
+  const path = [beside, preset].find((path) => existsSync(path));
+  if (path) return { path, preset: dirname(path) === PRESETS };
   const presets = readdirSync(PRESETS)
     .filter((entry) => entry.endsWith('.yaml'))
     .map((entry) => entry.slice(0, -'.yaml'.length));
@@ -96,12 +104,12 @@ function findFile(name: string, extendedBy?: string): string {
   });
 }
 
-function fromEnvironment(environment: NodeJS.ProcessEnv): LayerOfValues {
+function fromEnvironment(environment: NodeJS.ProcessEnv): Layer {
   const known = new Map(CONFIG_KEYS.map((key) => [environmentName(key), key]));
   const tree: Tree = {};
   for (const [name, value] of Object.entries(environment)) {
     const key = known.get(name);
-    if (key !== undefined) setAt(tree, key, parseScalar(value ?? '', key, name));
+    if (key !== undefined) setAt(tree, key, readValue(value ?? '', key, name));
     else if (isMisspelt(name)) {
       throw new UserError({
         where: name,
@@ -110,71 +118,32 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): LayerOfValues {
       });
     }
   }
-  return { tree, where: environmentName };
+  return { tree, nameOf: environmentName, own: true };
 }
 
 /** `YOLOX_TRAIN_EPOCH` has the name of a section; `YOLOX_CACHE` and the like belong to others. */
 const isMisspelt = (name: string): boolean =>
   keysAt([]).some((section) => keysAt([section]).length > 0 && name.startsWith(`${environmentName(section)}_`));
 
-function fromFlags(flags: Record<string, string>): LayerOfValues {
+function fromFlags(flags: Record<string, string>, names: Record<string, string>): Layer {
   const tree: Tree = {};
-  for (const [key, value] of Object.entries(flags)) setAt(tree, key, parseScalar(value, key, `--${key}`));
-  return { tree, where: (key) => `--${key}` };
+  const nameOf = (key: string) => names[key] ?? `--${key}`;
+  for (const [key, value] of Object.entries(flags)) setAt(tree, key, readValue(value, key, nameOf(key)));
+  return { tree, nameOf, own: true };
 }
 
-/** Numbers, booleans, null and lists are written as in YAML. */
-function parseScalar(text: string, key: string, where: string): unknown {
+/** @throws UserError for text that is not YAML where the key takes no plain text */
+function readValue(text: string, key: string, where: string): unknown {
+  const schema = schemaAt(key.split('.')) as z.core.$ZodType;
+  const received = isSecret(key.split('.')) ? undefined : text;
+  return yamlOf({ where, expected: 'a YAML value', received }, () => valueOfText(text, schema));
+}
+
+function yamlOf(problem: { where: string; expected: string; received?: string }, read: () => unknown): unknown {
   try {
-    return parseYaml(text) ?? null;
+    return read();
   } catch (error) {
-    const received = isSecret(key.split('.')) ? undefined : text;
-    throw new UserError({ where, expected: 'a YAML value', received }, { cause: error });
+    if (!(error instanceof YamlError)) throw error;
+    throw new UserError({ received: error.message, ...problem }, { cause: error });
   }
-}
-
-function toUserError(issue: z.core.$ZodIssue, tree: Tree, where?: string): UserError {
-  if (issue.code === 'unrecognized_keys') {
-    const known = keysAt(issue.path);
-    const [unknown] = issue.keys;
-    return new UserError({
-      where,
-      field: [...issue.path, unknown].join('.'),
-      expected: 'a known key',
-      received: unknown,
-      hint: didYouMean(unknown, known),
-    });
-  }
-  return new UserError({
-    where,
-    field: issue.path.join('.'),
-    expected: issue.message.replace(/^(Invalid input: )?expected /, '').replace(/, received .*$/, ''),
-    received: isSecret(issue.path) ? undefined : valueAt(tree, issue.path),
-  });
-}
-
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function merge(base: Tree, over: Tree): Tree {
-  const result = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    const below = result[key];
-    result[key] = isTree(value) && isTree(below) ? merge(below, value) : value;
-  }
-  return result;
-}
-
-function setAt(tree: Tree, key: string, value: unknown): void {
-  const path = key.split('.');
-  const last = path.pop() as string;
-  let node = tree;
-  for (const part of path) {
-    node[part] ??= {};
-    node = node[part] as Tree;
-  }
-  node[last] = value;
-}
-
-function valueAt(tree: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((node, key) => (node as Tree | undefined)?.[key as string], tree);
 }

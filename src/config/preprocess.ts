@@ -1,12 +1,20 @@
 import { z } from 'zod';
 
+const side = z.int().positive().multipleOf(32);
+
+/** Height and width of the network's input, pixels; one number is a square. */
+export const inputSize = z.preprocess(
+  (size) => (typeof size === 'number' ? [size, size] : size),
+  z.tuple([side, side]),
+);
+
 /**
  * How a picture becomes the network's input. The one definition of it: training, evaluation, ONNX and serving read
  * these numbers, and the bundle carries them. Defaults: Megvii YOLOX main (yolox/data/data_augment.py, preproc).
  */
 export const preprocessSchema = z.strictObject({
   /** Input height, width in pixels; multiples of 32. */
-  size: z.tuple([z.int().positive().multipleOf(32), z.int().positive().multipleOf(32)]).default([640, 640]),
+  size: inputSize.default([640, 640]),
   /** Channel order the network was trained with. */
   color: z.enum(['bgr', 'rgb']).default('bgr'),
   /** Pixel value 0–255 is multiplied by this, then `mean` is taken off and `std` divided by (channels as in `color`). */

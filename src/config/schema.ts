@@ -1,17 +1,24 @@
 import { z } from 'zod';
 import { preprocessSchema } from './preprocess.js';
 
-const unit = z.number().min(0).max(1);
+/** A share, probability, score or overlap. */
+export const unit = z.number().min(0).max(1);
+
+/** A path, a URL, a name: text that says something. */
+export const text = z.string().min(1, 'text that is not empty');
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]*$/, 'a name of small letters, digits, "." "_" "-" that begins with a letter or digit');
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
 
-/** Where pictures and annotations come from. */
-const data = z.strictObject({
-  /** `builtin` generates pictures; `coco` reads `images` and `annotations`. */
-  source: z.enum(['builtin', 'coco']).default('builtin'),
+const dataKeys = z.strictObject({
+  /** `builtin` generates pictures; `coco` reads `images` and `annotations`. Follows from these when it is not given. */
+  source: z.enum(['builtin', 'coco']).optional(),
   /** Folder, zip, or URL of a zip with the pictures. */
-  images: z.string().nullable().default(null),
+  images: text.nullable().default(null),
   /** COCO instances JSON, or a zip or URL holding it. */
-  annotations: z.string().nullable().default(null),
+  annotations: text.nullable().default(null),
   /** Expected SHA-256 of what is downloaded; null skips the check and records what came. */
   imagesSha256: hash.nullable().default(null),
   annotationsSha256: hash.nullable().default(null),
@@ -27,15 +34,29 @@ const data = z.strictObject({
     .prefault({}),
 });
 
+/** Where pictures and annotations come from. */
+const data = dataKeys.transform((values, context) => {
+  const given = (['images', 'annotations'] as const).find((key) => values[key] !== null);
+  if (given !== undefined && values.source === 'builtin') {
+    context.addIssue({
+      code: 'custom',
+      path: [given],
+      message: 'none with data.source builtin',
+      params: { hint: 'Leave out one of the two: without data.source, images and annotations are read.' },
+    });
+  }
+  return { ...values, source: values.source ?? (given === undefined ? 'builtin' : 'coco') };
+});
+
 /** Cleaning, category selection and splits. */
 const prep = z.strictObject({
   /** Names of the categories to keep, in the order of their new ids 1…n; null keeps all, in source order. */
-  categories: z.array(z.string()).min(1).nullable().default(null),
+  categories: z.array(text).min(1).nullable().default(null),
   /** Share of the pictures in each split; the three add up to 1. */
   split: z
     .strictObject({ train: unit.default(0.6), val: unit.default(0.15), test: unit.default(0.25) })
     .prefault({})
-    .refine((s) => Math.abs(s.train + s.val + s.test - 1) < 1e-6, 'train + val + test = 1'),
+    .refine((s) => Math.abs(s.train + s.val + s.test - 1) < 1e-6, 'shares that add up to 1'),
   /** Pictures without a kept object stay as background. */
   keepEmpty: z.boolean().default(true),
   seed: z.int().default(42),
@@ -93,7 +114,7 @@ const schedule = z.strictObject({
 
 const train = z.strictObject({
   /** Initial weights: safetensors, `.pth` (Megvii, mmdetection) or `.onnx`; null trains from scratch. */
-  weights: z.string().nullable().default(null),
+  weights: text.nullable().default(null),
   /** `backbone` keeps CSPDarknet and its batch-norm statistics fixed. */
   freeze: z.enum(['none', 'backbone']).default('none'),
   /** `fixed` normalises with the stored statistics; `auto` does so for weights whose statistics were folded away. */
@@ -132,11 +153,8 @@ const train = z.strictObject({
 
 /** What the bundle declares. */
 const pack = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]*$/)
-    .default('yolox'),
-  version: z.string().default('1'),
+  name: name.default('yolox'),
+  version: text.default('1'),
   /** Checkpoint to pack. */
   checkpoint: z.enum(['best', 'last']).default('best'),
   confidence: unit.default(0.25),
@@ -144,7 +162,7 @@ const pack = z.strictObject({
   maxDetections: z.int().positive().default(100),
   agnostic: z.boolean().default(false),
   /** Licence of the weights, an SPDX name or a sentence. */
-  license: z.string().default('Apache-2.0'),
+  license: text.default('Apache-2.0'),
 });
 
 const evaluate = z.strictObject({
@@ -169,7 +187,7 @@ const test = z.strictObject({
   /** Numbers of clients that the load is repeated with, to see where the service saturates. */
   sweep: z.array(z.int().positive()).default([]),
   /** load.json of an earlier test, which this one is compared with. */
-  baseline: z.string().nullable().default(null),
+  baseline: text.nullable().default(null),
   /** The step fails when throughput or p99 is worse than the baseline's by more than this share; null is no gate. */
   gate: unit.nullable().default(null),
 });
@@ -182,7 +200,7 @@ const milliseconds = z.int().min(1).max(3_600_000);
 const URL_HOST = /^(http:\/\/)?(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
 
 const serve = z.strictObject({
-  host: z.string().default('127.0.0.1'),
+  host: text.default('127.0.0.1'),
   /** 0 picks a free port. */
   port: z.int().min(0).max(65535).default(8080),
   /** Largest request body, bytes. */
@@ -214,11 +232,11 @@ const serve = z.strictObject({
   /** Bearer token of the admin API, which changes versions; null: there is none. */
   adminToken: secret.nullable().default(null),
   /** Folder of the bundles that the admin API may load; null: none. */
-  bundles: z.string().nullable().default(null),
+  bundles: text.nullable().default(null),
   /** Keys of which a client must send one as X-API-Key or bearer token; without any everybody is served. */
   apiKeys: z.array(secret).default([]),
   /** File with further keys, one a line; # begins a comment. */
-  apiKeysFile: z.string().nullable().default(null),
+  apiKeysFile: text.nullable().default(null),
   /** Whether /metrics is for everybody, keys or not: scrapers often cannot send one. */
   openMetrics: z.boolean().default(false),
   /** Origins whose pages may call the service from a browser (`https://example.com`), or `*` for all. */
@@ -247,12 +265,9 @@ const serve = z.strictObject({
 /** The whole configuration; every key has a default, unknown keys fail. */
 export const configSchema = z.strictObject({
   /** Root of the store: downloads, pictures by content, one folder per finished step. */
-  store: z.string().default('yolox-store'),
+  store: text.default('yolox-store'),
   /** Name of the pipeline, a folder in the store. */
-  pipeline: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]*$/)
-    .default('default'),
+  pipeline: name.default('default'),
   data: data.prefault({}),
   prep: prep.prefault({}),
   model: model.prefault({}),

@@ -66,7 +66,15 @@ export async function modelTest(
   const { baseline: baselineFile, gate } = config.test;
   const baseline = baselineFile === null ? undefined : await readBaseline(baselineFile);
   // Keys are for strangers: this server is for this machine alone, and secrets have no place on a command line.
-  const own = { host: '127.0.0.1', port: 0, apiKeys: [], apiKeysFile: null, adminToken: null };
+  const own = {
+    host: '127.0.0.1',
+    port: 0,
+    apiKeys: [],
+    apiKeysFile: null,
+    openMetrics: false,
+    adminToken: null,
+    bundles: null,
+  };
   const flags = Object.entries({ ...config.serve, ...own }).flatMap(([key, value]) => [
     `--serve.${key}`,
     JSON.stringify(value),

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { UserError } from '../../src/base/errors.js';
 import { cocoEvalCommand } from '../../src/cli/coco_eval.js';
+import { runCommandLine } from '../../src/cli/parser.js';
 
 const root = mkdtempSync(join(tmpdir(), 'coco-eval-cli-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -30,10 +30,7 @@ async function run(...args: string[]): Promise<string> {
   const { log } = console;
   console.log = (line: string) => lines.push(line);
   try {
-    await yargs(['coco-eval', ...args])
-      .command(cocoEvalCommand)
-      .fail(false)
-      .parseAsync();
+    await runCommandLine(['coco-eval', ...args], [cocoEvalCommand]);
   } finally {
     console.log = log;
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,7 +13,7 @@ const test = suite('yolox doctor');
 /** Runs the doctor of the project in `dir`; returns its exit code, its JSON answer and what it said on stderr. */
 function doctorOf(dir: string) {
   const module = pathToFileURL(join(dir, 'src/cli/doctor.ts')).href;
-  const script = `const { doctorCommand } = await import('${module}'); await doctorCommand.handler({ json: true });`;
+  const script = `const { doctorCommand } = await import('${module}'); await doctorCommand.handler({ json: true, _: [], $0: '' });`;
   const args = ['--import', 'tsx', '--input-type=module', '-e', script];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
   return { status, answer: JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? ''), stderr };
@@ -35,9 +35,14 @@ test('names the TensorFlow that computes, the ops and what CUDA lacks', () => {
 test('without TensorFlow says so with the remedy, exit code 1 and no stack trace', () => {
   const dir = mkdtempSync(join(tmpdir(), 'yolox-doctor-'));
   try {
-    for (const name of ['doctor.ts', 'shared.ts']) cpSync(join(root, 'src/cli', name), join(dir, 'src/cli', name));
-    mkdirSync(join(dir, 'src/kernels'));
-    cpSync(join(root, 'src/kernels/addon.ts'), join(dir, 'src/kernels/addon.ts'));
+    for (const name of ['base', 'cli', 'config', 'kernels/addon.ts']) {
+      cpSync(join(root, 'src', name), join(dir, 'src', name), { recursive: true });
+    }
+    // What the command line itself needs; TensorFlow and onnxruntime are missing.
+    mkdirSync(join(dir, 'node_modules'));
+    for (const name of ['fastest-levenshtein', 'yaml', 'zod']) {
+      symlinkSync(join(root, 'node_modules', name), join(dir, 'node_modules', name));
+    }
     writeFileSync(join(dir, 'package.json'), '{"type": "module", "version": "1.2.3"}');
     const { status, answer, stderr } = doctorOf(dir);
     assert.is(status, 1);

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { exportOnnxCommand } from '../../src/cli/export_onnx.js';
 import { importWeightsCommand } from '../../src/cli/import_weights.js';
+import { runCommandLine } from '../../src/cli/parser.js';
 import { preprocessSchema } from '../../src/config/preprocess.js';
 import { fitWeights } from '../../src/model/weights/fit.js';
 import { initialWeights } from '../../src/model/weights/init.js';
@@ -22,16 +22,7 @@ test.before(async () => {
 });
 test.after(() => rm(dir, { recursive: true }));
 
-async function run(...args: string[]): Promise<void> {
-  await yargs(args)
-    .command(importWeightsCommand)
-    .command(exportOnnxCommand)
-    .strict()
-    .fail((message, error) => {
-      throw error ?? new Error(message);
-    })
-    .parseAsync();
-}
+const run = (...args: string[]) => runCommandLine(args, [importWeightsCommand, exportOnnxCommand]);
 
 const file = (name: string) => join(dir, name);
 const importing = (from: string, to: string, ...flags: string[]) =>

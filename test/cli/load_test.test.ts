@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { loadTestCommand } from '../../src/cli/load_test.js';
+import { runCommandLine } from '../../src/cli/parser.js';
 import { withLocalServer } from '../loadtest/local_server.js';
 
 const test = suite('yolox load-test');
@@ -12,7 +12,8 @@ const root = mkdtempSync(join(tmpdir(), 'load-test-cli-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 const image = join(root, 'picture.jpg');
 writeFileSync(image, 'picture');
-const quick = ['--image', image, '--duration', '0.3', '--warm-up', '0'];
+const brief = ['--image', image, '--warm-up', '0'];
+const quick = [...brief, '--duration', '0.3'];
 
 /** What the command prints. */
 async function run(...args: string[]): Promise<string> {
@@ -20,11 +21,7 @@ async function run(...args: string[]): Promise<string> {
   const { log } = console;
   console.log = (line: string) => lines.push(line);
   try {
-    await yargs(['load-test', ...args])
-      .command(loadTestCommand)
-      .fail(false)
-      .exitProcess(false)
-      .parseAsync();
+    await runCommandLine(['load-test', ...args], [loadTestCommand]);
   } finally {
     console.log = log;
   }
@@ -101,7 +98,7 @@ test('a soak tells the growth of memory and exits 1 when it is above the limit',
     const out = join(root, 'soak');
     const soak = ['--mode', 'soak', '--rate', '30', '--pid', String(process.pid), '--out', out, '--json'];
     const { runs, soak: judged } = JSON.parse(
-      await run(url, ...quick, '--duration', '1', ...soak, '--max-growth', '9'),
+      await run(url, ...brief, '--duration', '1', ...soak, '--max-growth', '9'),
     );
     assert.equal(runs[0].load, { mode: 'open', rate: 30, arrivals: 'constant', max_in_flight: 1000 });
     assert.type(runs[0].growth.share, 'number');
@@ -111,7 +108,7 @@ test('a soak tells the growth of memory and exits 1 when it is above the limit',
 
     const leak: Buffer[] = [];
     const leaking = setInterval(() => leak.push(Buffer.alloc(8 * 2 ** 20, 1)), 25);
-    const text = await run(url, ...quick, '--duration', '1', ...soak.slice(0, -1), '--max-growth', '0.02');
+    const text = await run(url, ...brief, '--duration', '1', ...soak.slice(0, -1), '--max-growth', '0.02');
     clearInterval(leaking);
     const { exitCode } = process;
     process.exitCode = undefined;
@@ -135,11 +132,15 @@ const misuses: [string, string[], RegExp][] = [
   ['a picture that is not there', ['http://127.0.0.1:9/', '--image', 'absent.jpg'], /absent\.jpg/],
   ['a rate of nothing', ['http://127.0.0.1:9/', '--mode', 'open', '--rate', '0'], /--rate: expected a number above 0/],
   ['an address with a password', ['http://user:pass@127.0.0.1:9/'], /without user and password/],
-  ['a soak without a load', ['http://127.0.0.1:9/', '--mode', 'soak'], /--mode soak needs --rate or one --concurrency/],
+  [
+    'a soak without a load',
+    ['http://127.0.0.1:9/', '--mode', 'soak'],
+    /--mode soak: expected --rate or one --concurrency/,
+  ],
   [
     'a limit of growth elsewhere',
     ['http://127.0.0.1:9/', '--max-growth', '0.1', '--pid', '1'],
-    /--max-growth: expected it with --mode soak/,
+    /--max-growth: expected it only with --mode soak/,
   ],
   ['a header without a name', ['http://127.0.0.1:9/', '--header', 'abc'], /--header/],
   ['a server that is not there', ['http://127.0.0.1:9/'], /expected an answer of status 200 to 299.*ECONNREFUSED/],

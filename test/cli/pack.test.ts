@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import yargs from 'yargs';
 import { UserError } from '../../src/base/errors.js';
 import { readJson } from '../../src/base/files.js';
 import { packCommand } from '../../src/cli/pack.js';
+import { runCommandLine } from '../../src/cli/parser.js';
 import { preprocessSchema } from '../../src/config/preprocess.js';
 import { checkpointMetadata } from '../../src/model/weights/checkpoint.js';
 import { initialWeights } from '../../src/model/weights/init.js';
@@ -45,12 +45,7 @@ async function pack(...args: string[]): Promise<{ bundle: string; test_image: st
     printed = line;
   };
   try {
-    await yargs(['pack', ...args, '--json'])
-      .parserConfiguration({ 'dot-notation': false })
-      .command(packCommand)
-      .fail(false)
-      .exitProcess(false)
-      .parseAsync();
+    await runCommandLine(['pack', ...args, '--json'], [packCommand]);
   } finally {
     console.log = log;
   }

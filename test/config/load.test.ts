@@ -65,7 +65,10 @@ test('an unknown key names the file and suggests the right one', async () => {
 });
 
 test('a wrong value names where it came from and what was expected', async () => {
-  assert.match(await failure({ flags: { 'train.epochs': 'many' } }), /--train\.epochs.*expected number.*"many"/);
+  assert.match(
+    await failure({ flags: { 'train.epochs': 'many' } }),
+    /--train\.epochs: expected a whole number above 0, received "many"/,
+  );
   assert.match(await failure({ environment: { YOLOX_TRAIN_EPOCHS: '-1' } }), /YOLOX_TRAIN_EPOCHS.*-1/);
   assert.match(await failure({ environment: { YOLOX_TRAIN_EPOCH: '1' } }), /Did you mean "YOLOX_TRAIN_EPOCHS"/);
 });

@@ -1,0 +1,40 @@
+import { messageOf, UserError } from '../base/errors.js';
+import { explainFileError } from '../base/file_errors.js';
+import { PROGRAM } from './parser.js';
+
+/** A fault of our own, sysexits' EX_SOFTWARE. Bad input and use are 2, a missed gate 1: see UserError. */
+const OUR_FAULT = 70;
+
+/** Longest text of a received value in JSON. */
+const RECEIVED_LENGTH = 1000;
+
+/** Says on stderr what went wrong, with `--json` as one object on stdout too; returns the exit code. */
+export function reportFailure(thrown: unknown, argv: readonly string[]): number {
+  const error = explainFileError(thrown);
+  const known = error instanceof UserError;
+  const code = known ? error.exitCode : OUR_FAULT;
+  const options = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const trace = options.includes('--trace');
+  const hint = known
+    ? error.problem.hint
+    : 'This is a fault of yolox-node; run again with --trace for its stack trace.';
+  process.stderr.write(`${PROGRAM}: ${messageOf(error)}\n`);
+  if (trace) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);
+  else if (!known) process.stderr.write(`${hint}\n`);
+  if (options.includes('--json') || options.includes('--json=true')) {
+    const problem = known ? error.problem : {};
+    console.log(JSON.stringify({ error: { message: messageOf(error), ...problem, ...received(problem), hint, code } }));
+  }
+  return code;
+}
+
+/** Values that JSON cannot hold, or that are endless, as text. */
+function received({ received }: { received?: unknown }) {
+  if (received === undefined) return {};
+  try {
+    const text = JSON.stringify(received);
+    return { received: text.length > RECEIVED_LENGTH ? `${text.slice(0, RECEIVED_LENGTH)}…` : received };
+  } catch {
+    return { received: String(received) };
+  }
+}

@@ -1,0 +1,100 @@
+import yargs, { type Argv } from 'yargs';
+import { didYouMean, UserError } from '../base/errors.js';
+import { type Command, type FlagSyntax, kebab, repeated } from './command.js';
+
+/** Name of the program in texts; also how npx finds it. */
+export const PROGRAM = 'yolox-node';
+
+/** Wrong use of the command line that is not about one option. */
+export class UsageError extends UserError {
+  override name = 'UsageError';
+
+  constructor(message: string) {
+    super({ expected: 'a command as --help shows it', reason: message });
+    this.message = message;
+  }
+}
+
+/** Parses a command line and runs its command. @throws UserError for wrong use, and what the command throws */
+export async function runCommandLine(argv: readonly string[], commands: readonly Command[]): Promise<void> {
+  const flags = new Map(commands.flatMap((command) => [...command.flags]));
+  const parser = makeParser(prepare(argv, flags), flags);
+  for (const command of commands) parser.command(command);
+  await parser.parseAsync();
+}
+
+function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Argv {
+  return yargs(argv)
+    .scriptName(PROGRAM)
+    .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
+    .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
+    .epilogue(
+      `\`npx ${PROGRAM} setup [--cuda|--cpu]\` provides TensorFlow; \`npx ${PROGRAM} doctor\` tells what is installed.`,
+    )
+    .demandCommand(1, `Name a command; \`npx ${PROGRAM} --help\` lists them.`)
+    .recommendCommands()
+    .strict()
+    .wrap(Math.min(110, process.stdout.columns ?? 110))
+    .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false, 'parse-positional-numbers': false })
+    .exitProcess(false)
+    .fail((message, error) => {
+      // yargs' own errors, of flags without a value, come as errors too.
+      if (error instanceof Error && error.name !== 'YError') throw error;
+      throw usageProblem(message ?? error.message, argv, flags);
+    });
+}
+
+/** What yargs complains about as a problem of its option. */
+function usageProblem(message: string, argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>): UserError {
+  const [, what = '', names = ''] = /^(Unknown|Missing required|Not enough)\b.*?: ([^,]+)/s.exec(message) ?? [];
+  const name = names.trim();
+  if (what === 'Unknown') {
+    if (!argv.some((arg) => arg.replace(/=.*$/s, '') === `--${name}`)) {
+      return new UserError({ where: name, expected: 'nothing more', hint: `See \`npx ${PROGRAM} <command> --help\`.` });
+    }
+    const hint = didYouMean(name, [...flags.keys()]);
+    return new UserError({
+      where: `--${name}`,
+      expected: 'a known option',
+      hint: hint.startsWith('Did') ? hint : `\`npx ${PROGRAM} <command> --help\` lists them.`,
+    });
+  }
+  if (what === 'Missing required') return new UserError({ where: `--${name}`, expected: 'this option to be given' });
+  if (what === 'Not enough' && flags.has(name)) {
+    const hint = `One that begins with a dash is written --${name}=VALUE.`;
+    return new UserError({ where: `--${name}`, expected: 'a value', received: 'none', hint });
+  }
+  return new UsageError(what === '' ? message : `${message}. See \`npx ${PROGRAM} <command> --help\``);
+}
+
+/**
+ * What yargs would take without a word is refused: a flag that comes twice, a switch with another value than true or
+ * false. Several numbers behind a flag become one list, `--size 480 640`.
+ */
+function prepare(argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>): string[] {
+  const prepared: string[] = [];
+  const seen = new Map<string, string>();
+  const end = argv.indexOf('--');
+  const last = end < 0 ? argv.length : end;
+  for (let i = 0; i < last; i++) {
+    prepared.push(argv[i]);
+    const [, negation, written, value] = /^--(no-)?([^=]+)(?:=(.*))?$/s.exec(argv[i]) ?? [];
+    const syntax = written === undefined ? undefined : flags.get(kebab(written));
+    if (!syntax) continue;
+    const label = `--${negation ?? ''}${written}`;
+    const before = seen.get(syntax.target);
+    if (before !== undefined && syntax.kind !== 'list') throw repeated(syntax.target, [before, label]);
+    seen.set(syntax.target, label);
+    if (syntax.kind === 'switch' && value !== undefined && !/^(true|false)$/.test(value)) {
+      throw new UserError({ where: label, expected: 'true or false', received: value });
+    }
+    if (syntax.kind !== 'numbers' || value !== undefined) continue;
+    const rest = argv.slice(i + 1, Math.min(last, i + 1 + (syntax.count ?? 1)));
+    const other = rest.findIndex((text) => !/^-?[\d.]+(e[+-]?\d+)?$/i.test(text));
+    const numbers = other < 0 ? rest : rest.slice(0, other);
+    if (numbers.length < 2) continue;
+    prepared.push(`[${numbers.join(', ')}]`);
+    i += numbers.length;
+  }
+  return [...prepared, ...argv.slice(last)];
+}

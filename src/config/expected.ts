@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+/** What a value must be, in words: `a number from 0 to 1`, `a list of whole numbers above 0`, `sgd or adam`. */
+export function expectedBy(schema: z.core.$ZodType): string {
+  return inWords(z.toJSONSchema(schema, { unrepresentable: 'any' }) as JsonSchema);
+}
+
+/** What an issue asks for: its own words where the schema has some, else those of the schema at its place. */
+export function expectedOf(issue: z.core.$ZodIssue, schema: z.core.$ZodType | undefined): string {
+  const own = !/^(Invalid|Too|Unrecognized)\b/.test(issue.message);
+  return own || !schema ? issue.message : expectedBy(schema);
+}
+
+/** The parts of JSON Schema that zod writes for a value of the configuration. */
+interface JsonSchema {
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: JsonSchema[];
+  items?: JsonSchema | false;
+  prefixItems?: JsonSchema[];
+  format?: string;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  multipleOf?: number;
+  minItems?: number;
+}
+
+function inWords(schema: JsonSchema): string {
+  if (schema.anyOf) return list(schema.anyOf.map(inWords));
+  if (schema.enum) return list(schema.enum.map(String));
+  if (schema.const !== undefined) return String(schema.const);
+  switch (schema.type) {
+    case 'number':
+    case 'integer':
+      return `a ${schema.type === 'integer' ? 'whole ' : ''}number${range(schema)}`;
+    case 'boolean':
+      return 'true or false';
+    case 'string':
+      return schema.format === 'uri' ? 'a URL' : 'text';
+    case 'array':
+      return arrayInWords(schema);
+    case 'object':
+      return 'a mapping of keys';
+    case 'null':
+      return 'null';
+    default:
+      return 'another value';
+  }
+}
+
+function arrayInWords({ prefixItems, items, minItems = 0 }: JsonSchema): string {
+  if (prefixItems) return `a list of ${prefixItems.length}: ${[...new Set(prefixItems.map(inWords))].join(', ')}`;
+  const of = items ? inWords(items) : 'values';
+  return `a list${minItems > 0 ? `, not empty,` : ''} like [a, b] of ${of.replace(/^an? (whole )?number/, '$1numbers').replace(/^a URL/, 'URLs')}`;
+}
+
+function range(schema: JsonSchema): string {
+  // The limits of whole numbers that a double holds are nobody's wish.
+  const [minimum, maximum] = [schema.minimum, schema.maximum].map((limit) =>
+    Number.isSafeInteger(Math.abs(limit ?? 0) + 1) ? limit : undefined,
+  );
+  const { exclusiveMinimum: above, exclusiveMaximum: below, multipleOf } = schema;
+  const limits = [
+    above !== undefined && `above ${above}`,
+    minimum !== undefined && maximum !== undefined && `from ${minimum} to ${maximum}`,
+    minimum !== undefined && maximum === undefined && `of ${minimum} or more`,
+    maximum !== undefined && minimum === undefined && `of at most ${maximum}`,
+    below !== undefined && `below ${below}`,
+    multipleOf !== undefined && `a multiple of ${multipleOf}`,
+  ].filter((limit) => limit !== false);
+  return limits.length === 0 ? '' : ` ${limits.join(', ')}`;
+}
+
+const list = (words: readonly string[]): string =>
+  words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words[words.length - 1]}`;
