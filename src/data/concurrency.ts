@@ -25,3 +25,25 @@ export async function mapConcurrent<T, R>(
   if (failed) throw failed.reason;
   return results;
 }
+
+/**
+ * Yields each item with what `load` gives for it, in order, while up to `ahead` more are loading. A failure is thrown
+ * when its turn comes.
+ */
+export async function* readAhead<T, R>(
+  items: readonly T[],
+  ahead: number,
+  load: (item: T) => Promise<R>,
+): AsyncGenerator<[T, R]> {
+  const loading: Promise<R>[] = [];
+  let next = 0;
+  for (const item of items) {
+    for (; next < items.length && loading.length <= ahead; next++) {
+      const promise = load(items[next]);
+      // A failure is thrown when its turn comes; until then Node would take it for unhandled.
+      promise.catch(() => undefined);
+      loading.push(promise);
+    }
+    yield [item, await (loading.shift() as Promise<R>)];
+  }
+}

@@ -2,6 +2,7 @@ import { UserError } from '../base/errors.js';
 import { startProgress } from '../base/progress.js';
 import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../data/coco.js';
 import { type CocoEvaluation, evaluateCoco } from '../data/coco_eval/index.js';
+import { readAhead } from '../data/concurrency.js';
 import { decodePicture } from '../data/decode.js';
 import type { Detection } from '../data/detections.js';
 import type { Picture } from '../data/picture.js';
@@ -46,7 +47,7 @@ export async function evaluateDetector(
   const detections: CocoDetection[] = [];
   try {
     let done = 0;
-    for await (const [image, picture] of readAhead(dataset.images, (image) =>
+    for await (const [image, picture] of readAhead(dataset.images, READ_AHEAD, (image) =>
       decodePicture(pathOf(image), { maxPixels, fit }),
     )) {
       const found = await detect(picture);
@@ -59,21 +60,6 @@ export async function evaluateDetector(
   }
   const imagesPerSecond = rate(dataset.images.length, start);
   return { detections, evaluation: evaluateCoco(dataset, detections), imagesPerSecond };
-}
-
-/** Yields each item with what `load` gives for it, in order, while a few more are loading. */
-async function* readAhead<T, R>(items: readonly T[], load: (item: T) => Promise<R>): AsyncGenerator<[T, R]> {
-  const loading: Promise<R>[] = [];
-  let next = 0;
-  for (const item of items) {
-    for (; next < items.length && loading.length <= READ_AHEAD; next++) {
-      const promise = load(items[next]);
-      // A failure is thrown when its turn comes; until then Node would take it for unhandled.
-      promise.catch(() => undefined);
-      loading.push(promise);
-    }
-    yield [item, await (loading.shift() as Promise<R>)];
-  }
 }
 
 function toCoco(

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
+import { fileName } from '../base/file_name.js';
 import { makeDir, writeAtomic, writeJson } from '../base/files.js';
 import type { CocoDataset, CocoImage } from '../data/coco.js';
 import { bestPoint, operatingPoints } from '../data/coco_eval/confidence.js';
@@ -92,7 +93,8 @@ async function drawPictures(
     const own = outcomes.get(imageId) ?? [];
     const jpeg = await annotateOutcomes(await decodePicture(pathOf(image)), own, categories);
     const number = String(pictures.length + 1).padStart(3, '0');
-    await writeAtomic(join(dir, `${number}_${gallery.replace(' ', '_')}_${parse(image.file_name).name}.jpg`), jpeg);
+    const stem = `${number}_${gallery.replace(' ', '_')}_${parse(image.file_name).name}`;
+    await writeAtomic(join(dir, fileName(stem, '.jpg')), jpeg);
     pictures.push({ gallery, jpeg, caption: `${image.file_name}: ${describeOutcomes(own)}` });
   }
   return pictures;

@@ -107,7 +107,7 @@ test('no images, no detections, no figures', async () => {
     { fit },
   );
   assert.equal(detections, []);
-  assert.is(evaluation.stats[0], -1);
+  assert.is(evaluation.stats[0], null);
 });
 
 test.run();

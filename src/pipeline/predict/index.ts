@@ -1,0 +1,122 @@
+import { dirname } from 'node:path';
+import { UserError } from '../../base/errors.js';
+import { makeDir, writeAtomic } from '../../base/files.js';
+import { log, startProgress } from '../../base/progress.js';
+import { palette } from '../../data/classes.js';
+import type { Box, CocoCategory } from '../../data/coco.js';
+import { readAhead } from '../../data/concurrency.js';
+import { decodePicture } from '../../data/decode.js';
+import type { Detection, Thresholds } from '../../data/detections.js';
+import type { Picture } from '../../data/picture.js';
+import type { OpenDetector } from '../open_detector.js';
+import type { ImageInput } from './image_inputs.js';
+import { type OutputPath, planOutputs } from './output_paths.js';
+
+/** What came of one image: its objects, or why it has none. */
+export type Prediction =
+  | { picture: string; width: number; height: number; detections: FoundObject[]; annotated?: string }
+  | { picture: string; error: string };
+
+export interface FoundObject {
+  category_id: number;
+  category: string;
+  score: number;
+  bbox: Box;
+}
+
+export interface PredictOptions {
+  /** Folder for annotated images. */
+  out?: string;
+  thresholds?: Partial<Thresholds>;
+}
+
+/** Images decoded ahead of the detector; more would only take memory. */
+const READ_AHEAD = 4;
+
+/** Changed names that are told one by one. */
+const MOST_TOLD = 5;
+
+/**
+ * Looks for objects in images, in their order. One that cannot be read or drawn is told, and the others are done.
+ *
+ * @throws UserError when `out` is no folder and cannot be made one
+ */
+export async function predictImages(
+  detector: OpenDetector,
+  images: readonly ImageInput[],
+  { out, thresholds }: PredictOptions = {},
+): Promise<Prediction[]> {
+  if (out === '') throw new UserError({ where: '--out', expected: 'a folder', received: out });
+  if (out !== undefined) await makeDir(out);
+  const outputs = out === undefined ? [] : await planOutputs(out, images);
+  tellChanged(images, outputs);
+  const progress = images.length > 1 ? startProgress('predict', images.length) : undefined;
+  const predictions: Prediction[] = [];
+  const load = ({ path }: ImageInput): Promise<Picture | UserError> =>
+    decodePicture(path, { fit: detector.size }).catch(userErrorOf);
+  try {
+    for await (const [{ path }, picture] of readAhead(images, READ_AHEAD, load)) {
+      const output = outputs[predictions.length]?.path;
+      const answer =
+        picture instanceof UserError
+          ? picture
+          : await predictOne(detector, path, picture, output, thresholds).catch(userErrorOf);
+      if (answer instanceof UserError) log(answer.message);
+      predictions.push(answer instanceof UserError ? { picture: path, error: answer.message } : answer);
+      progress?.update(predictions.length);
+    }
+  } finally {
+    progress?.stop();
+  }
+  return predictions;
+}
+
+async function predictOne(
+  { detect, categories }: OpenDetector,
+  path: string,
+  picture: Picture,
+  annotated: string | undefined,
+  thresholds: Partial<Thresholds> | undefined,
+): Promise<Prediction> {
+  const found = await detect(picture, thresholds);
+  if (annotated !== undefined) {
+    const whole = picture.original ? await decodePicture(path) : picture;
+    await draw(annotated, whole, found, categories);
+  }
+  const detections = found.map(({ box: [x1, y1, x2, y2], score, classIndex }): FoundObject => {
+    const { id, name } = categories[classIndex];
+    return { category_id: id, category: name, score, bbox: [x1, y1, x2 - x1, y2 - y1] };
+  });
+  const { width, height } = picture.original ?? picture;
+  return { picture: path, width, height, detections, annotated };
+}
+
+async function draw(
+  file: string,
+  picture: Picture,
+  found: readonly Detection[],
+  categories: readonly CocoCategory[],
+): Promise<void> {
+  const { annotate } = await import('../../report/annotate.js');
+  const boxes = found.map(({ box, classIndex, score }) => ({
+    box,
+    label: `${categories[classIndex].name} ${score.toFixed(2)}`,
+    color: palette(classIndex),
+  }));
+  await makeDir(dirname(file));
+  await writeAtomic(file, await annotate(picture, boxes));
+}
+
+/** Bad input is an answer; all else is thrown. */
+function userErrorOf(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  throw error;
+}
+
+function tellChanged(images: readonly ImageInput[], outputs: readonly OutputPath[]): void {
+  const changed = outputs.flatMap(({ path, changed }, i) =>
+    changed ? [`${images[i].path}: drawn in ${path}, as ${changed}`] : [],
+  );
+  for (const line of changed.slice(0, MOST_TOLD)) log(line);
+  if (changed.length > MOST_TOLD) log(`${changed.length - MOST_TOLD} more outputs have another name than their image`);
+}

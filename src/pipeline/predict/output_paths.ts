@@ -1,0 +1,100 @@
+import { open, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { fileName } from '../../base/file_name.js';
+import { MADE_BY } from '../../report/annotate.js';
+import type { ImageInput } from './image_inputs.js';
+
+/** Where the annotated image of an input goes. */
+export interface OutputPath {
+  path: string;
+  /** Why it has not the name of its input; absent where it has. */
+  changed?: string;
+}
+
+const ENDING = '.jpg';
+
+/** Bytes at the start of a JPEG that hold its EXIF. */
+const HEAD_BYTES = 1024;
+
+/**
+ * A file for each image: its name with `.jpg` below `out`. No output replaces an input, another output, or a file that
+ * `predict` has not made: such names get `-2`, `-3` …; names that differ in case or Unicode form alone count as one. All
+ * names that are free are given first, so that they do not depend on those that are not.
+ */
+export async function planOutputs(out: string, images: readonly ImageInput[]): Promise<OutputPath[]> {
+  const taken = new Map<string, string>();
+  for (const { path } of images) {
+    taken.set(keyOf(resolve(path)), 'an input');
+    taken.set(keyOf(await realOf(path)), 'an input');
+  }
+  const folders = new Map<string, Promise<string>>();
+  const realFolder = (folder: string): Promise<string> => {
+    const found = folders.get(folder) ?? realOf(folder);
+    folders.set(folder, found);
+    return found;
+  };
+  /** Takes a path where it is free; else says who has it. */
+  const claim = async (path: string, image: ImageInput): Promise<string | undefined> => {
+    const key = keyOf(join(await realFolder(dirname(path)), basename(path)));
+    const owner = taken.get(key) ?? ((await isOthers(path)) ? 'another file' : undefined);
+    if (owner === undefined) taken.set(key, `the output of ${image.path}`);
+    return owner;
+  };
+
+  const outputs: (OutputPath | undefined)[] = [];
+  const waiting: { index: number; path: string; owner: string }[] = [];
+  for (const [index, image] of images.entries()) {
+    const path = pathOf(out, image, '');
+    const owner = await claim(path, image);
+    if (owner !== undefined) waiting.push({ index, path, owner });
+    else outputs[index] = { path, ...(isShortened(path, image) && { changed: 'its name is too long' }) };
+  }
+  for (const { index, path: wanted, owner } of waiting) {
+    const image = images[index];
+    for (let nth = 2; outputs[index] === undefined; nth++) {
+      const path = pathOf(out, image, `-${nth}`);
+      if ((await claim(path, image)) === undefined) outputs[index] = { path, changed: `${wanted} is ${owner}` };
+    }
+  }
+  return outputs as OutputPath[];
+}
+
+/** Whether a file is an annotated image of ours, by the mark in its EXIF. */
+export async function isAnnotated(path: string): Promise<boolean> {
+  const file = await open(path).catch(() => undefined);
+  if (!file) return false;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead).includes(MADE_BY);
+  } finally {
+    await file.close();
+  }
+}
+
+function pathOf(out: string, { name }: ImageInput, suffix: string): string {
+  return join(out, dirname(name), fileName(stemOf(name), `${suffix}${ENDING}`));
+}
+
+const stemOf = (name: string): string => basename(name, extname(name));
+
+const isShortened = (path: string, { name }: ImageInput): boolean => basename(path) !== stemOf(name) + ENDING;
+
+/** There is something that `predict` has not made. */
+async function isOthers(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && !(info.isFile() && (await isAnnotated(path)));
+}
+
+/** As file systems compare names that know neither case nor Unicode forms. */
+const keyOf = (path: string): string => path.normalize('NFC').toLowerCase();
+
+/** The path without links; of one that is not there, that of the folder above it that is. */
+async function realOf(path: string): Promise<string> {
+  const whole = resolve(path);
+  try {
+    return await realpath(whole);
+  } catch {
+    const parent = dirname(whole);
+    return parent === whole ? whole : join(await realOf(parent), basename(whole));
+  }
+}
