@@ -229,6 +229,8 @@ const serve = z.strictObject({
   queue: z.int().positive().default(256),
   /** Milliseconds from admission to the answer; a request that would take longer is refused with 503. */
   deadline: z.int().min(1).max(3_600_000).default(10_000),
+  /** Milliseconds within which the process of a model must be ready; TensorRT needs minutes. */
+  startTimeout: milliseconds.default(60_000),
   /** Bearer token of the admin API, which changes versions; null: there is none. */
   adminToken: secret.nullable().default(null),
   /** Folder of the bundles that the admin API may load; null: none. */
@@ -243,8 +245,12 @@ const serve = z.strictObject({
   cors: z
     .array(z.string().regex(/^(\*|https?:\/\/[^\s/?#@]+)$/, "an origin like https://example.com, or '*'"))
     .default([]),
-  /** Connections open at once; more are closed at once. */
+  /** Connections open at once, a few for probes aside; when all are taken, idle ones are closed for new ones. */
   maxConnections: z.int().positive().default(1024),
+  /** Connections of one client, by its address; null is a quarter of all. */
+  maxConnectionsPerClient: z.int().positive().nullable().default(null),
+  /** Addresses or networks (`10.0.0.0/8`) of reverse proxies: behind one are many clients, so it may have all. */
+  trustedProxies: z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()])).default([]),
   /** Milliseconds a client may take to send its headers, and its whole request. */
   headersTimeout: milliseconds.default(10_000),
   requestTimeout: milliseconds.default(60_000),

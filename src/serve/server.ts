@@ -1,17 +1,23 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
 import { UserError } from '../base/errors.js';
 import type { ServeConfig } from '../config/schema.js';
 import { createApp } from './app.js';
 import { readBundle } from './bundle.js';
+import { answerBadRequest, answerMalformed, lacksHost, refuseHostless } from './http/plain_answer.js';
 import { serveModels } from './models/serve_models.js';
-import { createLog, flushLog } from './observe/log.js';
+import { createLog, flushLog, type Logger } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { openTraces } from './observe/traces.js';
 import { readApiKeys } from './security/api_keys.js';
-import { httpServerOptions, limitConnections } from './security/http_limits.js';
+import { Connections } from './security/connections.js';
+import { httpServerOptions, standstill } from './security/http_limits.js';
+
+/** Name of the service in requests that say none: HTTP/1.0. */
+const NO_HOST = 'localhost';
 
 /** Seconds that requests in flight are given to finish after a signal. */
 const DRAIN_S = 10;
@@ -24,12 +30,15 @@ export interface RunningServer {
 }
 
 /**
- * Serves a bundle; resolves when the model is warm.
+ * Serves a bundle; resolves when the model is warm. The log is on stderr unless another is given.
  * @throws UserError for a bad bundle or key file, or an address that cannot be listened on.
  */
-export async function startServer(bundleDir: string, given: ServeConfig): Promise<RunningServer> {
+export async function startServer(
+  bundleDir: string,
+  given: ServeConfig,
+  log: Logger = createLog(given.logLevel),
+): Promise<RunningServer> {
   const [bundle, config] = await Promise.all([readBundle(bundleDir), readApiKeys(given)]);
-  const log = createLog(config.logLevel);
   const traces = await openTraces(config.otlp, log);
   const metrics = new Metrics(bundle);
   const versions = serveModels(bundle, config, metrics, log);
@@ -40,8 +49,7 @@ export async function startServer(bundleDir: string, given: ServeConfig): Promis
     },
   };
   const app = createApp({ models: versions, versions, metrics, config, readiness, log, traces });
-  const server = createAdaptorServer({ fetch: app.fetch, serverOptions: httpServerOptions(config) }) as Server;
-  limitConnections(server, config, () => metrics.countRefusedConnection());
+  const server = createHttpServer(app, config, metrics);
   const close = async () => {
     wanted = false;
     if (server.listening) await drain(server);
@@ -57,6 +65,22 @@ export async function startServer(bundleDir: string, given: ServeConfig): Promis
     await close();
     throw error;
   }
+}
+
+/** The server of an application: with its limits, and answers of one shape also where no request reaches it. */
+function createHttpServer(app: Hono, config: ServeConfig, metrics: Metrics): Server {
+  const onAnswer = (status: number) => metrics.observeResponse({ route: 'other', status, ms: 0 });
+  const connections = new Connections(config, () => metrics.countRefusedConnection());
+  const handle = getRequestListener(app.fetch, { hostname: NO_HOST, errorHandler: answerBadRequest });
+  const server = createServer(httpServerOptions(config), (incoming, outgoing) => {
+    const hostless = lacksHost(incoming);
+    if (hostless) onAnswer(400);
+    connections.handle(incoming, outgoing, hostless ? refuseHostless : handle);
+  });
+  connections.watch(server);
+  answerMalformed(server, onAnswer);
+  server.timeout = standstill(config);
+  return server;
 }
 
 async function listen(server: Server, { host, port }: ServeConfig): Promise<string> {

@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
 import { Engine, type EngineInfo, type OpenOptions } from './engine.js';
@@ -14,13 +14,16 @@ export interface OpenMessage {
 /** What it answers: that its detectors are there, or that the bundle cannot be served. */
 export type OpenedMessage = { info: EngineInfo } | { problem: Problem };
 
-/** Refusing in time goes before working on others; more than one step would give way to other programs as well. */
-const NICENESS = 1;
+/**
+ * Steps below the service: refusing in time goes before working on others. More than one would give way to other
+ * programs as well.
+ */
+const NICER = 1;
 
 // The process of one model: its detectors answer the service that started it on their streams, and end with them.
 
 // Threads inherit it: before any is started.
-setPriority(NICENESS);
+giveWay();
 // Ctrl-C reaches the whole group; the service ends its models itself, after their last answer.
 process.on('SIGINT', () => {}).on('SIGTERM', () => {});
 process.once('message', (message: OpenMessage) => void open(message));
@@ -43,4 +46,13 @@ async function open({ bundle, options, streams }: OpenMessage): Promise<void> {
 async function tell(message: OpenedMessage): Promise<void> {
   if (!process.connected) return;
   await new Promise((resolve) => process.send?.(message, resolve));
+}
+
+function giveWay(): void {
+  try {
+    // From where the service was started: under `nice` or systemd's `Nice=` only root may go up.
+    setPriority(Math.min(getPriority() + NICER, constants.priority.PRIORITY_LOW));
+  } catch {
+    // A sandbox may forbid it; then the model competes with the service.
+  }
 }

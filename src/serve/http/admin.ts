@@ -1,11 +1,11 @@
 import { realpath } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
 import type { Versions } from '../models/versions.js';
 import { bearerToken, digestsOf, matchesSecret } from '../security/secrets.js';
+import { readText, refuseLarge } from './body.js';
 import { HttpProblem } from './http_problem.js';
 
 /** Bytes of a request's body; the largest names a folder and a version. */
@@ -43,13 +43,13 @@ export function adminRoutes({ versions, token, bundles }: AdminParts): Hono {
       });
     }
     c.header('Cache-Control', 'no-store');
+    refuseLarge(c, MAX_BYTES);
     await next();
   });
-  app.use(bodyLimit({ maxSize: MAX_BYTES, onError: tooLarge }));
 
   app.get('/versions', (c) => c.json({ versions: versions.list() }));
   app.post('/versions', async (c) => {
-    const { bundle } = read(loadSchema, await c.req.text());
+    const { bundle } = await read(loadSchema, c);
     const folder = await bundleFolder(bundles, bundle);
     return c.json(await versions.load(folder).catch((error) => refuseBundle(error, folder)), 201);
   });
@@ -61,14 +61,14 @@ export function adminRoutes({ versions, token, bundles }: AdminParts): Hono {
   });
 
   app.put('/canary', async (c) => {
-    const { version: id, share } = read(canarySchema, await c.req.text());
+    const { version: id, share } = await read(canarySchema, c);
     return c.json(versions.setCanary({ id, share }));
   });
   app.delete('/canary', (c) => {
     versions.endCanary();
     return c.body(null, 204);
   });
-  app.put('/shadow', async (c) => c.json(versions.setShadow(read(shadowSchema, await c.req.text()).version)));
+  app.put('/shadow', async (c) => c.json(versions.setShadow((await read(shadowSchema, c)).version)));
   app.delete('/shadow', (c) => {
     versions.endShadow();
     return c.body(null, 204);
@@ -76,7 +76,8 @@ export function adminRoutes({ versions, token, bundles }: AdminParts): Hono {
   return app;
 }
 
-function read<T>(schema: z.ZodType<T>, text: string): T {
+async function read<T>(schema: z.ZodType<T>, c: Context): Promise<T> {
+  const text = await readText(c, MAX_BYTES);
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -126,12 +127,4 @@ function refuseBundle(cause: unknown, folder: string): never {
     },
     { cause },
   );
-}
-
-function tooLarge(): never {
-  throw new HttpProblem(413, {
-    code: 'too_large',
-    message: 'The body is too large.',
-    expected: `at most ${MAX_BYTES} bytes`,
-  });
 }

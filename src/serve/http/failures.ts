@@ -1,6 +1,10 @@
 import type { Hono, MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { didYouMean } from '../../base/errors.js';
 import { HttpProblem, refuse } from './http_problem.js';
+
+/** Characters of a path that is compared with those known. */
+const MAX_PATH = 100;
 
 /** Turns whatever a route throws, and paths without one, into answers with a reason and without a stack trace. */
 export function answerFailures(app: Hono): void {
@@ -10,6 +14,7 @@ export function answerFailures(app: Hono): void {
       message: 'There is nothing at this path.',
       expected: 'POST /predict, or a path that GET /openapi.json describes',
       received: c.req.path,
+      hint: nearestPath(app, c.req.path),
     }),
   );
   app.onError((error, c) => {
@@ -19,6 +24,14 @@ export function answerFailures(app: Hono): void {
     }
     return refuse(c, 500, { code: 'internal', message: 'The service failed; its log has the details.' });
   });
+}
+
+/** The path that was meant, when one is near: a slash more, other letters. */
+function nearestPath(app: Hono, path: string): string | undefined {
+  const known = app.routes.map((route) => route.path).filter((known) => /^\/[a-z_]/.test(known) && !/[*:]/.test(known));
+  const asked = path.slice(0, MAX_PATH).toLowerCase();
+  const hint = didYouMean(asked.replace(/(?<=.)\/+$/, ''), [...new Set(known)]);
+  return hint.startsWith('Did') ? hint : undefined;
 }
 
 /** Answers 405 where a path exists for other methods, and OPTIONS with them. */

@@ -25,3 +25,9 @@ export class HttpProblem extends Error {
 export function refuse(c: Context, status: ContentfulStatusCode, reason: Reason): Response {
   return c.json({ error: reason }, status);
 }
+
+/** The client left before its answer. Nobody reads it; the status, nginx's, is for the log and the metrics. */
+export function clientGone(cause?: unknown): HttpProblem {
+  const reason = { code: 'client_gone', message: 'The client has gone.' };
+  return new HttpProblem(499 as ContentfulStatusCode, reason, { cause });
+}

@@ -1,15 +1,15 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { accepts } from 'hono/accepts';
-import { bodyLimit } from 'hono/body-limit';
 import type { ServeConfig } from '../../config/schema.js';
 import type { DetectRequest, Found, Model, Models } from '../models/model.js';
 import { reportStages } from '../observe/stages.js';
 import { buildAnswer, buildRefusal, buildResults } from './answer.js';
+import { refuseLarge } from './body.js';
 import { HttpProblem } from './http_problem.js';
 import { sayVersion } from './model_version.js';
 import { PictureUrls } from './picture_url.js';
 import { type Format, readQuery } from './query.js';
-import { announcedLength, readUploads, refuseEmpty, type Upload } from './upload.js';
+import { readUploads, refuseEmpty, type Upload } from './upload.js';
 
 export interface PredictParts {
   models: Models;
@@ -31,14 +31,16 @@ interface Env {
 
 /** `POST /predict`: finds objects in one picture or several. */
 export function predictRoutes({ models, config, urls = new PictureUrls(config) }: PredictParts): Hono<Env> {
+  const { maxBytes } = config;
   // More pictures than places would never be taken.
   const maxFiles = Math.min(config.maxFiles, config.queue);
   const app = new Hono<Env>();
-  app.post('/predict', leased(models), limited(config.maxBytes), async (c) => {
+  app.post('/predict', leased(models), async (c) => {
+    refuseLarge(c, maxBytes);
     const { model } = c.var;
     const { categories } = model.bundle;
     const { imageId, thresholds, format = accepted(c) } = readQuery(new URL(c.req.url).searchParams, categories);
-    const { pictures, list } = await readUploads(c, { maxFiles, urls });
+    const { pictures, list } = await readUploads(c, { maxBytes, maxFiles, urls });
     if (list && format === 'png') throw pngOfSeveral(pictures.length);
     const requests = pictures.map(({ bytes }) => ({ bytes, thresholds, draw: format === 'png' }));
     const answers = await detectAll(model, pictures, requests, c.req.raw.signal);
@@ -61,24 +63,6 @@ function leased(models: Models): MiddlewareHandler<Env> {
     } finally {
       release();
     }
-  };
-}
-
-/** Refuses a body larger than `maxSize` bytes: by its announced length, before it is read, or while it comes. */
-function limited(maxSize: number): MiddlewareHandler {
-  const onError = () => {
-    throw new HttpProblem(413, {
-      code: 'too_large',
-      message: 'The body is too large.',
-      expected: `at most ${maxSize} bytes`,
-    });
-  };
-  const limitStream = bodyLimit({ maxSize, onError });
-  return (c, next) => {
-    const length = announcedLength(c);
-    // Looking at the stream, as bodyLimit does, costs the server its fast way to the bytes. Node reads no more than this.
-    if (length === undefined) return limitStream(c, next);
-    return length > maxSize ? onError() : next();
   };
 }
 

@@ -1,10 +1,10 @@
-import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import { messageOf } from '../../base/errors.js';
+import { describeValue } from '../../base/errors.js';
 import { type FileBytes, lengthOf } from '../engine/frames.js';
-import { checkMultipartShape } from '../security/body_shape.js';
+import { readBody, readText } from './body.js';
 import { HttpProblem } from './http_problem.js';
 import { readJsonBody } from './json_body.js';
+import { readMultipart } from './multipart.js';
 import type { PictureUrls } from './picture_url.js';
 
 /** One picture of a request, as it came. */
@@ -21,6 +21,8 @@ export interface Uploads {
 }
 
 export interface UploadOptions {
+  /** Largest body. */
+  maxBytes: number;
   /** Most pictures of one request. */
   maxFiles: number;
   urls: PictureUrls;
@@ -32,22 +34,24 @@ const ACCEPTED = 'image/*, application/octet-stream, multipart/form-data or appl
 
 /**
  * Takes the pictures out of a request: the raw body, the parts of a multipart body, in whatever fields, or what a JSON
- * body holds or names. The size of the body was limited before; a picture without bytes is the reader's business.
- * @throws HttpProblem 400 for a malformed body, 413 for too many pictures, 415 for another type or an encoded body
+ * body holds or names. A picture without bytes is the reader's business.
+ * @throws HttpProblem as {@link readBody}, 400 for a malformed body, 413 for too many pictures, 415 for another type or
+ *   an encoded body
  */
-export async function readUploads(c: Context, { maxFiles, urls }: UploadOptions): Promise<Uploads> {
-  const encoding = c.req.header('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') {
+export async function readUploads(c: Context, { maxBytes, maxFiles, urls }: UploadOptions): Promise<Uploads> {
+  const encoding = (c.req.header('content-encoding') ?? '').trim().toLowerCase();
+  if (encoding !== '' && encoding !== 'identity') {
     throw new HttpProblem(415, {
       code: 'unsupported_encoding',
       message: 'The body is compressed.',
       expected: 'no Content-Encoding',
       received: encoding,
+      hint: 'Send the picture as it is: its format is compressed already.',
     });
   }
   // A body without a type may be taken for bytes: RFC 9110, 8.3.
   const type = (c.req.header('content-type') ?? 'application/octet-stream').split(';')[0].trim().toLowerCase();
-  const uploads = await readByType(c, type, urls);
+  const uploads = await readByType(c, type, maxBytes, urls);
   if (uploads.pictures.length > maxFiles) {
     throw new HttpProblem(413, {
       code: 'too_many_pictures',
@@ -63,23 +67,24 @@ export async function readUploads(c: Context, { maxFiles, urls }: UploadOptions)
 /** @throws HttpProblem 400 for a picture without bytes */
 export function refuseEmpty({ bytes }: Upload): void {
   if (lengthOf(bytes) > 0) return;
-  throw new HttpProblem(400, {
-    code: 'empty_body',
-    message: 'The picture has no bytes.',
-    expected: 'one picture',
-    hint: EXAMPLE,
-  });
+  throw empty('The picture has no bytes.');
 }
 
-async function readByType(c: Context, type: string, urls: PictureUrls): Promise<Uploads> {
-  if (type === 'multipart/form-data') return readMultipart(c);
+function empty(message: string): HttpProblem {
+  return new HttpProblem(400, { code: 'empty_body', message, expected: 'one picture', hint: EXAMPLE });
+}
+
+async function readByType(c: Context, type: string, maxBytes: number, urls: PictureUrls): Promise<Uploads> {
+  if (type.startsWith('image/') || type === 'application/octet-stream') {
+    return { pictures: [{ bytes: await readBody(c, maxBytes), name: '' }], list: false };
+  }
+  if (type === 'multipart/form-data') {
+    return readForm(await readBody(c, maxBytes), c.req.header('content-type') as string);
+  }
   if (type === 'application/json') {
-    const { images, list, url } = readJsonBody(await c.req.text().catch(malformed));
+    const { images, list, url } = readJsonBody(await readText(c, maxBytes));
     if (url !== undefined) return { pictures: [await urls.fetch(url, c.req.raw.signal)], list };
     return { pictures: images.map((bytes) => ({ bytes, name: '' })), list };
-  }
-  if (type.startsWith('image/') || type === 'application/octet-stream') {
-    return { pictures: [{ bytes: await readRaw(c).catch(malformed), name: '' }], list: false };
   }
   throw new HttpProblem(415, {
     code: 'unsupported_type',
@@ -90,48 +95,22 @@ async function readByType(c: Context, type: string, urls: PictureUrls): Promise<
   });
 }
 
-/** Bytes of a body as it announces them; undefined when it comes in chunks of its own. */
-export function announcedLength(c: Context): number | undefined {
-  const length = c.req.header('content-length');
-  return length === undefined || c.req.header('transfer-encoding') !== undefined ? undefined : Number(length);
-}
-
-/** The body in the pieces it came in: putting them together would copy every picture twice. */
-async function readRaw(c: Context<{ Bindings: Partial<HttpBindings> }>): Promise<FileBytes> {
-  const incoming = c.env?.incoming;
-  // One that is counted while it comes is read by whoever counts it.
-  if (incoming === undefined || announcedLength(c) === undefined) return new Uint8Array(await c.req.arrayBuffer());
-  const pieces: Uint8Array[] = [];
-  for await (const piece of incoming) pieces.push(piece);
-  return pieces;
-}
-
-async function readMultipart(c: Context): Promise<Uploads> {
-  const body = await c.req.arrayBuffer().catch(malformed);
-  const type = c.req.header('content-type') as string;
-  checkMultipartShape(Buffer.from(body), type);
-  const form = await new Response(body, { headers: { 'content-type': type } }).formData().catch(malformed);
-  const parts = [...form];
-  const files = parts.map(([, value]) => value).filter((value) => typeof value !== 'string');
-  if (files.length === 0 || files.length < parts.length) {
-    const describe = ([field, value]: (typeof parts)[number]) =>
-      `${typeof value === 'string' ? 'text' : 'file'} in field ${JSON.stringify(field)}`;
+/** The files of a form. A file input in which nothing was chosen is sent as well, and is none. */
+async function readForm(body: Uint8Array[], contentType: string): Promise<Uploads> {
+  const parts = await readMultipart(Buffer.concat(body), contentType);
+  const texts = parts.filter(({ file }) => !file);
+  const files = parts.filter(({ file, fileName, bytes }) => file && (fileName || bytes.length > 0));
+  if (texts.length > 0 || parts.length === 0) {
     throw new HttpProblem(400, {
       code: 'not_files',
       message: 'The multipart body is not one or several files.',
-      expected: 'parts that are files, with a file name each',
-      received: parts.slice(0, 10).map(describe),
+      expected: 'parts that are files; parameters go into the query of the URL',
+      received: parts
+        .slice(0, 10)
+        .map(({ file, field }) => `${file ? 'file' : 'text'} in field ${describeValue(field)}`),
       hint: EXAMPLE,
     });
   }
-  const pictures = files.map(async (file) => ({ bytes: Buffer.from(await file.arrayBuffer()), name: file.name }));
-  return { pictures: await Promise.all(pictures), list: files.length > 1 };
-}
-
-function malformed(cause: unknown): never {
-  throw new HttpProblem(
-    400,
-    { code: 'malformed_body', message: `The body cannot be read: ${messageOf(cause)}.`, expected: ACCEPTED },
-    { cause },
-  );
+  if (files.length === 0) throw empty('No file was chosen in the form.');
+  return { pictures: files.map(({ bytes, fileName }) => ({ bytes, name: fileName ?? '' })), list: files.length > 1 };
 }

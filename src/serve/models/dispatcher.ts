@@ -1,8 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { SentTask } from '../engine/frames.js';
 import type { BatchOutcomes, Outcome } from '../engine/upload_detector.js';
-import { HttpProblem } from '../http/http_problem.js';
+import { clientGone, HttpProblem } from '../http/http_problem.js';
 import type { Admission, Seat } from './admission.js';
 import { BatchTimes } from './batch_times.js';
 import { type Lane, LaneClosed } from './lane.js';
@@ -218,9 +217,4 @@ function settle(job: Job, outcome: Outcome, times: Found['times']): void {
   job.seat.measure();
   if ('refused' in outcome) job.reject(new HttpProblem(outcome.refused.status, outcome.refused.reason));
   else job.resolve({ ...outcome, times });
-}
-
-/** Nobody reads it; the status, nginx's, is for the metrics. */
-function clientGone(): HttpProblem {
-  return new HttpProblem(499 as ContentfulStatusCode, { code: 'client_gone', message: 'The client has gone.' });
 }

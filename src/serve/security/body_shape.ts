@@ -10,10 +10,6 @@ const MAX_PARTS = 1024;
 /** Bytes of the headers of one part of a multipart body. */
 const MAX_PART_HEADERS = 2048;
 
-/** A boundary as clients write it; other parameters are single words, so that every parser finds the same one. */
-const MULTIPART =
-  /^multipart\/form-data(?: *; *(?!boundary=)[\w-]+=[\w.-]+)* *; *boundary=(?:"([^"\\]{1,70})"|([^\s;"\\]{1,70}))(?: *; *(?!boundary=)[\w-]+=[\w.-]+)* *$/i;
-
 /** @throws HttpProblem 413 for a JSON text of more values than a body for us has */
 export function checkJsonShape(text: string): void {
   let found = 0;
@@ -24,21 +20,30 @@ export function checkJsonShape(text: string): void {
   }
 }
 
-/** @throws HttpProblem 400 for a content type or a part that is not as clients write it, 413 for too many parts */
-export function checkMultipartShape(bytes: Buffer, contentType: string): void {
-  const match = MULTIPART.exec(contentType);
-  if (match === null)
-    throw malformed('multipart/form-data with a boundary of 1 to 70 characters', contentType.slice(0, 200));
-  const delimiter = Buffer.from(`--${match[1] ?? match[2]}`, 'latin1');
+/** @throws HttpProblem 400 for a body that is not framed by its boundary, or a part with long headers, 413 for too many */
+export function checkMultipartShape(bytes: Buffer, boundary: string): void {
+  const first = Buffer.from(`--${boundary}`, 'latin1');
+  const next = Buffer.concat([Buffer.from('\r\n'), first]);
   let parts = 0;
-  for (let at = bytes.indexOf(delimiter); at >= 0; at = bytes.indexOf(delimiter, at)) {
-    at += delimiter.length;
-    if (bytes.toString('latin1', at, at + 2) === '--') return;
+  const nextAfter = (from: number) => {
+    const found = bytes.indexOf(next, from);
+    return found < 0 ? found : found + next.length;
+  };
+  const start = bytes.subarray(0, first.length).equals(first) ? first.length : nextAfter(0);
+  for (let at = start; at >= 0; at = nextAfter(at)) {
+    const after = bytes.toString('latin1', at, at + 2);
+    if (after === '--') return;
     if (++parts > MAX_PARTS) throw tooManyParts(MAX_PARTS);
+    if (after.startsWith('\n')) throw malformed('its lines do not end with CR LF', 'lines that end with \\r\\n');
+    if (after !== '\r\n') throw malformed('a boundary has more on its line', `--${boundary} on a line of its own`);
     if (!bytes.subarray(at, at + MAX_PART_HEADERS).includes('\r\n\r\n')) {
-      throw malformed(`parts with at most ${MAX_PART_HEADERS} bytes of headers`);
+      const expected = `at most ${MAX_PART_HEADERS} bytes, and an empty line`;
+      throw malformed(`part ${parts} has no headers, or long ones`, expected);
     }
   }
+  throw parts === 0
+    ? malformed('its boundary is not in it', `--${boundary} before each part`)
+    : malformed('it was cut off, or has another boundary at its end', `--${boundary}-- at its end`);
 }
 
 function tooManyParts(limit: number): HttpProblem {
@@ -46,6 +51,10 @@ function tooManyParts(limit: number): HttpProblem {
   return new HttpProblem(413, { code: 'too_many_parts', message, expected: `at most ${limit}` });
 }
 
-function malformed(expected: string, received?: string): HttpProblem {
-  return new HttpProblem(400, { code: 'malformed_body', message: 'The body cannot be read.', expected, received });
+function malformed(what: string, expected: string): HttpProblem {
+  return new HttpProblem(400, {
+    code: 'malformed_body',
+    message: `The multipart body cannot be read: ${what}.`,
+    expected,
+  });
 }

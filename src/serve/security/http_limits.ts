@@ -1,4 +1,4 @@
-import type { Server, ServerOptions } from 'node:http';
+import type { ServerOptions } from 'node:http';
 import type { ServeConfig } from '../../config/schema.js';
 
 /** Bytes of a request's line and headers together; more is answered 431. */
@@ -16,23 +16,14 @@ export function httpServerOptions({ headersTimeout, requestTimeout, keepAliveTim
     headersTimeout: Math.min(headersTimeout, requestTimeout),
     requestTimeout,
     keepAliveTimeout,
+    // A request without one is answered with a reason instead.
+    requireHostHeader: false,
     connectionsCheckingInterval: Math.min(CHECK_MS, headersTimeout, requestTimeout),
   };
 }
 
-type ConnectionLimits = Pick<ServeConfig, 'maxConnections' | 'requestTimeout' | 'deadline'>;
-
-/**
- * Limits the connections open at once, and how long one may stand still: a client that does not read its answer.
- * @param onRefused told of every connection refused
- */
-export function limitConnections(
-  server: Server,
-  { maxConnections, requestTimeout, deadline }: ConnectionLimits,
-  onRefused: () => void,
-): void {
-  server.maxConnections = maxConnections;
-  server.on('drop', onRefused);
+/** Milliseconds a connection may stand still, as one whose client does not read its answer. */
+export function standstill({ requestTimeout, deadline }: Pick<ServeConfig, 'requestTimeout' | 'deadline'>): number {
   // While the model works on a request its connection stands still, too.
-  server.timeout = requestTimeout + deadline;
+  return requestTimeout + deadline;
 }

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -25,7 +24,6 @@ test.before(async () => {
     ...configSchema.parse({}).serve,
     port: 0,
     logLevel: 'silent',
-    maxConnections: 20,
     headersTimeout: HEADERS_MS,
     requestTimeout: REQUEST_MS,
     keepAliveTimeout: 300,
@@ -72,18 +70,6 @@ async function trickle(head: string, more: string): Promise<string> {
   const result = await answer;
   clearInterval(timer);
   return result;
-}
-
-/** The server learns a moment later than the client that a connection is over. */
-async function eventually<T>(ask: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (attempt === 100) throw error;
-      await sleep(20);
-    }
-  }
 }
 
 const POST = 'POST /predict HTTP/1.1\r\nHost: a\r\n';
@@ -219,18 +205,8 @@ test('a client that does not read its answers loses its connection', async () =>
   assert.ok(bytes < requests * whole, `${bytes} bytes`);
 });
 
-test('an idle connection is closed, and one too many at once', async () => {
-  const idle = await open();
-  const answer = spoken(idle);
-  idle.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
-  assert.match(await answer, /^HTTP\/1\.1 200 /);
-
-  const held = await Promise.all(Array.from({ length: 20 }, open));
-  const refused = await open();
-  assert.is(await text(refused).catch(() => ''), '');
-  for (const socket of held) socket.destroy();
-  const metrics = await eventually(async () => (await fetch(`${server.url}/metrics`)).text());
-  assert.match(metrics, /yolox_connections_refused_total [1-9]/);
+test('an idle connection is closed', async () => {
+  assert.match(await said('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1\.1 200 /);
 });
 
 test.run();
