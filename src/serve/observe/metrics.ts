@@ -43,7 +43,7 @@ export class Metrics {
   });
   readonly #refused = new Counter({
     name: 'yolox_connections_refused_total',
-    help: 'Connections closed at once because too many were open',
+    help: 'Connections closed, or not served, because too many were open',
     registers: [this.#registry],
   });
 
