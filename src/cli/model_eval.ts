@@ -1,42 +1,62 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
-import { text, unit } from '../config/schema.js';
-import { summarize, summaryText } from '../data/coco_eval/summary.js';
-import { readCoco } from '../data/sources/coco.js';
-import { evaluateDetector } from '../pipeline/evaluate.js';
-import { matchCategories } from '../pipeline/match_categories.js';
-import { refuseTogether } from './checks.js';
+import { log } from '../base/progress.js';
+import { text } from '../config/schema.js';
+import { summaryText } from '../data/coco_eval/summary.js';
+import { describePart, evaluateOnDataset } from '../pipeline/dataset_eval.js';
+import { describeGate } from '../pipeline/gate.js';
+import { refuseTogether, refuseUnused } from './checks.js';
 import { defineCommand } from './command.js';
 import { PIPELINE_EPILOGUE, PIPELINE_FLAGS } from './config_options.js';
 import { runStepCommand } from './run.js';
 import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
-const { short } = PIPELINE_FLAGS;
-const { weights: _, ...shortFlags } = short ?? {};
+const { weights: _, ...shortFlags } = PIPELINE_FLAGS.short ?? {};
+
+/** Options that only act with --weights or --bundle. */
+const OWN = ['out', 'strict'];
+
+/** Configuration that acts with --weights or --bundle; all else is the pipeline's. */
+const SHARED =
+  /^(config|data\.(source|images|annotations|maxPixels)|eval\.(confidence|nms|maxDetections|minMap50|pictures)|pack\.agnostic)$/;
 
 export const modelEvalCommand = defineCommand({
   command: 'model-eval',
-  describe: 'Evaluate the bundle on the test split, or any weights or bundle on any COCO pictures',
+  describe: 'Evaluate the bundle on the test split, or any weights or bundle on any COCO images',
   options: {
     bundle: text.optional().describe('Folder of a packed model'),
     weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
-    confidence: unit.optional().describe('Lowest score that counts'),
-    nms: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
-    maxDetections: z.int().positive().optional().describe('Best boxes kept of one picture'),
-    force: z.boolean().default(false).describe('Do this step again even if it is finished'),
+    out: text.optional().describe('With these: folder for the report, metrics, detections and annotated images'),
+    strict: z.boolean().default(false).describe('With these: refuse to evaluate on a part of the dataset'),
+    force: z.boolean().default(false).describe('Do this step of the pipeline again even if it is finished'),
     ...weightsOptions,
   },
-  config: { ...PIPELINE_FLAGS, short: shortFlags },
+  config: {
+    ...PIPELINE_FLAGS,
+    short: {
+      ...shortFlags,
+      confidence: ['eval.confidence', 'Lowest score that counts'],
+      nms: ['eval.nms', 'IoU above which the worse of two boxes is dropped'],
+      'max-detections': ['eval.maxDetections', 'Best boxes kept of one image'],
+    },
+  },
   examples: [
     ['model-eval --config quickstart', 'The pipeline up to its evaluation'],
     ['model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json', 'Zero-shot AP'],
+    ['model-eval --bundle DIR --images DIR --annotations FILE --eval.minMap50 0.5 --out report', 'A gate and a report'],
   ],
   epilogue: PIPELINE_EPILOGUE,
-  async handler(args, { given, ...context }) {
+  async handler({ weights, bundle, out, strict, ...args }, { given, ...context }) {
     refuseTogether(given, ['bundle', 'weights']);
+    if (weights === undefined && bundle === undefined) {
+      refuseUnused(given, [...OWN, ...Object.keys(weightsOptions)], 'acts with --weights or --bundle');
+      return runStepCommand('model-eval', await context.config(), args);
+    }
+    refusePipelineOptions(given);
+    if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'acts with --weights');
+    if (out === undefined) refuseUnused(given, ['eval.pictures'], 'acts with --out');
     const config = await context.config();
-    if (args.weights === undefined && args.bundle === undefined) return runStepCommand('model-eval', config, args);
     const { images, annotations } = config.data;
     if (images === null || annotations === null) {
       throw new UserError({
@@ -44,42 +64,25 @@ export const modelEvalCommand = defineCommand({
         expected: '--images DIR and --annotations FILE with --weights or --bundle',
       });
     }
-    const { dataset, pathOf } = await readCoco(images, annotations, { maxPixels: config.data.maxPixels });
-    const detector = await openDetector(args);
-    const { confidence, nms, maxDetections } = config.eval;
-    const thresholds = {
-      confidence: args.confidence ?? confidence,
-      nms: args.nms ?? nms,
-      maxDetections: args.maxDetections ?? maxDetections,
-      agnostic: config.pack.agnostic,
-    };
-    const find = matchCategories(
-      (picture) => detector.detect(picture, thresholds),
-      detector.categories,
-      dataset.categories,
-    );
-    const { evaluation, imagesPerSecond } = await evaluateDetector(find, dataset, pathOf, { fit: detector.size });
-    await detector.close();
-    const summary = summarize(evaluation);
-    const result = { ...summary, images: dataset.images.length, images_per_second: imagesPerSecond, thresholds };
-    printResult(result, summaryText(summary), args);
+    const model = weights === undefined ? { bundle: bundle as string } : { weights, options: toOpenOptions(args) };
+    const evaluation = await evaluateOnDataset({ model, images, annotations, config, out, strict });
+    const notes = [...describeGate(evaluation.gate, evaluation), ...describePart(evaluation)];
+    if (args.json) for (const note of notes) log(`model-eval: ${note}`);
+    if (!evaluation.gate.passed) process.exitCode = 1;
+    const report = evaluation.report === undefined ? [] : [`Report: ${evaluation.report}`];
+    printResult(evaluation, [summaryText(evaluation), '', ...notes, ...report].join('\n').trimEnd(), args);
   },
 });
 
-/** TensorFlow is loaded only for weights. */
-async function openDetector(args: { weights?: string; bundle?: string; size?: [number, number]; legacy?: boolean }) {
-  if (args.weights !== undefined) {
-    const { openWeightsDetector } = await import('../pipeline/weights_detector.js');
-    return openWeightsDetector(args.weights, toOpenOptions(args));
-  }
-  const { readBundle } = await import('../serve/bundle.js');
-  const { Detector } = await import('../serve/engine/detector.js');
-  const bundle = await readBundle(args.bundle as string);
-  const detector = await Detector.open(bundle);
-  return {
-    categories: bundle.categories,
-    size: bundle.preprocess.size,
-    detect: detector.detect.bind(detector),
-    close: () => detector.close(),
-  };
+/** --weights names the model to evaluate here, and the start of training in the pipeline: the two must not be confused. */
+function refusePipelineOptions(given: ReadonlySet<string>): void {
+  const own = new Set(['weights', 'bundle', 'force', 'json', ...OWN, ...Object.keys(weightsOptions)]);
+  const pipeline = ['force', ...[...given].filter((name) => !own.has(name) && !SHARED.test(name))];
+  const config = given.has('weights') ? ['config'] : [];
+  refuseUnused(
+    given,
+    [...config, ...pipeline],
+    'acts in the pipeline, where the weights to start from are --train.weights; ' +
+      '--weights and --bundle evaluate a model as it is',
+  );
 }

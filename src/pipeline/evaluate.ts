@@ -19,9 +19,15 @@ export interface EvaluateOptions {
   label?: string;
   /** Larger pictures are refused. */
   maxPixels?: number;
+  /** Leave out images that cannot be decoded, instead of ending with the first. */
+  skipUnreadable?: boolean;
 }
 
 export interface DetectorEvaluation {
+  /** What the figures are of: the dataset, less what was left out. */
+  dataset: CocoDataset;
+  /** Images left out, and why. */
+  unreadable: { image: CocoImage; reason: string }[];
   /** In the order of the dataset's images. */
   detections: CocoDetection[];
   evaluation: CocoEvaluation;
@@ -34,24 +40,31 @@ export interface DetectorEvaluation {
  *
  * @param detect objects of a picture, boxes in its pixels
  * @param pathOf where the file of an image is
- * @throws UserError for a picture that cannot be decoded
+ * @throws UserError for a picture that cannot be decoded, unless these are skipped
  */
 export async function evaluateDetector(
   detect: (picture: Picture) => Promise<Detection[]>,
   dataset: CocoDataset,
   pathOf: (image: CocoImage) => string,
-  { fit, categories = dataset.categories, label = 'evaluate', maxPixels }: EvaluateOptions,
+  { fit, categories = dataset.categories, label = 'evaluate', maxPixels, skipUnreadable = false }: EvaluateOptions,
 ): Promise<DetectorEvaluation> {
   const start = performance.now();
   const progress = startProgress(label, dataset.images.length);
   const detections: CocoDetection[] = [];
+  const unreadable: DetectorEvaluation['unreadable'] = [];
+  const load = (image: CocoImage): Promise<Picture | UserError> =>
+    decodePicture(pathOf(image), { maxPixels, fit }).catch((error) => {
+      if (skipUnreadable && error instanceof UserError) return error;
+      throw error;
+    });
   try {
     let done = 0;
-    for await (const [image, picture] of readAhead(dataset.images, READ_AHEAD, (image) =>
-      decodePicture(pathOf(image), { maxPixels, fit }),
-    )) {
-      const found = await detect(picture);
-      detections.push(...found.map((detection) => toCoco(detection, image, categories)));
+    for await (const [image, picture] of readAhead(dataset.images, READ_AHEAD, load)) {
+      if (picture instanceof UserError) unreadable.push({ image, reason: picture.message });
+      else {
+        const found = await detect(picture);
+        detections.push(...found.map((detection) => toCoco(detection, image, categories)));
+      }
       done++;
       progress.update(done, `${rate(done, start).toFixed(1)} images/s`);
     }
@@ -59,7 +72,24 @@ export async function evaluateDetector(
     progress.stop();
   }
   const imagesPerSecond = rate(dataset.images.length, start);
-  return { detections, evaluation: evaluateCoco(dataset, detections), imagesPerSecond };
+  const evaluated = without(dataset, unreadable);
+  return {
+    dataset: evaluated,
+    unreadable,
+    detections,
+    evaluation: evaluateCoco(evaluated, detections),
+    imagesPerSecond,
+  };
+}
+
+function without(dataset: CocoDataset, unreadable: DetectorEvaluation['unreadable']): CocoDataset {
+  if (unreadable.length === 0) return dataset;
+  const gone = new Set(unreadable.map(({ image }) => image.id));
+  return {
+    ...dataset,
+    images: dataset.images.filter(({ id }) => !gone.has(id)),
+    annotations: dataset.annotations.filter(({ image_id }) => !gone.has(image_id)),
+  };
 }
 
 function toCoco(

@@ -1,7 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join, parse } from 'node:path';
+import { UserError } from '../base/errors.js';
 import { fileName } from '../base/file_name.js';
 import { makeDir, writeAtomic, writeJson } from '../base/files.js';
+import { refuseReplacing } from '../base/outputs.js';
 import type { CocoDataset, CocoImage } from '../data/coco.js';
 import { bestPoint, operatingPoints } from '../data/coco_eval/confidence.js';
 import { classifyOutcomes, confusionMatrix, type Outcome } from '../data/coco_eval/confusion.js';
@@ -33,19 +35,38 @@ export interface EvaluationFiles {
   pictures: string;
 }
 
+const [REPORT, METRICS, DETECTIONS, PICTURES] = ['report.html', 'metrics.json', 'detections.json', 'pictures'];
+
+/**
+ * Makes the folder of an evaluation that a person has named.
+ * @param inputs files and folders that must not be in it
+ * @throws UserError for one that holds something else than an earlier evaluation
+ */
+export async function prepareFolder(dir: string, inputs: readonly string[]): Promise<void> {
+  await refuseReplacing(dir, inputs);
+  await makeDir(dir);
+  const names = await readdir(dir);
+  if (names.length === 0 || [REPORT, METRICS, DETECTIONS].every((name) => names.includes(name))) return;
+  throw new UserError({
+    where: '--out',
+    expected: 'a new or empty folder, or that of an earlier evaluation, which is replaced',
+    received: dir,
+    hint: `It holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : ''}.`,
+  });
+}
+
 /** Writes detections.json (COCO results), metrics.json, report.html and pictures/ into `dir`. */
 export async function writeEvaluation(
   dir: string,
-  dataset: CocoDataset,
   pathOf: (image: CocoImage) => string,
-  { detections, evaluation, imagesPerSecond }: DetectorEvaluation,
+  { dataset, detections, evaluation, imagesPerSecond }: DetectorEvaluation,
   { title, remarks, confidence, pictures, before, extra }: EvaluationFilesOptions,
 ): Promise<EvaluationFiles> {
   const files = {
-    report: join(dir, 'report.html'),
-    metrics: join(dir, 'metrics.json'),
-    detections: join(dir, 'detections.json'),
-    pictures: join(dir, 'pictures'),
+    report: join(dir, REPORT),
+    metrics: join(dir, METRICS),
+    detections: join(dir, DETECTIONS),
+    pictures: join(dir, PICTURES),
   };
   const { categories, images, annotations } = dataset;
   const outcomes = classifyOutcomes(dataset, detections, { confidence });

@@ -45,7 +45,7 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
   const summary = summarize(result.evaluation);
   const { minMap50, confidence, nms, maxDetections, pictures } = config.eval;
   const gate = applyGate(summary, minMap50);
-  const files = await writeEvaluation(dir, dataset, pathOf, result, {
+  const files = await writeEvaluation(dir, pathOf, result, {
     title: `Evaluation of ${bundle.name} ${bundle.version}`,
     remarks: [
       ...describeGate(gate, summary),

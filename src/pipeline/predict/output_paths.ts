@@ -1,6 +1,7 @@
-import { open, realpath, stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileName } from '../../base/file_name.js';
+import { realPath } from '../../base/outputs.js';
 import { MADE_BY } from '../../report/annotate.js';
 import type { ImageInput } from './image_inputs.js';
 
@@ -25,11 +26,11 @@ export async function planOutputs(out: string, images: readonly ImageInput[]): P
   const taken = new Map<string, string>();
   for (const { path } of images) {
     taken.set(keyOf(resolve(path)), 'an input');
-    taken.set(keyOf(await realOf(path)), 'an input');
+    taken.set(keyOf(await realPath(path)), 'an input');
   }
   const folders = new Map<string, Promise<string>>();
   const realFolder = (folder: string): Promise<string> => {
-    const found = folders.get(folder) ?? realOf(folder);
+    const found = folders.get(folder) ?? realPath(folder);
     folders.set(folder, found);
     return found;
   };
@@ -87,14 +88,3 @@ async function isOthers(path: string): Promise<boolean> {
 
 /** As file systems compare names that know neither case nor Unicode forms. */
 const keyOf = (path: string): string => path.normalize('NFC').toLowerCase();
-
-/** The path without links; of one that is not there, that of the folder above it that is. */
-async function realOf(path: string): Promise<string> {
-  const whole = resolve(path);
-  try {
-    return await realpath(whole);
-  } catch {
-    const parent = dirname(whole);
-    return parent === whole ? whole : join(await realOf(parent), basename(whole));
-  }
-}
