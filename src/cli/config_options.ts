@@ -31,6 +31,9 @@ export const PIPELINE_FLAGS: ConfigFlags = {
   },
 };
 
+/** What images may cost, for commands that read some that were not checked before. */
+export const DECODE_KEYS: readonly string[] = ['data.maxPixels', 'data.decodeTimeout'];
+
 export const PIPELINE_EPILOGUE =
   'Every configuration key is a flag as well (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).';
 

@@ -8,11 +8,15 @@ import { makeDir } from '../base/files.js';
 import { CONFIG_KEYS, environmentName } from '../config/keys.js';
 import { type Config, text } from '../config/schema.js';
 import { defineCommand } from './command.js';
+import { DECODE_KEYS } from './config_options.js';
 import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
-/** What a bundle declares; the checkpoint is given as a file here. */
-const PACK_KEYS = CONFIG_KEYS.filter((key) => key.startsWith('pack.') && key !== 'pack.checkpoint');
+/** What a bundle declares, where the checkpoint is given as a file, and what its pictures may cost. */
+const PACK_KEYS = [
+  ...CONFIG_KEYS.filter((key) => key.startsWith('pack.') && key !== 'pack.checkpoint'),
+  ...DECODE_KEYS,
+];
 
 /** Longer side of the picture drawn when none is given. */
 const DRAWN_SIDE = 640;
@@ -36,9 +40,9 @@ export const packCommand = defineCommand({
   ],
   epilogue: `Configuration keys are flags as well: ${PACK_KEYS.map((key) => `--${key}`).join(', ')}.`,
   async handler(args, { given, config }) {
-    const { pack: settings } = await config();
+    const { pack: settings, data } = await config();
     const named = given.has('pack.name') || given.has('config') || process.env[environmentName('pack.name')];
-    await pack(args, { ...settings, name: (named ? undefined : nameOf(args.weights)) ?? settings.name });
+    await pack(args, { ...settings, name: (named ? undefined : nameOf(args.weights)) ?? settings.name }, data);
   },
 });
 
@@ -51,7 +55,11 @@ interface PackArgs {
   json: boolean;
 }
 
-async function pack(args: PackArgs, settings: Config['pack']): Promise<void> {
+async function pack(
+  args: PackArgs,
+  settings: Config['pack'],
+  { maxPixels, decodeTimeout }: Config['data'],
+): Promise<void> {
   const bundle = resolve(args.out);
   if (existsSync(bundle) && !existsSync(join(bundle, 'bundle.json'))) {
     throw new UserError({
@@ -68,7 +76,8 @@ async function pack(args: PackArgs, settings: Config['pack']): Promise<void> {
   const drawn = await mkdtemp(join(tmpdir(), 'yolox-pack-'));
   try {
     const pictures = args.image.length > 0 ? args.image : [await drawPicture(drawn)];
-    const parts = { network, categories: categoriesOf(network, args.weights), pictures, settings };
+    const limits = { maxPixels, decodeTimeout };
+    const parts = { network, categories: categoriesOf(network, args.weights), pictures, limits, settings };
     const packed = await packBundle(bundle, { ...parts, weightsPath: args.weights });
     const result = { bundle, ...packed, test_image: args.image[packed.test_image] ?? null };
     const { detections } = packed;

@@ -6,6 +6,7 @@ import { findImages } from '../pipeline/predict/image_inputs.js';
 import { type Prediction, predictImages } from '../pipeline/predict/index.js';
 import { refuseUnused, requireOneOf } from './checks.js';
 import { defineCommand } from './command.js';
+import { DECODE_KEYS } from './config_options.js';
 import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
@@ -24,20 +25,24 @@ export const predictCommand = defineCommand({
     nms: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
     ...weightsOptions,
   },
+  config: { keys: DECODE_KEYS },
   examples: [
     ['predict --bundle out/bundle photo.jpg --out found', 'Draw what a packed model finds'],
     ['predict --bundle out/bundle photos --out found', 'In all images of a folder and its sub-folders'],
     ["predict --weights yolox_nano.onnx 'photos/**/*.jpg' --json", 'Detections of many images as JSON'],
   ],
-  async handler({ images: paths, weights, bundle, out, confidence, nms, json, ...flags }, { given }) {
+  epilogue: `Limits of the images are keys of the configuration: ${DECODE_KEYS.map((key) => `--${key}`).join(', ')}.`,
+  async handler({ images: paths, weights, bundle, out, confidence, nms, json, ...flags }, { given, config }) {
     requireOneOf(given, ['bundle', 'weights']);
     if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'acts with --weights');
+    const { maxPixels, decodeTimeout } = (await config()).data;
     const { images, skipped } = await findImages(paths, out);
     for (const { count, reason, first } of skipped) log(`skipped ${count} ${reason}, the first ${first}`);
     const source = weights === undefined ? { bundle: bundle as string } : { weights, options: toOpenOptions(flags) };
     const detector = await openDetector(source);
     const thresholds = { ...(confidence !== undefined && { confidence }), ...(nms !== undefined && { nms }) };
-    const predictions = await predictImages(detector, images, { out, thresholds }).finally(() => detector.close());
+    const options = { out, thresholds, limits: { maxPixels, decodeTimeout } };
+    const predictions = await predictImages(detector, images, options).finally(() => detector.close());
     const failed = predictions.filter((prediction) => 'error' in prediction).length;
     if (failed > 0) process.exitCode = 2;
     printResult({ pictures: predictions, failed, skipped }, predictions.map(describe).join('\n'), { json });

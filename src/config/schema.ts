@@ -24,6 +24,8 @@ const dataKeys = z.strictObject({
   annotationsSha256: hash.nullable().default(null),
   /** Pictures with more pixels than this are refused (a decompression bomb costs its decoded size). */
   maxPixels: z.int().positive().default(100_000_000),
+  /** Milliseconds the decoding of one image may take. */
+  decodeTimeout: z.int().min(100).max(600_000).default(30_000),
   builtin: z
     .strictObject({
       pictures: z.int().min(10).default(400),
@@ -208,6 +210,8 @@ const serve = z.strictObject({
   /** Pixels of a picture, and of its longest side; more is refused by the header, before anything is decoded. */
   maxPixels: z.int().positive().default(50_000_000),
   maxSide: z.int().positive().default(16_384),
+  /** Milliseconds the decoding of one image may take. */
+  decodeTimeout: z.int().min(100).max(600_000).default(3_000),
   /** Most pictures in one request. */
   maxFiles: z.int().min(1).max(1000).default(16),
   /**

@@ -1,25 +1,57 @@
 import { readFile } from 'node:fs/promises';
-import sharp, { type Metadata } from 'sharp';
-import { messageOf, UserError } from '../base/errors.js';
+import type { Sharp } from 'sharp';
+import { UserError } from '../base/errors.js';
+import { explainFileError } from '../base/file_errors.js';
+import { type ApartResults, type ApartTask, DecoderDied, decodeApart, TookTooLong } from './decode_apart.js';
+import {
+  checkHere,
+  decodeHere,
+  type ImageFile,
+  openHere,
+  type PictureHeader,
+  readHeaderHere,
+  reducedSize,
+} from './decode_here.js';
 import { decodePlainJpeg, readPlainJpeg } from './decode_jpeg.js';
-import { fittedSize, letterboxRatio } from './letterbox.js';
+import { ImageError } from './image_error.js';
+import { FORMATS, type ImageFormat, identifyImage } from './image_format.js';
+import { isCutOff, type Survey, surveyImage } from './image_survey.js';
 import type { Picture } from './picture.js';
+
+export type { PictureHeader } from './decode_here.js';
+export { ImageError, type ImageFault } from './image_error.js';
 
 /** Default limit of a picture's decoded size, pixels. */
 const MAX_PIXELS = 100_000_000;
 
-/** Raster formats only: SVG and PDF, which libvips also opens, are programs rather than pictures. */
-const FORMATS: readonly string[] = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'heif'];
-const PICTURE = `a picture (${FORMATS.join(', ')})`;
+/** Default limit of the time of decoding one picture, milliseconds. */
+const TIMEOUT_MS = 30_000;
 
-/** How many times larger than what fits a picture must be to be reduced: from there on sharp decodes a JPEG smaller. */
-const REDUCED_FROM = 3;
+const AGAIN = 'Copy or download it again, or save it anew.';
+const names = Object.values(FORMATS);
+const IMAGE = `an image (${names.slice(0, -1).join(', ')} or ${names.at(-1)})`;
 
-export interface DecodeOptions {
+/** Nanoseconds a pixel takes at most to be decoded on a slow core, and one more pass over it. */
+const PIXEL_NS: Record<ImageFormat, number> = { jpeg: 8, png: 25, webp: 25, gif: 15, tiff: 20, avif: 35, bmp: 10 };
+const SCAN_NS = 2.5;
+
+/** Share of the time allowed that the estimate may take; whatever comes nearer is decoded where it can be ended. */
+const SURE = 1 / 3;
+
+/** What images may cost that are decoded. */
+export interface DecodeLimits {
   /** Pictures with more pixels are refused before they are decoded. */
   maxPixels?: number;
   /** Pictures with a longer side, pixels, as well. */
   maxSide?: number;
+  /** Milliseconds after which decoding is given up. */
+  decodeTimeout?: number;
+}
+
+/** For images that have been checked before, by {@link checkPixels} and within the limits of then. */
+export const CHECKED: DecodeLimits = { maxPixels: Number.POSITIVE_INFINITY, decodeTimeout: Number.POSITIVE_INFINITY };
+
+export interface DecodeOptions extends DecodeLimits {
   /** Height, width of the network's input, for a picture that is for it alone. */
   fit?: readonly [number, number];
   /** Decode a plain JPEG in the thread that calls, for one that has nothing else to do: spares waking another. */
@@ -28,18 +60,11 @@ export interface DecodeOptions {
   name?: string;
 }
 
-interface Size {
-  /** Pixels. */
-  width: number;
-  height: number;
-}
+type Size = Pick<PictureHeader, 'width' | 'height'>;
 
-/** What a file says of its picture; the size is that of the upright one. */
-export interface PictureHeader extends Size {
-  /** EXIF orientation 1–8: how the stored pixels are to be turned. */
-  orientation: number;
-  /** Of the stored pixels, as libvips names it: srgb, b-w, cmyk, rgb16 … */
-  colourSpace: string;
+/** A file whose format is known, and whose scans and frames are few enough. */
+interface Surveyed extends ImageFile {
+  survey: Survey;
 }
 
 /**
@@ -53,89 +78,152 @@ export interface PictureHeader extends Size {
  * its pictures so: validation, evaluation, packing, prediction and serving. Training itself cuts its mosaics from whole
  * pictures.
  *
+ * The format is decided by the first bytes before a library sees any; scans, frames and pixels are counted before they
+ * are decoded. A picture that may take long all the same is decoded in a process of its own, which is ended after
+ * `decodeTimeout`.
+ *
  * @param source bytes of the file, or its path
- * @throws UserError when it is no picture, is truncated, has more than `maxPixels`, or a side longer than `maxSide`
+ * @throws ImageError when it is no image, damaged, larger than the limits, or takes too long
  */
 export async function decodePicture(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
-  const plain = await decodePlain(source, options);
+  const file = await open(source, options);
+  const plain = await decodePlain(file, options);
   if (plain) return plain;
-  const original = await readHeader(source, options);
-  const ignoreIcc = original.colourSpace !== 'cmyk';
-  const pixels = sharp(source, { failOn: 'truncated', limitInputPixels: false, ignoreIcc })
-    .autoOrient()
-    .flatten({ background: '#fff' })
-    .toColourspace('srgb');
-  const reduced = options.fit && reducedSize(original, options.fit);
-  if (reduced) pixels.resize(reduced.columns, reduced.rows, { fit: 'fill', kernel: 'linear' });
-  try {
-    const { data, info } = await pixels.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    const { width, height } = original;
-    return { width: info.width, height: info.height, data, ...(reduced && { original: { width, height } }) };
-  } catch (error) {
-    throw undecodable(source, options, error);
+  const header = await checkedHeader(file, source, options);
+  const { fit } = options;
+  const task = { work: 'decode', file, header, fit } as const;
+  return guarded(
+    task,
+    source,
+    options,
+    isLong(file, header, options) ? undefined : () => decodeHere(file, header, fit),
+  );
+}
+
+/** Reads and checks the header alone. Errors as in {@link decodePicture}. */
+export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PictureHeader> {
+  return checkedHeader(await open(source, options), source, options);
+}
+
+/**
+ * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the picture in memory.
+ * Stricter than {@link decodePicture}: a JPEG whose decoder warns about its pixels is damaged. A JPEG without its end
+ * marker has all its pixels; whether the decoder notices depends on them. Errors as in {@link decodePicture}.
+ */
+export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
+  const file = await open(source, options);
+  const header = await checkedHeader(file, source, options);
+  await guarded(
+    { work: 'check', file },
+    source,
+    options,
+    isLong(file, header, options) ? undefined : () => checkHere(file).then(() => undefined),
+  );
+}
+
+/**
+ * An image for sharp to go on with, upright and opaque, after the checks of its header; errors in its pixels are those of
+ * sharp. For images that {@link checkPixels} has passed.
+ */
+export async function openPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Sharp> {
+  const file = await open(source, options);
+  return openHere(file, await checkedHeader(file, source, options));
+}
+
+/** Reads a file and decides what it is, before a library sees it. */
+async function open(source: Uint8Array | string, options: DecodeOptions): Promise<Surveyed> {
+  const where = nameOf(source, options);
+  const bytes =
+    typeof source === 'string' ? await readFile(source).catch((error) => refuseFile(error, source)) : source;
+  const format = identifyImage(bytes);
+  if (typeof format !== 'string') {
+    throw new ImageError('format', { where, expected: IMAGE, received: format.name, hint: format.hint });
   }
+  const survey = surveyImage(bytes, format);
+  if (survey.excess) throw new ImageError('tooManyParts', { where, ...survey.excess });
+  return { bytes, format, survey };
+}
+
+function refuseFile(error: unknown, path: string): never {
+  throw explainFileError(error, path);
 }
 
 /** A JPEG as almost all are; undefined for all else, also for what is to be refused. */
-async function decodePlain(source: Uint8Array | string, options: DecodeOptions): Promise<Picture | undefined> {
-  const bytes = typeof source === 'string' ? await readFile(source).catch(() => undefined) : source;
-  const jpeg = bytes && readPlainJpeg(bytes);
-  if (!bytes || !jpeg || excess(jpeg, options) || (options.fit && reducedSize(jpeg, options.fit))) return undefined;
-  return decodePlainJpeg(bytes, jpeg, options.inThread ?? false);
+async function decodePlain(file: Surveyed, options: DecodeOptions): Promise<Picture | undefined> {
+  const jpeg = file.format === 'jpeg' ? readPlainJpeg(file.bytes) : undefined;
+  if (!jpeg || excess(jpeg, options) || isLong(file, jpeg, options)) return undefined;
+  if (options.fit && reducedSize(jpeg, options.fit)) return undefined;
+  return decodePlainJpeg(file.bytes, jpeg, options.inThread ?? false);
 }
 
-function reducedSize(original: Size, fit: readonly [number, number]) {
-  return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
+async function checkedHeader(
+  file: Surveyed,
+  source: Uint8Array | string,
+  options: DecodeOptions,
+): Promise<PictureHeader> {
+  const header = await guarded({ work: 'header', file }, source, options, () => readHeaderHere(file));
+  const expected = excess(header, options);
+  if (!expected) return header;
+  const { width, height } = header;
+  throw new ImageError('tooManyPixels', { where: nameOf(source, options), expected, received: `${width}x${height}` });
 }
 
 /** The limit a picture exceeds, in words. */
-function excess({ width, height }: Size, options: DecodeOptions): string | undefined {
+function excess({ width, height }: Size, options: DecodeLimits): string | undefined {
   const { maxPixels = MAX_PIXELS, maxSide = Number.POSITIVE_INFINITY } = options;
   if (width * height > maxPixels) return `at most ${maxPixels} pixels`;
   return Math.max(width, height) > maxSide ? `sides of at most ${maxSide} pixels` : undefined;
 }
 
-/** Reads and checks the header alone. Errors as in {@link decodePicture}. */
-export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PictureHeader> {
-  const { format, autoOrient, orientation = 1, space } = await metadataOf(source, options);
-  const where = nameOf(source, options);
-  if (!FORMATS.includes(format)) {
-    throw new UserError({ where, expected: PICTURE, received: format });
-  }
-  const { width, height } = autoOrient;
-  const expected = excess(autoOrient, options);
-  if (expected) throw new UserError({ where, expected, received: `${width}x${height}` });
-  return { width, height, orientation, colourSpace: space };
-}
-
-async function metadataOf(source: Uint8Array | string, options: DecodeOptions): Promise<Metadata> {
-  try {
-    return await sharp(source, { limitInputPixels: false }).metadata();
-  } catch (error) {
-    throw undecodable(source, options, error);
-  }
+/** Whether decoding may come near the time allowed. */
+function isLong(
+  { format, survey }: Surveyed,
+  { width, height }: Size,
+  { decodeTimeout = TIMEOUT_MS }: DecodeLimits,
+): boolean {
+  const perPixel = PIXEL_NS[format] + SCAN_NS * survey.scans;
+  return (width * height * perPixel) / 1e6 > SURE * decodeTimeout;
 }
 
 /**
- * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the picture in memory.
- * Stricter than {@link decodePicture}: a file the decoder warns about has damaged content. A JPEG without its end marker
- * has all its pixels; whether the decoder notices depends on them.
+ * Does a task in this process, or apart when it may take long. What fails here is done again apart: libraries keep their
+ * errors in one place for the whole process, where those of images decoded at the same time are mixed up.
  */
-export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
+async function guarded<T extends ApartTask>(
+  task: T,
+  source: Uint8Array | string,
+  options: DecodeOptions,
+  here?: () => Promise<ApartResults[T['work']]>,
+): Promise<ApartResults[T['work']]> {
+  const where = nameOf(source, options);
+  const { bytes, format } = task.file;
   try {
-    await sharp(source, { failOn: 'warning', limitInputPixels: false, ignoreIcc: true })
-      .resize(8, 8, { fit: 'fill' })
-      .raw()
-      .toBuffer();
+    if (here) return await here();
   } catch (error) {
-    throw undecodable(source, options, error);
+    if (!(error instanceof UserError) && isCutOff(bytes, format)) throw cutOff(where, format, error);
   }
+  const { decodeTimeout = TIMEOUT_MS } = options;
+  const reply = await decodeApart({ ...task, file: { bytes, format } }, decodeTimeout).catch((error: unknown) => {
+    if (error instanceof TookTooLong) throw tooSlow(where, decodeTimeout, error);
+    if (error instanceof DecoderDied) return { failed: 'its decoder crashes on it' };
+    throw error;
+  });
+  if ('result' in reply) return reply.result as ApartResults[T['work']];
+  if ('problem' in reply) throw new ImageError('format', { where, ...reply.problem });
+  if (isCutOff(bytes, format)) throw cutOff(where, format, reply.failed);
+  const [received] = reply.failed.split('\n');
+  throw new ImageError('damaged', { where, expected: `a sound ${FORMATS[format]} image`, received, hint: AGAIN });
 }
 
-function undecodable(source: Uint8Array | string, options: DecodeOptions, error: unknown): UserError {
-  // libvips adds a line per library it asked; the first says it.
-  const [reason] = messageOf(error).split('\n');
-  return new UserError({ where: nameOf(source, options), expected: PICTURE, received: reason }, { cause: error });
+function cutOff(where: string | undefined, format: ImageFormat, cause: unknown): ImageError {
+  const expected = `a whole ${FORMATS[format]} image`;
+  return new ImageError('damaged', { where, expected, received: 'one that is cut off', hint: AGAIN }, { cause });
+}
+
+function tooSlow(where: string | undefined, timeout: number, cause: unknown): ImageError {
+  const expected = `an image that is decoded within ${timeout / 1000} s`;
+  const hint = 'Save it again at its size as a baseline JPEG.';
+  return new ImageError('tooSlow', { where, expected, received: 'one that takes longer', hint }, { cause });
 }
 
 function nameOf(source: Uint8Array | string, { name }: DecodeOptions): string | undefined {

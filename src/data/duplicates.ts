@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import { CHECKED, openPixels } from './decode.js';
 
 /** A difference hash compares this many neighbours in each of as many rows: 64 bits. */
 const SIDE = 8;
@@ -18,9 +18,8 @@ export interface Fingerprint {
 /** Perceptual hash (dHash) of a picture file: a bit for each pixel of its 9 × 8 grey thumbnail darker than the next. */
 export async function differenceHash(file: string | Buffer): Promise<Uint8Array> {
   // Shrinking while loading would sample the two directions differently, and a turned copy would not be recognised.
-  const grey = await sharp(file)
-    .autoOrient()
-    .flatten({ background: '#fff' })
+  const pixels = await openPixels(file, CHECKED);
+  const grey = await pixels
     .greyscale()
     .resize(SIDE + 1, SIDE, { fit: 'fill', fastShrinkOnLoad: false })
     .raw()

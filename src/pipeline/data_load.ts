@@ -70,7 +70,7 @@ async function fromGenerator({ config, store }: StepContext): Promise<Loaded> {
 }
 
 async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
-  const { images, annotations, imagesSha256, annotationsSha256, maxPixels } = config.data;
+  const { images, annotations, imagesSha256, annotationsSha256, maxPixels, decodeTimeout } = config.data;
   if (images === null) throw missing('data.images', 'a folder, a zip or the URL of a zip');
   const pictures = await bringHere(images, {
     field: 'data.images',
@@ -92,7 +92,7 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
   const text = await readAnnotations(labels.path, labels.entry);
   const files = await openPictures(pictures.path);
   try {
-    const { dataset, report } = await loadCoco(text, files, { maxPixels, checkPixels: true, store });
+    const { dataset, report } = await loadCoco(text, files, { maxPixels, decodeTimeout, checkPixels: true, store });
     const source = {
       kind: 'coco',
       images,

@@ -6,7 +6,7 @@ import { log, startProgress } from '../base/progress.js';
 import { palette } from '../data/classes.js';
 import type { CocoDataset, CocoImage } from '../data/coco.js';
 import { mapConcurrent } from '../data/concurrency.js';
-import { decodePicture } from '../data/decode.js';
+import { CHECKED, decodePicture } from '../data/decode.js';
 import { differenceHash, type Fingerprint, groupDuplicates } from '../data/duplicates.js';
 import { buildManifest, type Manifest, type SplitEntry, subset } from '../data/manifest.js';
 import { selectCategories } from '../data/select.js';
@@ -136,7 +136,7 @@ async function drawSamples(
   return mapConcurrent(chosen, availableParallelism(), async (image) => {
     const picture = await decodePicture(store.objectPath(contentOf(image)), {
       name: image.file_name,
-      maxPixels: Infinity,
+      ...CHECKED,
     });
     const boxes = annotations
       .filter(({ image_id }) => image_id === image.id)

@@ -18,7 +18,7 @@ export interface DatasetEvalOptions {
   /** Folder of the images, and the COCO file. */
   images: string;
   annotations: string;
-  /** Its `eval`, `data.maxPixels` and `pack.agnostic` count. */
+  /** Its `eval`, the limits of `data` and `pack.agnostic` count. */
   config: Config;
   /** Folder for the report, metrics, detections and annotated images. */
   out?: string;
@@ -47,11 +47,12 @@ export interface DatasetEvaluation extends EvaluationSummary, Partial<Evaluation
  */
 export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<DatasetEvaluation> {
   const { model, images, annotations, config, out, strict = false } = options;
-  const { maxPixels } = config.data;
+  const { maxPixels, decodeTimeout } = config.data;
+  const limits = { maxPixels, decodeTimeout };
   if (out !== undefined) {
     await prepareFolder(out, [images, annotations, 'weights' in model ? model.weights : model.bundle]);
   }
-  const { dataset, report, pathOf } = await readCoco(images, annotations, { maxPixels });
+  const { dataset, report, pathOf } = await readCoco(images, annotations, limits);
   for (const line of describeReport(report)) log(line);
   const leftOut = countDropped(report);
   if (strict) refusePart(annotations, leftOut);
@@ -69,7 +70,7 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
       async (picture) => toCategories(await detector.detect(picture, thresholds), match),
       dataset,
       pathOf,
-      { fit: detector.size, maxPixels, skipUnreadable: !strict },
+      { fit: detector.size, limits, skipUnreadable: !strict },
     );
     for (const { image, reason } of result.unreadable) log(`${image.file_name}: left out: ${reason}`);
     if (result.unreadable.length > 0) {

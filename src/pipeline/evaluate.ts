@@ -3,7 +3,7 @@ import { startProgress } from '../base/progress.js';
 import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../data/coco.js';
 import { type CocoEvaluation, evaluateCoco } from '../data/coco_eval/index.js';
 import { readAhead } from '../data/concurrency.js';
-import { decodePicture } from '../data/decode.js';
+import { CHECKED, type DecodeLimits, decodePicture } from '../data/decode.js';
 import type { Detection } from '../data/detections.js';
 import type { Picture } from '../data/picture.js';
 
@@ -17,8 +17,8 @@ export interface EvaluateOptions {
   categories?: readonly CocoCategory[];
   /** Name of the progress bar. */
   label?: string;
-  /** Larger pictures are refused. */
-  maxPixels?: number;
+  /** What the pictures may cost; by default they have been checked before. */
+  limits?: DecodeLimits;
   /** Leave out images that cannot be decoded, instead of ending with the first. */
   skipUnreadable?: boolean;
 }
@@ -46,14 +46,20 @@ export async function evaluateDetector(
   detect: (picture: Picture) => Promise<Detection[]>,
   dataset: CocoDataset,
   pathOf: (image: CocoImage) => string,
-  { fit, categories = dataset.categories, label = 'evaluate', maxPixels, skipUnreadable = false }: EvaluateOptions,
+  {
+    fit,
+    categories = dataset.categories,
+    label = 'evaluate',
+    limits = CHECKED,
+    skipUnreadable = false,
+  }: EvaluateOptions,
 ): Promise<DetectorEvaluation> {
   const start = performance.now();
   const progress = startProgress(label, dataset.images.length);
   const detections: CocoDetection[] = [];
   const unreadable: DetectorEvaluation['unreadable'] = [];
   const load = (image: CocoImage): Promise<Picture | UserError> =>
-    decodePicture(pathOf(image), { maxPixels, fit }).catch((error) => {
+    decodePicture(pathOf(image), { ...limits, fit }).catch((error) => {
       if (skipUnreadable && error instanceof UserError) return error;
       throw error;
     });

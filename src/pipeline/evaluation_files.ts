@@ -8,7 +8,7 @@ import type { CocoDataset, CocoImage } from '../data/coco.js';
 import { bestPoint, operatingPoints } from '../data/coco_eval/confidence.js';
 import { classifyOutcomes, confusionMatrix, type Outcome } from '../data/coco_eval/confusion.js';
 import { summarize } from '../data/coco_eval/summary.js';
-import { decodePicture } from '../data/decode.js';
+import { CHECKED, decodePicture } from '../data/decode.js';
 import { type Baseline, evalReport, type ReportPicture } from '../report/eval_report.js';
 import { annotateOutcomes, choosePictures, describeOutcomes } from '../report/outcome_pictures.js';
 import type { DetectorEvaluation } from './evaluate.js';
@@ -112,7 +112,7 @@ async function drawPictures(
   for (const { gallery, imageId } of choosePictures(outcomes, count)) {
     const image = byId.get(imageId) as CocoImage;
     const own = outcomes.get(imageId) ?? [];
-    const jpeg = await annotateOutcomes(await decodePicture(pathOf(image)), own, categories);
+    const jpeg = await annotateOutcomes(await decodePicture(pathOf(image), CHECKED), own, categories);
     const number = String(pictures.length + 1).padStart(3, '0');
     const stem = `${number}_${gallery.replace(' ', '_')}_${parse(image.file_name).name}`;
     await writeAtomic(join(dir, fileName(stem, '.jpg')), jpeg);

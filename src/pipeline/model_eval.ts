@@ -87,7 +87,6 @@ async function detectAll(
         fit: bundle.preprocess.size,
         categories: bundle.categories,
         label: 'model-eval',
-        maxPixels: config.data.maxPixels,
       },
     );
   } finally {

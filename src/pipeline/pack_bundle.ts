@@ -1,12 +1,12 @@
 import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { UserError } from '../base/errors.js';
 import { makeDir, sha256File, writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
 import type { CocoCategory } from '../data/coco.js';
-import { decodePicture } from '../data/decode.js';
+import { CHECKED, type DecodeLimits, decodePicture, openPixels } from '../data/decode.js';
+import { identifyImage } from '../data/image_format.js';
 import type { Picture } from '../data/picture.js';
 import { exportOnnx } from '../model/onnx/export.js';
 import type { OpenedNetwork } from '../model/weights/open.js';
@@ -36,6 +36,8 @@ export interface PackParts {
   weightsPath: string;
   /** Files of pictures, at least one: those the test image is chosen from, and the export is checked on. */
   pictures: readonly string[];
+  /** What they may cost; by default they have been checked before. */
+  limits?: DecodeLimits;
   settings: Config['pack'];
 }
 
@@ -69,7 +71,10 @@ export async function packBundle(bundle: string, parts: PackParts): Promise<Pack
 }
 
 /** Writes the files of a bundle and verifies them. */
-async function writeBundle(dir: string, { network, categories, pictures, settings }: PackParts): Promise<Packed> {
+async function writeBundle(
+  dir: string,
+  { network, categories, pictures, limits = CHECKED, settings }: PackParts,
+): Promise<Packed> {
   const { name, version, license, confidence, nms, maxDetections, agnostic } = settings;
   const thresholds = { confidence, nms, maxDetections, agnostic };
   const { weights, architecture, preprocess } = network;
@@ -77,7 +82,7 @@ async function writeBundle(dir: string, { network, categories, pictures, setting
   const modelPath = join(dir, MODEL_FILE);
   await writeAtomic(modelPath, exportOnnx(weights, architecture, preprocess, { name, categories, source }));
 
-  const decode = (path: string) => decodePicture(path, { fit: preprocess.size });
+  const decode = (path: string) => decodePicture(path, { ...limits, fit: preprocess.size });
   const checked = await Promise.all(pictures.slice(0, CHECKED_PICTURES).map(decode));
   const options = { pictures: checked, preprocess, confidence };
   const difference = await checkOnnx(modelPath, { weights, architecture }, options);
@@ -134,10 +139,9 @@ async function chooseTestImage(
 
 /** The bytes of a JPEG as they are, of any other picture as a JPEG. */
 async function toJpeg(path: string): Promise<Uint8Array> {
-  const { format } = await sharp(path).metadata();
-  return format === 'jpeg'
-    ? readFile(path)
-    : sharp(path).autoOrient().flatten({ background: '#fff' }).jpeg({ quality: 95 }).toBuffer();
+  const bytes = await readFile(path);
+  if (identifyImage(bytes) === 'jpeg') return bytes;
+  return (await openPixels(bytes, CHECKED)).jpeg({ quality: 95 }).toBuffer();
 }
 
 /** Completes a bundle with its manifest, and reads it back. */

@@ -41,7 +41,7 @@ test('a bad picture among good ones is reported; the others are answered and dra
 
   const { code, stdout, stderr } = await predict('--bundle', bundle, good, bad, absent, twin, '--json', '--out', out);
   assert.is(code, 2, stderr);
-  assert.match(stderr, `${bad}: expected a picture`);
+  assert.match(stderr, `${bad}: expected an image`);
   assert.match(stderr, absent);
   assert.not.match(stderr, /\bat .+:\d+:\d+/);
 

@@ -4,7 +4,7 @@ import type { CocoAnnotation, CocoCategory, CocoImage } from '../coco.js';
 import { grain, light } from './light.js';
 import { maskScene, type SceneMask, type VisibleObject } from './mask.js';
 import { composeScene, KINDS, type Layer, type Scene } from './scene.js';
-import { paint, silhouette, svg, UNITS } from './shape.js';
+import { paint, render, silhouette, svg, UNITS } from './shape.js';
 
 /** Pictures painted at the same time; sharp works on its own threads. */
 const AHEAD = 4;
@@ -35,7 +35,7 @@ export async function* generateBuiltin(options: {
   let annotationId = 1;
   for (let index = 0; index < options.pictures; index++) {
     while (pending.length < AHEAD && index + pending.length < options.pictures) {
-      pending.push(render(new Random(options.seed, 'builtin', index + pending.length), options.side));
+      pending.push(renderScene(new Random(options.seed, 'builtin', index + pending.length), options.side));
     }
     const { scene, mask, bytes } = await (pending.shift() as Promise<Rendered>);
     const id = index + 1;
@@ -61,7 +61,7 @@ interface Rendered {
   bytes: Buffer;
 }
 
-async function render(random: Random, side: number): Promise<Rendered> {
+async function renderScene(random: Random, side: number): Promise<Rendered> {
   const scene = composeScene(random, side);
   const { width, height } = scene;
   const raw = { width, height, channels: 3 } as const;
@@ -69,7 +69,7 @@ async function render(random: Random, side: number): Promise<Rendered> {
   const content = scene.layers.map((layer, i) => paintLayer(layer, i, lightSide)).join('');
   const upright = { x: 0, y: 0, scaleX: 1, scaleY: 1, rotation: 0, skew: 0 };
   const [painted, mask] = await Promise.all([
-    sharp(svg(width, height, paint(scene.backdrop, upright, 'b') + content))
+    render(svg(width, height, paint(scene.backdrop, upright, 'b') + content))
       .flatten()
       .raw()
       .toBuffer(),

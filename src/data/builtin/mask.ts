@@ -1,7 +1,6 @@
-import sharp from 'sharp';
 import type { Box } from '../coco.js';
 import type { Layer, Scene } from './scene.js';
-import { silhouette, svg } from './shape.js';
+import { render, silhouette, svg } from './shape.js';
 
 /** An object of a scene as far as it can be seen. */
 export interface VisibleObject {
@@ -31,7 +30,7 @@ export async function maskScene({ width, height, layers }: Scene): Promise<Scene
     (content, i) => `<svg y="${i * height}" width="${width}" height="${height}">${content}</svg>`,
   );
   const drawing = svg(width, height * tiles.length, `<g shape-rendering="crispEdges">${tiles.join('')}</g>`);
-  const map = await sharp(drawing).extractChannel('blue').raw().toBuffer();
+  const map = await render(drawing).extractChannel('blue').raw().toBuffer();
   const size = width * height;
   const ids = map.subarray(0, size);
   const objects = labelled.flatMap(({ kind }, i): VisibleObject[] => {

@@ -7,7 +7,7 @@ import type { CocoDataset, CocoImage } from '../coco.js';
 import { type CheckedImage, checkAnnotations } from '../coco_annotations.js';
 import { type ListedImage, listCategories, listImages, parseCoco } from '../coco_parse.js';
 import { mapConcurrent } from '../concurrency.js';
-import { checkPixels, type PictureHeader, readHeader } from '../decode.js';
+import { checkPixels, type DecodeLimits, type PictureHeader, readHeader } from '../decode.js';
 import type { Store } from '../store.js';
 import { PROBLEMS, Validation, type ValidationReport } from '../validation.js';
 import { type AnnotationText, readAnnotations } from './annotation_text.js';
@@ -17,9 +17,8 @@ import { isSafeName, type PictureFiles } from './picture_files.js';
 /** Pictures in work at once: their files are held whole in memory. */
 const CONCURRENCY = 4;
 
-export interface CocoOptions {
-  /** Pictures with more pixels are dropped. */
-  maxPixels?: number;
+/** Pictures beyond the limits are dropped. */
+export interface CocoOptions extends DecodeLimits {
   /** Decode every picture to find damage below the header; otherwise only headers are read. */
   checkPixels?: boolean;
   /** Store that usable pictures are put into; a picture it already holds has been decoded before. */
@@ -136,7 +135,7 @@ async function inspect(
     bytes = await files.read(found);
     header = await readHeader(bytes, options);
     stored = store !== undefined && (await store.hasObject(sha256(bytes)));
-    if (options.checkPixels && !stored) await checkPixels(bytes);
+    if (options.checkPixels && !stored) await checkPixels(bytes, options);
   } catch (error) {
     return { kind: 'unreadablePicture', detail: messageOf(error) };
   }

@@ -20,5 +20,5 @@ export function isSafeName(name: string): boolean {
 }
 
 export function isPictureName(name: string): boolean {
-  return /\.(jpe?g|png|webp|gif|tiff?|heif|heic|avif)$/i.test(name);
+  return /\.(jpe?g|png|webp|gif|tiff?|bmp|dib|hei[cf]|avif)$/i.test(name);
 }

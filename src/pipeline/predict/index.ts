@@ -5,7 +5,7 @@ import { log, startProgress } from '../../base/progress.js';
 import { palette } from '../../data/classes.js';
 import type { Box, CocoCategory } from '../../data/coco.js';
 import { readAhead } from '../../data/concurrency.js';
-import { decodePicture } from '../../data/decode.js';
+import { type DecodeLimits, decodePicture } from '../../data/decode.js';
 import type { Detection, Thresholds } from '../../data/detections.js';
 import type { Picture } from '../../data/picture.js';
 import type { OpenDetector } from '../open_detector.js';
@@ -28,6 +28,8 @@ export interface PredictOptions {
   /** Folder for annotated images. */
   out?: string;
   thresholds?: Partial<Thresholds>;
+  /** What the images may cost. */
+  limits?: DecodeLimits;
 }
 
 /** Images decoded ahead of the detector; more would only take memory. */
@@ -44,7 +46,7 @@ const MOST_TOLD = 5;
 export async function predictImages(
   detector: OpenDetector,
   images: readonly ImageInput[],
-  { out, thresholds }: PredictOptions = {},
+  { out, thresholds, limits }: PredictOptions = {},
 ): Promise<Prediction[]> {
   if (out === '') throw new UserError({ where: '--out', expected: 'a folder', received: out });
   if (out !== undefined) await makeDir(out);
@@ -53,14 +55,14 @@ export async function predictImages(
   const progress = images.length > 1 ? startProgress('predict', images.length) : undefined;
   const predictions: Prediction[] = [];
   const load = ({ path }: ImageInput): Promise<Picture | UserError> =>
-    decodePicture(path, { fit: detector.size }).catch(userErrorOf);
+    decodePicture(path, { ...limits, fit: detector.size }).catch(userErrorOf);
   try {
     for await (const [{ path }, picture] of readAhead(images, READ_AHEAD, load)) {
       const output = outputs[predictions.length]?.path;
       const answer =
         picture instanceof UserError
           ? picture
-          : await predictOne(detector, path, picture, output, thresholds).catch(userErrorOf);
+          : await predictOne(detector, path, picture, output, { thresholds, limits }).catch(userErrorOf);
       if (answer instanceof UserError) log(answer.message);
       predictions.push(answer instanceof UserError ? { picture: path, error: answer.message } : answer);
       progress?.update(predictions.length);
@@ -76,11 +78,11 @@ async function predictOne(
   path: string,
   picture: Picture,
   annotated: string | undefined,
-  thresholds: Partial<Thresholds> | undefined,
+  { thresholds, limits }: Pick<PredictOptions, 'thresholds' | 'limits'>,
 ): Promise<Prediction> {
   const found = await detect(picture, thresholds);
   if (annotated !== undefined) {
-    const whole = picture.original ? await decodePicture(path) : picture;
+    const whole = picture.original ? await decodePicture(path, limits) : picture;
     await draw(annotated, whole, found, categories);
   }
   const detections = found.map(({ box: [x1, y1, x2, y2], score, classIndex }): FoundObject => {

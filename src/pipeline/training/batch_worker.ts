@@ -3,7 +3,7 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import sharp from 'sharp';
 import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
-import { decodePicture } from '../../data/decode.js';
+import { CHECKED, decodePicture } from '../../data/decode.js';
 import { letterbox, letterboxRatio } from '../../data/letterbox.js';
 import type { Picture } from '../../data/picture.js';
 import { type PackedBatch, packBatch } from '../../kernels/mosaic_warp/pack.js';
@@ -57,7 +57,7 @@ async function load(path: string, cache: LRUCache<string, Picture>): Promise<Pic
   const cached = cache.get(path);
   if (cached) return cached;
   try {
-    const picture = await decodePicture(path);
+    const picture = await decodePicture(path, CHECKED);
     cache.set(path, picture);
     return picture;
   } catch (error) {

@@ -1,6 +1,12 @@
 import sharp from 'sharp';
-import { UserError } from '../../base/errors.js';
-import { type DecodeOptions, decodePicture, readHeader } from '../../data/decode.js';
+import type { Problem } from '../../base/errors.js';
+import {
+  type DecodeLimits,
+  type DecodeOptions,
+  decodePicture,
+  ImageError,
+  type ImageFault,
+} from '../../data/decode.js';
 import type { Picture } from '../../data/picture.js';
 import { HttpProblem } from '../http/http_problem.js';
 
@@ -9,16 +15,22 @@ import { HttpProblem } from '../http/http_problem.js';
 sharp.cache(false);
 sharp.concurrency(1);
 
-/** How large a picture may be: all its pixels, and those of a side. */
-export interface PictureLimits {
-  maxPixels: number;
-  maxSide: number;
-}
+/** What a picture may cost: all its pixels, those of a side, and milliseconds of decoding. */
+export type PictureLimits = Required<DecodeLimits>;
+
+/** How an image that cannot be had is answered. */
+const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: string }> = {
+  format: { status: 422, code: 'undecodable', message: 'This is not an image that is read.' },
+  damaged: { status: 422, code: 'undecodable', message: 'This image is damaged.' },
+  tooManyPixels: { status: 413, code: 'too_many_pixels', message: 'The image has too many pixels.' },
+  tooManyParts: { status: 413, code: 'too_many_parts', message: 'The image has too many scans, frames or pages.' },
+  tooSlow: { status: 413, code: 'too_slow', message: 'The image takes too long to decode.' },
+};
 
 /**
  * Decodes the picture of a request; of several in one file, the frames of an animation, the first. The options are
  * those of {@link decodePicture}.
- * @throws HttpProblem 413 when it is larger than the limits, 422 when it is no picture or a damaged one
+ * @throws HttpProblem 413 when it exceeds the limits, 422 when it is no image or a damaged one
  */
 export async function decodeUpload(
   bytes: Uint8Array,
@@ -28,27 +40,12 @@ export async function decodeUpload(
   try {
     return await decodePicture(bytes, { ...limits, ...options });
   } catch (cause) {
-    if (!(cause instanceof UserError)) throw cause;
-    const { expected, received, hint } = cause.problem;
-    const any = { maxPixels: Number.POSITIVE_INFINITY };
-    const size = await readHeader(bytes, any).catch(() => undefined);
-    const tooLarge =
-      size !== undefined &&
-      (size.width * size.height > limits.maxPixels || Math.max(size.width, size.height) > limits.maxSide);
-    throw tooLarge
-      ? new HttpProblem(413, {
-          code: 'too_many_pixels',
-          message: 'The picture has too many pixels.',
-          expected,
-          received,
-          hint,
-        })
-      : new HttpProblem(422, {
-          code: 'undecodable',
-          message: 'This is not a picture, or a damaged one.',
-          expected,
-          received,
-          hint,
-        });
+    if (cause instanceof ImageError) throw refusal(cause.fault, cause.problem);
+    throw cause;
   }
+}
+
+function refusal(fault: ImageFault, { expected, received, hint }: Problem): HttpProblem {
+  const { status, ...reason } = REFUSALS[fault];
+  return new HttpProblem(status, { ...reason, expected, received, hint });
 }

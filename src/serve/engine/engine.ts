@@ -55,13 +55,16 @@ export class Engine {
    * @throws UserError for a file onnxruntime cannot load, or of another input size, or a provider that is not there
    */
   static async open(bundle: Bundle, options: OpenOptions, streams: readonly number[]): Promise<Engine> {
-    const { threads, provider, maxPixels, maxSide } = options;
+    const { threads, provider, maxPixels, maxSide, decodeTimeout } = options;
     const pool = new Piscina({
       filename: fileURLToPath(new URL(`./detector_thread${extname(import.meta.url)}`, import.meta.url)),
       minThreads: streams.length,
       maxThreads: streams.length,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-      workerData: { bundle, options: { threads, provider, maxPixels, maxSide } } satisfies DetectorThreadData,
+      workerData: {
+        bundle,
+        options: { threads, provider, maxPixels, maxSide, decodeTimeout },
+      } satisfies DetectorThreadData,
     });
     const [first] = await Promise.all(
       streams.map(async () => {

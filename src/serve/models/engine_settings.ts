@@ -9,7 +9,10 @@ export interface EngineSettings extends EngineOptions {
   tuned: boolean;
 }
 
-type Given = Pick<ServeConfig, 'sessions' | 'threads' | 'maxBatch' | 'provider' | 'maxPixels' | 'maxSide'>;
+type Given = Pick<
+  ServeConfig,
+  'sessions' | 'threads' | 'maxBatch' | 'provider' | 'maxPixels' | 'maxSide' | 'decodeTimeout'
+>;
 
 /**
  * What the configuration gives, else what was tuned for the bundle on this machine, else one session on all cores.
@@ -30,6 +33,7 @@ export async function engineSettings(
     provider: given.provider,
     maxPixels: given.maxPixels,
     maxSide: given.maxSide,
+    decodeTimeout: given.decodeTimeout,
     tuned: tuning !== undefined,
   };
 }

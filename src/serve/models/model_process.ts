@@ -129,8 +129,8 @@ export class ModelProcess implements Model {
   }
 
   async #open(): Promise<void> {
-    const { threads, maxBatch, provider, maxPixels, maxSide } = this.#options;
-    const options = { threads, maxBatch, provider, maxPixels, maxSide };
+    const { threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout } = this.#options;
+    const options = { threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout };
     this.#info = await this.#process.open(this.bundle, options);
     this.#down = false;
     this.#dispatcher.connect(this.#process.lanes, this.#info.maxBatch);

@@ -12,7 +12,7 @@ import { StreamLane } from '../../../src/serve/models/lane.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('engine');
-const options = { threads: 1, maxBatch: 2, maxPixels: 10_000_000, maxSide: 5000 };
+const options = { threads: 1, maxBatch: 2, maxPixels: 10_000_000, maxSide: 5000, decodeTimeout: 30_000 };
 let bundle: Bundle;
 
 test.before(async () => {

@@ -12,7 +12,12 @@ let model: UploadDetector;
 
 test.before(async () => {
   dir = await makeBundle();
-  model = await UploadDetector.open(await readBundle(dir), { threads: 1, maxPixels: 1_000_000, maxSide: 1500 });
+  model = await UploadDetector.open(await readBundle(dir), {
+    threads: 1,
+    maxPixels: 1_000_000,
+    maxSide: 1500,
+    decodeTimeout: 30_000,
+  });
 });
 test.after(async () => {
   await model.detector.close();

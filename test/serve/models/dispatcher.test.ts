@@ -18,7 +18,12 @@ let pictures: Buffer[];
 
 test.before(async () => {
   dir = await makeBundle();
-  detector = await UploadDetector.open(await readBundle(dir), { threads: 1, maxPixels: 1_000_000, maxSide: 2000 });
+  detector = await UploadDetector.open(await readBundle(dir), {
+    threads: 1,
+    maxPixels: 1_000_000,
+    maxSide: 2000,
+    decodeTimeout: 30_000,
+  });
   pictures = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
 });
 test.after(async () => {

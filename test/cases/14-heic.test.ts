@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import * as assert from 'uvu/assert';
+import { checkPixels, decodePicture, ImageError } from '../../src/data/decode.js';
+import { decodeUpload } from '../../src/serve/engine/decode_upload.js';
+import { HttpProblem } from '../../src/serve/http/http_problem.js';
+import { caseFile, caseSuite } from './helpers.js';
+
+const NAME = '14-heic';
+const test = caseSuite(NAME);
+
+async function failure(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => assert.unreachable('it was decoded'),
+    (error: unknown) => error,
+  );
+}
+
+test('the refusal names HEIC and HEVC and the remedy, whatever the file is called', async () => {
+  for (const name of ['IMG_4848.HEIC', 'IMG_4848.jpeg']) {
+    for (const read of [decodePicture, checkPixels]) {
+      const error = await failure(read(caseFile(NAME, name)));
+      assert.instance(error, ImageError);
+      const { message } = error as ImageError;
+      assert.match(message, /^.*IMG_4848\.\w+: expected an image \(JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP\)/);
+      assert.match(message, /received "HEIC, that is HEIF coded with HEVC"\. Convert it to JPEG or PNG\.$/);
+      assert.not.match(message, 'bad seek');
+    }
+  }
+});
+
+test('the service says the same', async () => {
+  const bytes = await readFile(caseFile(NAME, 'IMG_4848.jpeg'));
+  const error = await failure(decodeUpload(bytes, { maxPixels: 1e6, maxSide: 5000, decodeTimeout: 3000 }));
+  assert.instance(error, HttpProblem);
+  const { status, reason } = error as HttpProblem;
+  assert.is(status, 422);
+  assert.match(String(reason.received), 'HEVC');
+  assert.match(String(reason.hint), 'Convert it');
+});
+
+test.run();
