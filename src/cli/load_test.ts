@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { makeDir, writeAtomic, writeJson } from '../base/files.js';
+import { makeDir, sha256File, writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
-import { type Comparison, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
+import { type Comparison, checkBaseline, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
 import type { Target } from '../loadtest/client.js';
 import { describeComparison, describeObjective, describeRun } from '../loadtest/describe.js';
-import { payloadOf } from '../loadtest/payload.js';
-import type { LoadTestResult, RunResult } from '../loadtest/result.js';
+import { payloadOf, picturesHash } from '../loadtest/payload.js';
+import type { Load, LoadTestResult, RunResult } from '../loadtest/result.js';
 import { checkTarget, closedLoop, openLoop, type RunOptions } from '../loadtest/run.js';
 import { highestRate, meetsObjective } from '../loadtest/search.js';
 import { passesGrowth, soakWarmUp, soakWindows, withGrowth } from '../loadtest/soak.js';
@@ -44,8 +44,14 @@ export const loadTestCommand = defineCommand({
 });
 
 async function loadTest(args: LoadTestArgs): Promise<void> {
-  const baseline = args.baseline === undefined ? undefined : await readBaseline(args.baseline);
   const payloads = await Promise.all(args.image.map((file) => payloadOf(file, args)));
+  const { mode, body } = args;
+  const kind = { mode, body, pictures_sha256: picturesHash(await Promise.all(args.image.map(sha256File))) };
+  const baseline = args.baseline === undefined ? undefined : await readBaseline(args.baseline);
+  if (baseline && args.baseline !== undefined) {
+    const plan = { ...kind, loads: loadsOf(args), p99_ms: args.p99 };
+    for (const notice of checkBaseline(args.baseline, baseline, plan)) log(`load-test: ${notice}`);
+  }
   const headers = Object.fromEntries(args.header.map(headerOf));
   const target: Target = { url: args.url, payloads, headers, timeoutSeconds: args.timeout };
   await checkTarget(target);
@@ -53,11 +59,11 @@ async function loadTest(args: LoadTestArgs): Promise<void> {
     format: 1,
     created: new Date().toISOString(),
     url: args.url,
+    ...kind,
     pictures: payloads.length,
     ...(await untilInterrupted((signal) => runAll(target, args, signal))),
   };
   const comparisons = baseline ? compareRuns(result, baseline) : [];
-  if (baseline && comparisons.length === 0) log('load-test: the baseline has no run of the same load');
   if (args.out !== undefined) await write(args.out, result, comparisons);
   const missed = args.gate === undefined ? [] : missedGate(comparisons, args.gate);
   const passed = missed.length === 0 && result.soak?.passed !== false;
@@ -90,6 +96,17 @@ async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): P
   }
 }
 
+/** The loads that the runs of a test will have; a search finds its own. */
+function loadsOf(args: LoadTestArgs): Load[] {
+  const { mode, concurrency, rate, maxInFlight } = args;
+  if (mode === 'slo') return [];
+  if (rate !== undefined) return [{ mode: 'open', rate, arrivals: arrivalsOf(args), max_in_flight: maxInFlight }];
+  const asked = concurrency.length > 0 ? concurrency : mode === 'sweep' ? SWEEP : [1];
+  return asked.map((one) => ({ mode: 'closed', concurrency: one }));
+}
+
+const arrivalsOf = ({ arrivals, mode }: LoadTestArgs) => arrivals ?? (mode === 'soak' ? 'constant' : 'poisson');
+
 async function runAll(
   target: Target,
   args: LoadTestArgs,
@@ -104,12 +121,11 @@ async function runAll(
     windows: soaking ? soakWindows(seconds) : undefined,
     signal,
   };
-  const arrivals = args.arrivals ?? (soaking ? 'constant' : 'poisson');
-  const open = (rate: number) => openLoop(target, { ...options, rate, arrivals, maxInFlight, seed });
+  const open = (rate: number) => openLoop(target, { ...options, rate, arrivals: arrivalsOf(args), maxInFlight, seed });
   const closed = (concurrency: number) => closedLoop(target, { ...options, concurrency });
-  if (mode === 'open') return { runs: [await open(args.rate as number)] };
-  if (mode === 'soak') {
-    const run = withGrowth(await (args.rate === undefined ? closed(args.concurrency[0]) : open(args.rate)));
+  const under = (load: Load) => (load.mode === 'open' ? open(load.rate) : closed(load.concurrency));
+  if (soaking) {
+    const run = withGrowth(await under(loadsOf(args)[0]));
     const { maxGrowth: limit } = args;
     return { runs: [run], soak: limit === undefined ? limit : { max_growth: limit, passed: passesGrowth(run, limit) } };
   }
@@ -126,8 +142,7 @@ async function runAll(
     const rate = await highestRate(meets, { start: Math.max(start, lowest), lowest, signal });
     return { slo: { p99_ms: args.p99, rate }, runs };
   }
-  const asked = args.concurrency.length > 0 ? args.concurrency : mode === 'sweep' ? SWEEP : [1];
-  for (const concurrency of asked) if (!signal.aborted) runs.push(await closed(concurrency));
+  for (const load of loadsOf(args)) if (!signal.aborted) runs.push(await under(load));
   return { runs };
 }
 

@@ -40,14 +40,17 @@ const fieldOf = (path: readonly PropertyKey[]): string =>
     .join('')
     .replace(/^\./, '');
 
+/** The last layer that sets a value. */
+export const originOf = (path: readonly PropertyKey[], layers: readonly Layer[]): Layer | undefined =>
+  layers.findLast(({ tree }) => valueAt(tree, path) !== undefined);
+
 /** The first thing wrong with a configuration, put down to the layer that says it. */
 export function problemOf(issue: z.core.$ZodIssue, layers: readonly Layer[], merged: Tree): UserError {
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const path = unknown === undefined ? issue.path : [...issue.path, unknown];
-  const place = placeOf(
-    layers.findLast(({ tree }) => valueAt(tree, path) !== undefined),
-    path,
-  );
+  // What a value was made into has parts that were not said.
+  const said = path.map((_, i) => path.slice(0, path.length - i)).find((part) => originOf(part, layers)) ?? path;
+  const place = placeOf(originOf(said, layers), said);
   if (unknown !== undefined) {
     const nested = CONFIG_KEYS.includes([...issue.path, unknown].join('.'));
     const hint = nested
@@ -58,7 +61,7 @@ export function problemOf(issue: z.core.$ZodIssue, layers: readonly Layer[], mer
   return new UserError({
     ...place,
     expected: expectedOf(issue, schemaAt(path, configSchema)),
-    received: isSecret(path) ? undefined : valueAt(merged, path),
+    received: isSecret(path) ? undefined : valueAt(merged, said),
     hint: issue.code === 'custom' ? (issue.params?.hint as string | undefined) : undefined,
   });
 }

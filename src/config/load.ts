@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { didYouMean, UserError } from '../base/errors.js';
 import { readText } from '../base/files.js';
 import { CONFIG_KEYS, environmentName, isSecret, keysAt, schemaAt } from './keys.js';
-import { isTree, type Layer, merge, placeOf, problemOf, setAt, type Tree, valueAt } from './layer.js';
+import { isTree, type Layer, merge, originOf, placeOf, problemOf, setAt, type Tree, valueAt } from './layer.js';
 import { type Config, configSchema } from './schema.js';
 import { valueOfText, valueOfYaml, YamlError } from './text.js';
 import { DEPENDENT_KEYS } from './unused.js';
@@ -43,18 +43,19 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
   return result.data;
 }
 
+const defaults = configSchema.parse({});
+
 /**
  * A value of one's own that nothing reads is refused. Values of a preset or of an extended file may be without effect,
  * and so may the defaults: a recorded configuration holds every key.
  */
 function refuseWithoutEffect(config: Config, layers: readonly Layer[]): void {
-  const defaults = configSchema.parse({});
   for (const { keys, acts, words } of DEPENDENT_KEYS) {
     if (acts(config)) continue;
     for (const key of keys) {
       const path = key.split('.');
       const value = valueAt(config, path);
-      const layer = layers.findLast(({ tree }) => valueAt(tree, path) !== undefined);
+      const layer = originOf(path, layers);
       if (!layer?.own || isDeepStrictEqual(value, valueAt(defaults, path))) continue;
       throw new UserError({
         ...placeOf(layer, path),

@@ -58,7 +58,8 @@ function scalar({ value, source, type }: Scalar, schema: z.core.$ZodType | undef
   return value === null && isNullable(schema) ? null : source;
 }
 
-function wantsText(schema: z.core.$ZodType): boolean {
+/** Whether a value is text: a name, a path, a choice. */
+export function wantsText(schema: z.core.$ZodType): boolean {
   const inner = unwrap(schema);
   return inner instanceof z.ZodString || inner instanceof z.ZodStringFormat || inner instanceof z.ZodEnum;
 }

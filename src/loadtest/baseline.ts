@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { readJson } from '../base/files.js';
-import { type LoadTestResult, loadName, type RunResult } from './result.js';
+import { BODIES } from './payload.js';
+import { type Load, type LoadTestResult, loadName, type RunResult } from './result.js';
 
 /** This run's figures over the baseline's: throughput above 1 is better, latency below 1 is. */
 export interface Comparison {
@@ -13,9 +14,21 @@ export interface Comparison {
 }
 
 /** What a comparison reads of a result. */
-const BASELINE = z.object({
+const BASELINE = z.looseObject({
   format: z.literal(1),
-  runs: z.array(z.looseObject({ load: z.looseObject({ mode: z.enum(['closed', 'open']) }), goodput: z.number() })),
+  mode: z.enum(['closed', 'open', 'sweep', 'slo', 'soak']),
+  body: z.enum(BODIES),
+  pictures_sha256: z.string(),
+  runs: z.array(
+    z.looseObject({
+      load: z.discriminatedUnion('mode', [
+        z.looseObject({ mode: z.literal('closed'), concurrency: z.number() }),
+        z.looseObject({ mode: z.literal('open'), rate: z.number(), arrivals: z.string() }),
+      ]),
+      goodput: z.number(),
+    }),
+  ),
+  slo: z.looseObject({ p99_ms: z.number(), rate: z.number() }).optional(),
 });
 
 /** @throws UserError when the file is not a result of a load test */
@@ -27,9 +40,43 @@ export async function readBaseline(path: string): Promise<LoadTestResult> {
   throw new UserError({
     where: path,
     field: field.join('.'),
-    expected: "a load test's result.json",
-    received: message,
+    expected: "a load test's result.json, or load.json of model-test",
+    reason: message,
+    hint: 'Measure the baseline again with this version.',
   });
+}
+
+/** What is about to be measured: the loads of its runs, or the limit of a search. */
+export type Plan = Pick<LoadTestResult, 'mode' | 'body' | 'pictures_sha256'> & { loads: Load[]; p99_ms?: number };
+
+/**
+ * Refuses a baseline that cannot be compared with what is about to be measured: of another kind of test, another form
+ * of request, or without a run of the same load that was answered. Returns what differs but may be compared.
+ *
+ * @throws UserError that names both
+ */
+export function checkBaseline(path: string, baseline: LoadTestResult, plan: Plan): string[] {
+  const refuse = (expected: string, received: string) => {
+    const hint = 'Compare with a result of the same load, or measure one.';
+    return new UserError({ where: path, expected: `a baseline of ${expected}`, received, hint });
+  };
+  if (baseline.body !== plan.body) throw refuse(`requests with a ${plan.body} body`, `a ${baseline.body} body`);
+  const [kind, other] = [plan, baseline].map(({ mode }) => (mode === 'slo' || mode === 'soak' ? mode : 'runs'));
+  if (kind !== other) throw refuse(`mode ${plan.mode}`, `mode ${baseline.mode}`);
+  if (plan.mode === 'slo') {
+    const before = baseline.slo;
+    if (before?.p99_ms !== plan.p99_ms) throw refuse(`p99 < ${plan.p99_ms} ms`, `p99 < ${before?.p99_ms} ms`);
+    if (!(before && before.rate > 0)) throw refuse('a rate that was reached', 'none');
+  } else {
+    const runs = new Map(baseline.runs.map((run) => [loadName(run.load), run]));
+    for (const load of plan.loads) {
+      const before = runs.get(loadName(load));
+      if (!before) throw refuse(loadName(load), [...runs.keys()].join(', '));
+      if (!(before.goodput > 0)) throw refuse(`${loadName(load)} that was answered`, 'no answer of status 2xx');
+    }
+  }
+  const same = baseline.pictures_sha256 === plan.pictures_sha256;
+  return same ? [] : [`${path} was measured with other images`];
 }
 
 /** Ratios of the runs of the same load; those that the baseline lacks are left out. The rate of a search is a run too. */

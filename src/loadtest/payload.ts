@@ -1,16 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { UserError } from '../base/errors.js';
+import { sha256 } from '../base/files.js';
 import type { Payload } from './client.js';
 
 /** How a picture is sent: as the body, as a field of multipart/form-data, or in JSON as base64. */
 export const BODIES = ['raw', 'form', 'json'] as const;
 
+export type Body = (typeof BODIES)[number];
+
 export interface PayloadOptions {
-  body: (typeof BODIES)[number];
+  body: Body;
   /** Name of the field that holds the picture, of a form or of the JSON object. */
   field: string;
 }
+
+/** One hash for pictures in their order, of the SHA-256 of each. */
+export const picturesHash = (hashes: readonly string[]): string => sha256(hashes.join('\n'));
 
 /** A picture's file as the body of a request. @throws UserError when it cannot be read */
 export async function payloadOf(file: string, { body, field }: PayloadOptions): Promise<Payload> {

@@ -1,4 +1,5 @@
 import type { Arrivals } from './arrivals.js';
+import type { Body } from './payload.js';
 
 /** Milliseconds, to 0.1 %. */
 export interface Percentiles {
@@ -86,12 +87,19 @@ export interface RunResult {
   interrupted: boolean;
 }
 
+/** What a test does: its runs have one or several loads, a search finds a rate, a soak watches memory. */
+export type Mode = 'closed' | 'open' | 'sweep' | 'slo' | 'soak';
+
 /** Everything of one load test. */
 export interface LoadTestResult {
   format: 1;
   created: string;
   url: string;
+  mode: Mode;
+  /** Form of the requests, and the SHA-256 of the pictures in their order. */
+  body: Body;
   pictures: number;
+  pictures_sha256: string;
   runs: RunResult[];
   /** Of a soak: the most that memory may grow, as a share, and whether it did not; absent without a limit. */
   soak?: { max_growth: number; passed: boolean };

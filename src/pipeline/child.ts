@@ -110,7 +110,9 @@ async function announcedUrl(child: Child, exited: Promise<Ending>): Promise<stri
     throw new Died(ending);
   });
   const [line] = await Promise.race([announced, died]);
-  return (JSON.parse(line) as { url: string }).url;
+  const { url } = JSON.parse(line) as { url?: string };
+  // Without one the line is that of an error, and the process ends.
+  return url ?? died;
 }
 
 async function stop(child: Child, exited: Promise<Ending>): Promise<Ending> {

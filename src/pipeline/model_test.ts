@@ -1,13 +1,22 @@
 import { join } from 'node:path';
-import { UserError } from '../base/errors.js';
+import { CheckError, UserError } from '../base/errors.js';
 import { writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
-import { type Comparison, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
+import {
+  type Comparison,
+  checkBaseline,
+  compareRuns,
+  missedGate,
+  type Plan,
+  readBaseline,
+} from '../loadtest/baseline.js';
 import { describeComparison, describeRun } from '../loadtest/describe.js';
+import { picturesHash } from '../loadtest/payload.js';
 import { failuresOf, type LoadTestResult, loadName, type RunResult } from '../loadtest/result.js';
 import { closedLoop } from '../loadtest/run.js';
 import { loadReport } from '../report/load_report.js';
+import { readBundle } from '../serve/bundle.js';
 import type { Answer, AnswerAnnotation } from '../serve/http/answer.js';
 import { type ServerProcess, withServer } from './child.js';
 import { compareAnswers, type Tolerance } from './compare_answers.js';
@@ -15,6 +24,11 @@ import type { StepContext } from './step.js';
 
 /** A request without an answer for so long is an error. */
 const TIMEOUT_S = 30;
+
+/** The failure of a comparison without anything to compare. */
+const NOTHING_FOUND =
+  'nothing to compare: the model finds no object in its test image. Train longer, lower pack.confidence, or ' +
+  'pack with an image in which it finds something';
 
 /** The test picture, sent by `test.connections` clients that wait for each answer. */
 interface LoadFigures {
@@ -56,8 +70,8 @@ export interface ModelTestOutputs extends LoadFigures {
 /**
  * Starts the real server on a free port, compares its answer for the bundle's test image with the reference, puts it
  * under load, compares that with a baseline, and stops it. Writes result.json, result.txt, load.json and report.html.
- * @throws UserError, after writing, when objects differ, a request failed, the baseline's gate was missed, or the server
- * did not stop in order
+ * @throws UserError when the baseline is of another load; CheckError, after writing, when the reference has no object,
+ * objects differ, a request failed, the baseline's gate was missed, or the server did not stop in order
  */
 export async function modelTest(
   { bundle }: { bundle: string },
@@ -65,8 +79,13 @@ export async function modelTest(
 ): Promise<ModelTestOutputs> {
   const { baseline: baselineFile, gate } = config.test;
   const baseline = baselineFile === null ? undefined : await readBaseline(baselineFile);
+  const { files: hashes, test: own } = await readBundle(bundle);
+  const plan = planOf(hashes[own.image], config.test);
+  if (baseline) {
+    for (const notice of checkBaseline(baselineFile as string, baseline, plan)) log(`model-test: ${notice}`);
+  }
   // Keys are for strangers: this server is for this machine alone, and secrets have no place on a command line.
-  const own = {
+  const settings = {
     host: '127.0.0.1',
     port: 0,
     apiKeys: [],
@@ -75,23 +94,23 @@ export async function modelTest(
     adminToken: null,
     bundles: null,
   };
-  const flags = Object.entries({ ...config.serve, ...own }).flatMap(([key, value]) => [
+  const flags = Object.entries({ ...config.serve, ...settings }).flatMap(([key, value]) => [
     `--serve.${key}`,
     JSON.stringify(value),
   ]);
   const { result, exitCode } = await withServer([bundle, ...flags], async (server) => {
     log(`model-test: the server is ready on ${server.url}`);
     const compared = await compareWithReference(server.url, config.test);
-    return { ...compared, load: await loadTest(server, compared.image, config.test) };
+    return { ...compared, load: await loadTest(server, compared.image, config.test, plan) };
   });
   const { reference, matched, missing, extra, load } = result;
   const comparisons = baseline ? compareRuns(load, baseline) : [];
   const missed = gate === null ? [] : missedGate(comparisons, gate);
   const failures = [
+    ...(reference === 0 ? [NOTHING_FOUND] : []),
     ...missing.map((object) => `missing: ${describe(object)}`),
     ...extra.map((object) => `not in the reference: ${describe(object)}`),
     ...load.runs.flatMap(runFailures),
-    ...(gate !== null && comparisons.length === 0 ? ['the baseline has no run of the same load'] : []),
     ...missed.map((comparison) => `worse than the gate allows: ${describeComparison(comparison)}`),
     ...(exitCode === 0 ? [] : [`exit code ${exitCode} of the server, not 0`]),
   ];
@@ -127,14 +146,24 @@ async function compareWithReference(url: string, tolerance: Tolerance) {
 }
 
 /** One run with `connections` clients, then one with each number of the sweep. */
-async function loadTest({ url, pid }: ServerProcess, image: Buffer, options: Config['test']): Promise<LoadTestResult> {
-  const { connections, sweep, seconds, warmupSeconds } = options;
+function planOf(imageHash: string, { connections, sweep }: Config['test']): Plan {
+  const loads = [...new Set([connections, ...sweep])].map((concurrency) => ({ mode: 'closed' as const, concurrency }));
+  const mode = loads.length > 1 ? ('sweep' as const) : ('closed' as const);
+  return { mode, body: 'raw', pictures_sha256: picturesHash([imageHash]), loads };
+}
+
+async function loadTest(
+  { url, pid }: ServerProcess,
+  image: Buffer,
+  { seconds, warmupSeconds }: Config['test'],
+  { loads, ...plan }: Plan,
+): Promise<LoadTestResult> {
   const target = { url: `${url}/predict`, payloads: [{ data: image, type: 'image/jpeg' }], timeoutSeconds: TIMEOUT_S };
   const runs: RunResult[] = [];
-  for (const concurrency of new Set([connections, ...sweep])) {
-    runs.push(await closedLoop(target, { concurrency, seconds, warmupSeconds, pid }));
+  for (const load of loads) {
+    if (load.mode === 'closed') runs.push(await closedLoop(target, { ...load, seconds, warmupSeconds, pid }));
   }
-  return { format: 1, created: new Date().toISOString(), url: target.url, pictures: 1, runs };
+  return { format: 1, created: new Date().toISOString(), url: target.url, ...plan, pictures: 1, runs };
 }
 
 function figuresOf(run: RunResult): LoadFigures {
@@ -194,8 +223,8 @@ function report(result: ModelTestOutputs, { runs }: LoadTestResult, comparisons:
   ].join('\n')}\n`;
 }
 
-function failed(bundle: string, failures: readonly string[]): UserError {
-  return new UserError({
+function failed(bundle: string, failures: readonly string[]): CheckError {
+  return new CheckError({
     where: bundle,
     expected: 'a service that answers its test image as the reference does, and every request under load',
     received: `${failures.length} failures`,

@@ -22,7 +22,7 @@ const TEST_RESULT = 'test_result.json';
 /** Pictures on which the exported model is compared with the network. */
 const CHECKED_PICTURES = 4;
 
-/** Pictures among which the test image is looked for. */
+/** Pictures among which the test image is looked for, while one of them shows something. */
 const CANDIDATES = 64;
 
 /** Score from which a detection makes a picture a good test image: far from the thresholds that may drop it. */
@@ -90,12 +90,17 @@ async function writeBundle(
   log(`pack: onnxruntime and TensorFlow differ by ${boxes} pixels and ${scores} of scores`);
 
   const detector = await Detector.fromOnnx(modelPath, { preprocess, thresholds, decoded: true });
-  const testImage = await chooseTestImage(detector, pictures.slice(0, CANDIDATES), decode);
+  const testImage = await chooseTestImage(detector, pictures, decode);
   await writeAtomic(join(dir, TEST_IMAGE), await toJpeg(pictures[testImage]));
   const picture = await decode(join(dir, TEST_IMAGE));
   const { width, height } = picture.original ?? picture;
   const detections = await detector.detect(picture);
   await detector.close();
+  if (detections.length === 0) {
+    log(
+      `pack: the model finds nothing in ${pictures.length} pictures at confidence ${confidence}: nothing tests its answers`,
+    );
+  }
   const subject = { file_name: TEST_IMAGE, width, height, image_id: 0 };
   await writeJson(join(dir, TEST_RESULT), buildAnswer(subject, detections, categories));
 
@@ -123,16 +128,21 @@ function checkClasses({ network: { architecture }, categories, weightsPath }: Pa
   throw new UserError({ where: weightsPath, expected, received: architecture.classes });
 }
 
-/** Index of the picture with the most sure detections, of equals the first. */
+/**
+ * Index of the picture with the most sure detections, of equals that with the most detections, then the first. More than
+ * `CANDIDATES` are looked at only while nothing was found: a reference without an object tests nothing.
+ */
 async function chooseTestImage(
   detector: Detector,
   pictures: readonly string[],
   decode: (path: string) => Promise<Picture>,
 ): Promise<number> {
-  let best = { index: 0, sure: -1 };
+  let best = { index: 0, sure: 0, all: 0 };
   for (const [index, path] of pictures.entries()) {
-    const sure = (await detector.detect(await decode(path), { confidence: SURE })).length;
-    if (sure > best.sure) best = { index, sure };
+    if (index >= CANDIDATES && best.all > 0) break;
+    const found = await detector.detect(await decode(path));
+    const sure = found.filter(({ score }) => score >= SURE).length;
+    if (sure > best.sure || (sure === best.sure && found.length > best.all)) best = { index, sure, all: found.length };
   }
   return best.index;
 }

@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { readJson, sha256File } from '../base/files.js';
+import { expectedOf } from '../config/expected.js';
+import { schemaAt } from '../config/keys.js';
 import { preprocessSchema } from '../config/preprocess.js';
 
 /** Name of the file that describes a bundle, inside its folder. */
@@ -77,9 +79,7 @@ export async function readBundle(dir: string): Promise<Bundle> {
     throw new UserError({
       where: path,
       field: issue.path.join('.'),
-      expected: unknown
-        ? 'known keys only'
-        : issue.message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
+      expected: unknown ? 'known keys only' : expectedOf(issue, schemaAt(issue.path, bundleSchema)),
       received: unknown ?? issue.input,
       hint: 'Pack the model again with this version: `yolox model-pack`.',
     });

@@ -56,6 +56,17 @@ test('a sweep writes its result and report, and is the baseline of the next', ()
     assert.equal([passed, exitCode], [false, 1]);
   }));
 
+test('a baseline of another load is refused before anything is sent', () =>
+  fast(async (url) => {
+    const out = join(root, 'closed');
+    await run(url, ...quick, '--out', out);
+    const file = join(out, 'result.json');
+    const other = ['--mode', 'open', '--rate', '20', '--baseline', file];
+    const error = await run(url, ...quick, ...other).catch((thrown) => thrown);
+    assert.match(error.message, /expected a baseline of open, 20\.0\/s poisson, received "closed, 1 in flight"/);
+    assert.is(error.exitCode, 2);
+  }));
+
 test('by the clock', () =>
   fast(async (url) => {
     const { runs } = JSON.parse(
@@ -127,6 +138,8 @@ test('an interrupted run still writes its report', () =>
     assert.match(readFileSync(join(out, 'report.html'), 'utf8'), 'Interrupted after');
   }));
 
+const NOWHERE = 'http://127.0.0.1:9/';
+
 const misuses: [string, string[], RegExp][] = [
   ['an address that is none', ['nowhere'], /url: expected an http or https address, received "nowhere"/],
   ['a picture that is not there', ['http://127.0.0.1:9/', '--image', 'absent.jpg'], /absent\.jpg/],
@@ -142,6 +155,23 @@ const misuses: [string, string[], RegExp][] = [
     ['http://127.0.0.1:9/', '--max-growth', '0.1', '--pid', '1'],
     /--max-growth: expected it only with --mode soak/,
   ],
+  ['a rate in a closed loop', [NOWHERE, '--rate', '5'], /--rate: expected it only with --mode open, slo or soak/],
+  [
+    'a load by the clock with a number in flight',
+    [NOWHERE, ...'--mode open --rate 5 --concurrency 2'.split(' ')],
+    /--concurrency: .*closed/,
+  ],
+  ['a limit without a search', [NOWHERE, '--p99', '100'], /--p99: expected it only with --mode slo/],
+  ['arrivals without a clock', [NOWHERE, '--arrivals', 'poisson'], /--arrivals: .*by the clock/],
+  ['a seed of constant arrivals', [NOWHERE, ...'--mode soak --rate 5 --seed 3'.split(' ')], /--seed: .*poisson/],
+  ['a field of a raw body', [NOWHERE, '--field', 'file'], /--field: .*--body form or json/],
+  ['a gate without a baseline', [NOWHERE, '--gate', '0.1'], /--gate: expected it only with --baseline/],
+  [
+    'a growth without a process',
+    [NOWHERE, ...'--mode soak --rate 5 --max-growth 0.1'.split(' ')],
+    /--max-growth: .*--pid/,
+  ],
+  ['several numbers in a closed loop', [NOWHERE, '--concurrency', '1', '2'], /--concurrency: expected one number/],
   ['a header without a name', ['http://127.0.0.1:9/', '--header', 'abc'], /--header/],
   ['a server that is not there', ['http://127.0.0.1:9/'], /expected an answer of status 200 to 299.*ECONNREFUSED/],
 ];

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import { compareRuns, missedGate, readBaseline } from '../../src/loadtest/baseline.js';
+import { checkBaseline, compareRuns, missedGate, type Plan, readBaseline } from '../../src/loadtest/baseline.js';
+import type { Load, LoadTestResult } from '../../src/loadtest/result.js';
 import { loadResult, runResult } from './results.js';
 
 const test = suite('load baseline');
@@ -32,6 +33,44 @@ test('the gate lets through what is worse by no more than its share', () => {
   assert.equal([misses(91, 10.9), misses(89, 10), misses(100, 11.1), misses(200, 1)], [0, 1, 1, 0]);
   const silent = loadResult([{ ...closed(1, 0, 1), latency: undefined }]);
   assert.is(missedGate(compareRuns(silent, before), 0.1).length, 1);
+});
+
+/** What a plan is refused for, or the notices. */
+function check(baseline: LoadTestResult, plan: Partial<Plan>): string {
+  const full: Plan = { mode: 'closed', body: 'raw', pictures_sha256: baseline.pictures_sha256, loads: [], ...plan };
+  try {
+    return checkBaseline('old.json', baseline, full).join('; ');
+  } catch (error) {
+    assert.is((error as UserError).exitCode, 2);
+    return (error as UserError).message;
+  }
+}
+
+test('a baseline of another load is refused, naming both', () => {
+  const before = loadResult([closed(1, 100, 10), closed(4, 100, 10)], 'sweep');
+  const loads: Load[] = [{ mode: 'closed', concurrency: 4 }];
+  assert.is(check(before, { loads }), '');
+  assert.match(
+    check(before, { loads: [{ mode: 'closed', concurrency: 8 }] }),
+    /closed, 8 in flight.*closed, 4 in flight/,
+  );
+  const open: Load = { mode: 'open', rate: 30, arrivals: 'poisson', max_in_flight: 10 };
+  assert.match(check(before, { mode: 'open', loads: [open] }), /open, 30\.0\/s poisson.*closed, 1 in flight/);
+  assert.match(check(before, { mode: 'soak', loads }), /mode soak, received "mode sweep"/);
+  assert.match(check(before, { mode: 'slo', p99_ms: 100 }), /mode slo, received "mode sweep"/);
+  assert.match(check(before, { loads, body: 'form' }), /a form body, received "a raw body"/);
+  const searched = { ...loadResult([], 'slo'), slo: { p99_ms: 200, rate: 10 } };
+  assert.match(check(searched, { mode: 'slo', p99_ms: 100 }), /p99 < 100 ms, received "p99 < 200 ms"/);
+  assert.is(check(searched, { mode: 'slo', p99_ms: 200 }), '');
+});
+
+test('a baseline that answered nothing is none; other images are told', () => {
+  const loads: Load[] = [{ mode: 'closed', concurrency: 1 }];
+  assert.match(check(loadResult([closed(1, 0, 1)]), { loads }), /that was answered/);
+  const unreached = { ...loadResult([], 'slo'), slo: { p99_ms: 100, rate: 0 } };
+  assert.match(check(unreached, { mode: 'slo', p99_ms: 100 }), /a rate that was reached/);
+  const others = check(loadResult([closed(1, 5, 1)]), { loads, pictures_sha256: 'other' });
+  assert.is(others, 'old.json was measured with other images');
 });
 
 test('reads what was written, and names what is none', async () => {

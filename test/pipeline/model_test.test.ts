@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,12 +33,12 @@ test.after.each(async () => {
   for (const dir of [bundle, context.dir]) await rm(dir, { recursive: true });
 });
 
-async function failure(): Promise<string> {
+async function failure(): Promise<UserError> {
   try {
     await modelTest({ bundle }, context);
   } catch (error) {
     assert.instance(error, UserError);
-    return (error as UserError).message;
+    return error as UserError;
   }
   return assert.unreachable('the test passed') as never;
 }
@@ -70,7 +71,8 @@ test('an answer unlike the reference fails the step, names the boxes, and keeps 
   second.category_id = (second.category_id % 3) + 1;
   await writeJson(path, answer);
   await seal();
-  const message = await failure();
+  const { message, exitCode } = await failure();
+  assert.is(exitCode, 1);
   assert.match(message, /4 failures/);
   assert.match(message, `missing: category ${first.category_id}, score ${first.score.toFixed(4)}`);
   assert.match(message, 'not in the reference: ');
@@ -83,7 +85,9 @@ test('a sweep, against the baseline of a service a thousand times as fast', asyn
   const earlier = [1, 2].map((concurrency) => runResult({ mode: 'closed', concurrency }, 1e6, 0.001));
   await writeJson(baseline, loadResult(earlier));
   context.config.test = { ...context.config.test, connections: 1, sweep: [1, 2], baseline, gate: 0.5 };
-  assert.match(await failure(), /2 failures.*worse than the gate allows: against the baseline, closed, 1 in flight/s);
+  const { message, exitCode } = await failure();
+  assert.is(exitCode, 1);
+  assert.match(message, /2 failures.*worse than the gate allows: against the baseline, closed, 1 in flight/s);
   const { load, failures } = await readJson<ModelTestOutputs>(join(context.dir, 'result.json'));
   assert.is(failures.length, 2);
   const { runs } = await readJson<LoadTestResult>(load);
@@ -96,23 +100,41 @@ test('a sweep, against the baseline of a service a thousand times as fast', asyn
   assert.match(text, /against the baseline, closed, 2 in flight: throughput 0\.00/);
 });
 
-test('a gate without a run of the same load in the baseline is not passed', async () => {
+test('a baseline of another load is refused before anything is started, naming both', async () => {
   const baseline = join(context.dir, 'earlier.json');
   await writeJson(baseline, loadResult([runResult({ mode: 'closed', concurrency: 64 }, 1, 1)]));
-  context.config.test = { ...context.config.test, baseline, gate: 0.5 };
-  assert.match(await failure(), /the baseline has no run of the same load/);
+  for (const gate of [null, 0.5]) {
+    context.config.test = { ...context.config.test, baseline, gate };
+    const error = await failure();
+    assert.match(error.message, /earlier\.json: expected .*closed, 2 in flight, received "closed, 64 in flight"/);
+    assert.is(error.exitCode, 2);
+  }
+  assert.not.ok(existsSync(join(context.dir, 'result.json')));
+});
+
+test('a model that finds nothing in its test image has not passed', async () => {
+  const manifest = await readJson<BundleManifest>(join(bundle, 'bundle.json'));
+  const path = join(bundle, 'test_result.json');
+  await writeJson(path, { ...(await readJson<Answer>(path)), annotations: [] });
+  await writeManifest(bundle, { ...manifest, thresholds: { ...manifest.thresholds, confidence: 1 } });
+  const error = await failure();
+  assert.is(error.exitCode, 1);
+  assert.match(error.message, /1 failures.*nothing to compare.*lower pack\.confidence/s);
+  const { reference, failures, requests } = await readJson<ModelTestOutputs>(join(context.dir, 'result.json'));
+  assert.equal([reference, failures.length], [0, 1]);
+  assert.ok(requests > 0);
 });
 
 test('a baseline that is none is named before anything is started', async () => {
   context.config.test.baseline = join(context.dir, 'absent.json');
-  assert.match(await failure(), 'absent.json');
+  assert.match((await failure()).message, 'absent.json');
 });
 
 test('a server that does not get ready is reported with the end of its log', async () => {
   await writeFile(join(bundle, 'model.onnx'), 'not a model');
   await seal();
   assert.match(
-    await failure(),
+    (await failure()).message,
     /yolox serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s,
   );
 });
