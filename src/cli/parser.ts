@@ -62,7 +62,7 @@ function usageProblem(message: string, argv: readonly string[], flags: ReadonlyM
   if (what === 'Missing required') return new UserError({ where: `--${name}`, expected: 'this option to be given' });
   if (what === 'Not enough' && flags.has(name)) {
     const hint = `One that begins with a dash is written --${name}=VALUE.`;
-    return new UserError({ where: `--${name}`, expected: 'a value', received: 'none', hint });
+    return new UserError({ where: `--${name}`, expected: 'a value', hint });
   }
   return new UsageError(what === '' ? message : `${message}. See \`npx ${PROGRAM} <command> --help\``);
 }
@@ -96,5 +96,6 @@ function prepare(argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>
     prepared.push(`[${numbers.join(', ')}]`);
     i += numbers.length;
   }
-  return [...prepared, ...argv.slice(last)];
+  // yargs drops what stands behind --; positional arguments are paths.
+  return [...prepared, ...argv.slice(last + 1).map((path) => (path.startsWith('-') ? `./${path}` : path))];
 }

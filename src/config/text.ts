@@ -27,17 +27,24 @@ export function valueOfText(text: string, schema: z.core.$ZodType): unknown {
  * The value of a YAML document. Plain scalars stay as they are written where the schema wants text: `02146` keeps its
  * zero, `1.0` its point.
  *
- * @throws YamlError for text that is not YAML, uses a key twice or an unknown tag
+ * @throws YamlError for text that is not YAML, or uses a key twice, an unknown tag or an unknown alias
  */
 export function valueOfYaml(text: string, schema: z.core.$ZodType): unknown {
   const document = parseDocument(text);
   const [problem] = [...document.errors, ...document.warnings];
   if (problem) throw new YamlError(problem.message.split('\n')[0]);
-  return valueOfNode(document.contents, schema, document);
+  try {
+    return valueOfNode(document.contents, schema, document);
+  } catch (error) {
+    // yaml's word for an alias to nothing, or to more than any file means.
+    if (error instanceof ReferenceError) throw new YamlError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 function valueOfNode(node: unknown, schema: z.core.$ZodType | undefined, document: Document): unknown {
   const resolved = isAlias(node) ? node.resolve(document) : (node as Node | null);
+  if (isAlias(node) && !resolved) throw new YamlError(`Unresolved alias: ${node.source}`);
   if (isScalar(resolved)) return scalar(resolved, schema);
   if (schema && isSeq(resolved)) {
     return resolved.items.map((item, i) => valueOfNode(item, childOf(schema, i), document));

@@ -80,6 +80,49 @@ test('a broken, missing or circular file is one clear error', async () => {
   assert.match(await failure({ file: circle }), 'no circle');
 });
 
+test('the source follows from what is given, whoever gives it', async () => {
+  const images = file('images.yaml', 'data: {images: photos, annotations: labels.json}\n');
+  const sourceOf = async (sources: Parameters<typeof loadConfig>[0]) =>
+    (await loadConfig({ environment: {}, ...sources })).data.source;
+  assert.is(await sourceOf({}), 'builtin');
+  assert.is(await sourceOf({ file: images }), 'coco');
+  assert.is(await sourceOf({ environment: { YOLOX_DATA_IMAGES: 'photos.zip' } }), 'coco');
+  assert.is(await sourceOf({ flags: { 'data.annotations': 'labels.json' } }), 'coco');
+  assert.is(await sourceOf({ flags: { 'data.source': 'coco' } }), 'coco');
+  assert.is(await sourceOf({ file: images, flags: { 'data.images': 'null', 'data.annotations': 'null' } }), 'builtin');
+  assert.is(configSchema.parse({ data: { images: 'photos' } }).data.source, 'coco');
+  const contradictions: Parameters<typeof loadConfig>[0][] = [
+    { file: images, flags: { 'data.source': 'builtin' } },
+    { flags: { 'data.source': 'builtin', 'data.annotations': 'labels.json' } },
+    { environment: { YOLOX_DATA_SOURCE: 'builtin', YOLOX_DATA_IMAGES: 'photos' } },
+  ];
+  for (const sources of contradictions) {
+    assert.match(
+      await failure(sources),
+      /expected none with data\.source builtin, received ".*Leave out one of the two/,
+    );
+  }
+  assert.not.ok(configSchema.safeParse({ data: { source: 'builtin', images: 'photos' } }).success);
+});
+
+test('a part of a list is named without its key twice', async () => {
+  assert.is(
+    await failure({ flags: { 'prep.categories': '[[1]]' } }),
+    '--prep.categories: [0]: expected text, received [1].',
+  );
+  const path = file('list.yaml', 'test: {sweep: [1, two]}\n');
+  assert.is(await failure({ file: path }), `${path}: test.sweep[1]: expected a whole number above 0, received "two".`);
+});
+
+test('dots inside a key of a file, and shares that are too much together, are explained', async () => {
+  assert.match(await failure({ file: file('dots.yaml', 'train.epochs: 5\n') }), 'keys inside one another');
+  const shares = { 'prep.split.train': '0.9', 'prep.split.val': '0.9' };
+  assert.match(
+    await failure({ flags: shares }),
+    /^--prep\.split\.train, --prep\.split\.val: prep\.split: expected shares that/,
+  );
+});
+
 test('environment names are distinct', () => {
   assert.is(new Set(CONFIG_KEYS.map(environmentName)).size, CONFIG_KEYS.length);
 });
