@@ -28,8 +28,17 @@ interface JsonSchema {
   minItems?: number;
 }
 
+/** Formats of text, as JSON Schema and zod name them. */
+const FORMATS: Record<string, string> = {
+  uri: 'a URL',
+  ipv4: 'an IP address',
+  ipv6: 'an IP address',
+  cidrv4: 'an IP network',
+  cidrv6: 'an IP network',
+};
+
 function inWords(schema: JsonSchema): string {
-  if (schema.anyOf) return list(schema.anyOf.map(inWords));
+  if (schema.anyOf) return list([...new Set(schema.anyOf.map(inWords))]);
   if (schema.enum) return list(schema.enum.map(String));
   if (schema.const !== undefined) return String(schema.const);
   switch (schema.type) {
@@ -39,7 +48,7 @@ function inWords(schema: JsonSchema): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      return schema.format === 'uri' ? 'a URL' : 'text';
+      return FORMATS[schema.format ?? ''] ?? 'text';
     case 'array':
       return arrayInWords(schema);
     case 'object':

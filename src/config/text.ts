@@ -68,6 +68,7 @@ function scalar({ value, source, type }: Scalar, schema: z.core.$ZodType | undef
 /** Whether a value is text: a name, a path, a choice. */
 export function wantsText(schema: z.core.$ZodType): boolean {
   const inner = unwrap(schema);
+  if (inner instanceof z.ZodUnion) return inner.options.every(wantsText);
   return inner instanceof z.ZodString || inner instanceof z.ZodStringFormat || inner instanceof z.ZodEnum;
 }
 

@@ -102,9 +102,24 @@ function anotherValue(key: string): unknown {
     anyOf?: { enum?: unknown[] }[];
     enum?: unknown[];
   };
-  const choices = json.enum ?? [true, false, 0.5, 0.25, 3, 32, 64, 2000, [0.5, 0.25], [64, 96], [0.5, 0.25, 0.125]];
+  const choices = json.enum ?? [
+    true,
+    false,
+    0.5,
+    0.25,
+    3,
+    32,
+    64,
+    2000,
+    [0.5, 0.25],
+    [64, 96],
+    [0.5, 0.25, 0.125],
+    'text',
+    ['text'],
+    ['127.0.0.1'],
+  ];
   const other = choices.find((value) => value !== usual && schema.safeParse(value).success);
-  assert.is.not(other, undefined, `no value for ${key}`);
+  assert.is.not(other, undefined, `give TEXTS a value of ${key}`);
   return other;
 }
 
