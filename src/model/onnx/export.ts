@@ -12,7 +12,8 @@ import { DATA_TYPE, encodeModel, type OnnxValue } from './schema.js';
 const OPSET = 17;
 const IR_VERSION = 8;
 
-const INPUT = 'images';
+/** Name of the image in every model written here. */
+export const INPUT = 'images';
 const OUTPUT = 'output';
 
 export interface OnnxLabels extends Omit<CheckpointInfo, 'architecture' | 'preprocess'> {
@@ -36,17 +37,44 @@ export function exportOnnx(
   const levels = yolox(new OnnxLayers(graph, weights), INPUT, architecture);
   decode(graph, levels, preprocess.size, architecture.classes);
   const metadata = { name, ...checkpointMetadata({ architecture, preprocess, ...info }) };
+  const input = valueInfo(INPUT, ['batch', 3, ...preprocess.size]);
+  const output = valueInfo(OUTPUT, ['batch', anchorCount(preprocess.size), 5 + architecture.classes]);
+  return encodeGraph(graph, name, input, [output], metadata);
+}
+
+/** The network up to its raw outputs, for any batch and size: those of each level are named after their value here. */
+export function exportHeads(
+  weights: Weights,
+  architecture: Architecture,
+): { model: Uint8Array; levels: LevelOutput<string>[] } {
+  const graph = new GraphBuilder();
+  const levels = yolox(new OnnxLayers(graph, weights), INPUT, architecture);
+  const outputs = levels.flatMap(({ reg, obj, cls }) => [reg, obj, cls]);
+  const input = valueInfo(INPUT, ['batch', 3, 'height', 'width']);
+  return {
+    model: encodeGraph(
+      graph,
+      'heads',
+      input,
+      outputs.map((name) => ({ name })),
+      {},
+    ),
+    levels,
+  };
+}
+
+function encodeGraph(
+  graph: GraphBuilder,
+  name: string,
+  input: OnnxValue,
+  output: OnnxValue[],
+  metadata: Record<string, string>,
+): Uint8Array {
   return encodeModel({
     irVersion: IR_VERSION,
     producerName: 'yolox-node',
     opsetImport: [{ domain: '', version: OPSET }],
-    graph: {
-      name,
-      node: graph.nodes,
-      initializer: graph.constants,
-      input: [valueInfo(INPUT, ['batch', 3, ...preprocess.size])],
-      output: [valueInfo(OUTPUT, ['batch', anchorCount(preprocess.size), 5 + architecture.classes])],
-    },
+    graph: { name, node: graph.nodes, initializer: graph.constants, input: [input], output },
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   });
 }

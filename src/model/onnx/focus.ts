@@ -24,6 +24,19 @@ export function splitFocus({ shape: [out], data }: WeightTensor): WeightTensor {
 
 export const isMergedFocus = ({ shape: [, channels, kernel] }: WeightTensor): boolean => channels === 3 && kernel === 6;
 
+/** The weights of a stem [out,12,3,3] for patches in another order: that at `from[i]` becomes the i-th. */
+export function takePatches({ shape, data }: WeightTensor, from: readonly number[]): WeightTensor {
+  const taken = tensor(shape);
+  const patch = elements(shape.slice(1)) / 4;
+  for (let filter = 0; filter < shape[0]; filter++) {
+    const start = filter * 4 * patch;
+    from.forEach((at, i) => {
+      taken.data.set(data.subarray(start + at * patch, start + (at + 1) * patch), start + i * patch);
+    });
+  }
+  return taken;
+}
+
 const tensor = (shape: number[]): WeightTensor => ({
   shape,
   data: new Float32Array(elements(shape)),

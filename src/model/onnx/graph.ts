@@ -44,7 +44,8 @@ export class GraphBuilder {
   }
 }
 
-const bytesOf = (data: Float32Array | BigInt64Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+export const bytesOf = (data: Float32Array | BigInt64Array) =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
 function toAttribute([name, value]: [string, AttributeValue]): OnnxAttribute {
   if (typeof value === 'number') return { name, type: ATTRIBUTE_TYPE.int, i: value };

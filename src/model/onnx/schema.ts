@@ -6,11 +6,18 @@ const SCHEMA = `
 syntax = "proto2";
 message Attribute {
   optional string name = 1;
+  optional float f = 2;
   optional int64 i = 3;
   optional bytes s = 4;
   optional Tensor t = 5;
+  optional Graph g = 6;
+  repeated float floats = 7;
   repeated int64 ints = 8;
+  repeated bytes strings = 9;
+  repeated Tensor tensors = 10;
+  repeated Graph graphs = 11;
   optional int32 type = 20;
+  optional SparseTensor sparse_tensor = 22;
 }
 message Node {
   repeated string input = 1;
@@ -18,16 +25,26 @@ message Node {
   optional string name = 3;
   optional string op_type = 4;
   repeated Attribute attribute = 5;
+  optional string domain = 7;
+  optional string overload = 8;
 }
 message Tensor {
   repeated int64 dims = 1;
   optional int32 data_type = 2;
+  optional Segment segment = 3;
   repeated float float_data = 4 [packed = true];
+  repeated int32 int32_data = 5 [packed = true];
+  repeated bytes string_data = 6;
+  repeated int64 int64_data = 7 [packed = true];
   optional string name = 8;
   optional bytes raw_data = 9;
   repeated double double_data = 10 [packed = true];
+  repeated uint64 uint64_data = 11 [packed = true];
+  repeated Property external_data = 13;
   optional int32 data_location = 14;
 }
+message Segment { optional int64 begin = 1; optional int64 end = 2; }
+message SparseTensor { optional Tensor values = 1; optional Tensor indices = 2; repeated int64 dims = 3; }
 message Dimension { optional int64 dim_value = 1; optional string dim_param = 2; }
 message Shape { repeated Dimension dim = 1; }
 message TensorType { optional int32 elem_type = 1; optional Shape shape = 2; }
@@ -39,6 +56,7 @@ message Graph {
   repeated Tensor initializer = 5;
   repeated ValueInfo input = 11;
   repeated ValueInfo output = 12;
+  repeated SparseTensor sparse_initializer = 15;
 }
 message OperatorSet { optional string domain = 1; optional int64 version = 2; }
 message Property { optional string key = 1; optional string value = 2; }
@@ -61,35 +79,51 @@ export const ATTRIBUTE_TYPE = {
 /** Codes of `TensorProto.DataType`. */
 export const DATA_TYPE = {
   float: 1,
+  uint8: 2,
+  int32: 6,
   int64: 7,
   float16: 10,
   double: 11,
   bfloat16: 16,
 } as const;
 
+/** `TensorProto.DataLocation` of values in another file. */
+export const EXTERNAL = 1;
+
 export interface OnnxTensor {
   name: string;
   dims: number[];
   dataType: number;
+  /** Values lie in exactly one of these, or in another file. */
   rawData?: Uint8Array;
   floatData?: number[];
+  /** 32-bit integers, and the bits of smaller types and 16-bit floats, one a number. */
+  int32Data?: number[];
+  int64Data?: number[];
   doubleData?: number[];
-  /** 1: the values lie in another file. */
+  segment?: object;
   dataLocation?: number;
+  /** Of values in another file: `location`, `offset`, `length`. */
+  externalData?: { key: string; value: string }[];
 }
 
 export interface OnnxAttribute {
   name: string;
   type: number;
+  f?: number;
   i?: number;
   s?: Uint8Array;
   t?: OnnxTensor;
+  g?: OnnxGraphProto;
+  floats?: number[];
   ints?: number[];
 }
 
 export interface OnnxNode {
   name?: string;
   opType: string;
+  /** Empty or absent for the operators of ONNX itself. */
+  domain?: string;
   input: string[];
   output: string[];
   attribute: OnnxAttribute[];
@@ -97,25 +131,28 @@ export interface OnnxNode {
 
 export interface OnnxValue {
   name: string;
-  type: {
-    tensorType: {
+  type?: {
+    tensorType?: {
       elemType: number;
-      shape: { dim: { dimValue?: number; dimParam?: string }[] };
+      shape?: { dim: { dimValue?: number; dimParam?: string }[] };
     };
   };
+}
+
+export interface OnnxGraphProto {
+  name: string;
+  node: OnnxNode[];
+  initializer: OnnxTensor[];
+  input: OnnxValue[];
+  output: OnnxValue[];
+  sparseInitializer?: { values: OnnxTensor }[];
 }
 
 export interface OnnxModel {
   irVersion: number;
   producerName: string;
   opsetImport: { domain: string; version: number }[];
-  graph: {
-    name: string;
-    node: OnnxNode[];
-    initializer: OnnxTensor[];
-    input: OnnxValue[];
-    output: OnnxValue[];
-  };
+  graph: OnnxGraphProto;
   metadataProps: { key: string; value: string }[];
 }
 
@@ -123,6 +160,14 @@ const modelType = protobuf.parse(SCHEMA).root.lookupType('Model');
 
 export function encodeModel(model: OnnxModel): Uint8Array {
   return modelType.encode(modelType.fromObject(model)).finish();
+}
+
+/**
+ * What appended to the bytes of a model gives its graph these outputs too: of a message met twice, Protocol Buffers
+ * read the lists one after the other. Nothing else of the model is touched.
+ */
+export function encodeOutputs(names: readonly string[]): Uint8Array {
+  return modelType.encode(modelType.fromObject({ graph: { output: names.map((name) => ({ name })) } })).finish();
 }
 
 /** Fields that are absent take their defaults. UserError when `bytes`, named by `where`, are no ONNX model. */

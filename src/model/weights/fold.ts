@@ -7,17 +7,34 @@ export interface FoldedConv {
   bias: WeightTensor;
 }
 
-/** Convolution `name.conv` with batch norm `name.bn` folded in: w·γ/√(σ²+ε), β − μ·γ/√(σ²+ε). */
+/** A batch norm of as many channels as its vectors have values. */
+export interface BatchNorm {
+  gamma: Float32Array;
+  beta: Float32Array;
+  mean: Float32Array;
+  variance: Float32Array;
+  epsilon: number;
+}
+
+/** Convolution `name.conv` with batch norm `name.bn` folded in. */
 export function foldBatchNorm(weights: Weights, name: string): FoldedConv {
-  const { shape, data } = tensorOf(weights, `${name}.conv.weight`);
   const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
     (part) => tensorOf(weights, `${name}.bn.${part}`).data,
   );
-  const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i] + BATCH_NORM_EPSILON));
+  return fold(tensorOf(weights, `${name}.conv.weight`), { gamma, beta, mean, variance, epsilon: BATCH_NORM_EPSILON });
+}
+
+/** A convolution, of bias b, with the batch norm behind it folded in: w·γ/√(σ²+ε), β + (b − μ)·γ/√(σ²+ε). */
+export function fold({ shape, data }: WeightTensor, norm: BatchNorm, bias?: WeightTensor): FoldedConv {
+  const { gamma, beta, mean, variance, epsilon } = norm;
+  const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i] + epsilon));
   const filter = elements(shape.slice(1));
   return {
     weight: { shape, data: data.map((value, i) => value * scale[Math.floor(i / filter)]) },
-    bias: { shape: [shape[0]], data: beta.map((value, i) => value - mean[i] * scale[i]) },
+    bias: {
+      shape: [shape[0]],
+      data: beta.map((value, i) => value + ((bias?.data[i] ?? 0) - mean[i]) * scale[i]),
+    },
   };
 }
 

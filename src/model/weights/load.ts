@@ -1,7 +1,8 @@
 import { UserError } from '../../base/errors.js';
 import { sha256 } from '../../base/files.js';
 import { LEGACY_PREPROCESS, type Preprocess, preprocessSchema } from '../../config/preprocess.js';
-import { parseOnnxWeights } from '../onnx/read.js';
+import { loadOnnx } from '../onnx/load.js';
+import type { ImportCheck } from '../onnx/verify.js';
 import { guessArchitecture } from './architecture.js';
 import { type CheckpointInfo, parseCheckpointMetadata } from './checkpoint.js';
 import { isFolded } from './fold.js';
@@ -25,6 +26,8 @@ export interface LoadedWeights {
   preprocess: Preprocess;
   /** What a file written here says about itself. */
   info?: CheckpointInfo;
+  /** How far the network is from the ONNX file it was read from, run by onnxruntime. */
+  check?: ImportCheck;
   path: string;
   sha256: string;
 }
@@ -32,28 +35,33 @@ export interface LoadedWeights {
 /** Reads weights in any form: our safetensors, torch checkpoints of Megvii or mmdetection, ONNX. Told by content. */
 export async function loadWeights(path: string): Promise<LoadedWeights> {
   const file = await readBytes(path);
-  const { weights: found, metadata, size, ...kind } = await parseAny(file, path);
+  const { weights: found, metadata, size, verify, ...kind } = await parseAny(file, path);
   const mmdet = isMmdet(found.keys());
   const weights: Weights = new Map();
   for (const [name, tensor] of found) if (!isBookkeeping(name)) weights.set(mmdet ? toMegvii(name) : name, tensor);
   const info = parseCheckpointMetadata(metadata, path);
   const legacy = info ? info.preprocess.color === LEGACY_PREPROCESS.color : guessLegacy(weights);
+  const preprocess = info?.preprocess ?? usualPreprocess(weights, legacy ?? false, path, size);
   return {
     weights,
     format: kind.format === 'torch' ? (mmdet ? 'mmdet' : 'megvii') : kind.format,
     folded: isFolded(weights),
     legacy,
-    preprocess: info?.preprocess ?? usualPreprocess(weights, legacy ?? false, size),
+    preprocess,
     info,
+    check: await verify?.(preprocess),
     path,
     sha256: sha256(file),
   };
 }
 
 /** Preprocessing of published weights: 416² for nano and tiny, else 640² (Megvii exps/default). */
-function usualPreprocess(weights: Weights, legacy: boolean, size?: [number, number]): Preprocess {
+function usualPreprocess(weights: Weights, legacy: boolean, where: string, size?: [number, number]): Preprocess {
   const side = (guessArchitecture(weights)?.width ?? 1) < 0.5 ? 416 : 640;
-  return preprocessSchema.parse({ ...(legacy && LEGACY_PREPROCESS), size: size ?? [side, side] });
+  const result = preprocessSchema.safeParse({ ...(legacy && LEGACY_PREPROCESS), size: size ?? [side, side] });
+  if (result.success) return result.data;
+  const expected = 'an input whose height and width are multiples of 32';
+  throw new UserError({ where, field: 'input', expected, received: size, hint: 'Export the model at such a size.' });
 }
 
 interface Found {
@@ -62,6 +70,8 @@ interface Found {
   metadata: Record<string, string>;
   /** Input height, width fixed in the file. */
   size?: [number, number];
+  /** Compares the weights with the file they were read from. */
+  verify?: (preprocess: Preprocess) => Promise<ImportCheck>;
 }
 
 async function parseAny(file: Buffer, where: string): Promise<Found> {
@@ -73,7 +83,7 @@ async function parseAny(file: Buffer, where: string): Promise<Found> {
     return { weights: floatsOf(tensors), format: 'safetensors', metadata };
   }
   // The first field of an ONNX file is ir_version.
-  if (file[0] === 0x08) return { ...parseOnnxWeights(file, where), format: 'onnx' };
+  if (file[0] === 0x08) return { ...(await loadOnnx(file, where)), format: 'onnx' };
   throw new UserError({
     where,
     expected: 'weights as safetensors, torch checkpoint or ONNX',
