@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { text } from '../config/schema.js';
 import { COCO_CLASSES } from '../data/classes.js';
+import type { ImportCheck } from '../model/onnx/verify.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
 import { type CheckpointInfo, checkpointMetadata } from '../model/weights/checkpoint.js';
 import { type OpenedNetwork, openNetwork } from '../model/weights/open.js';
@@ -34,7 +35,7 @@ export const importWeightsCommand = defineCommand({
 
 async function importWeights(args: ImportArgs): Promise<void> {
   const network = await openNetwork(args.file, toOpenOptions(args));
-  const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report } = network;
+  const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report, check } = network;
   const converted: CheckpointInfo = {
     ...info,
     architecture,
@@ -56,12 +57,13 @@ async function importWeights(args: ImportArgs): Promise<void> {
     missing,
     unexpected,
     mismatched,
+    ...(check && { check }),
   };
   printResult(result, describe(args, network), args);
 }
 
 function describe(args: ImportArgs, network: OpenedNetwork): string {
-  const { architecture, format, folded, legacy, preprocess, report } = network;
+  const { architecture, format, folded, legacy, preprocess, report, check } = network;
   const colours = legacy ? 'legacy: RGB, ImageNet statistics' : 'current: BGR, 0 to 255';
   return [
     `written        ${args.out}`,
@@ -69,9 +71,13 @@ function describe(args: ImportArgs, network: OpenedNetwork): string {
     `format         ${format}${folded ? ', batch norms folded: training keeps them fixed' : ''}`,
     `preprocessing  ${colours} (${basisOf(args, network)}), input ${preprocess.size.join('×')}`,
     `tensors        ${report.loaded} taken over`,
+    ...(check ? [`compared       with the file in onnxruntime: ${describeCheck(check)}`] : []),
     ...report.unexpected.map((name) => `unexpected     ${name}`),
   ].join('\n');
 }
+
+const describeCheck = ({ difference, magnitude, size }: ImportCheck): string =>
+  `raw outputs up to ${magnitude.toPrecision(3)} differ by ${difference.toExponential(1)} on a drawn image of ${size.join('×')}`;
 
 /** Where the preprocessing was known from. */
 function basisOf(args: ImportArgs, { info, legacy }: OpenedNetwork): string {

@@ -2,7 +2,7 @@ import type { Preprocess } from '../../config/preprocess.js';
 import { inlineExternal } from './external.js';
 import { type OnnxNetwork, readOnnxNetwork } from './read.js';
 import { decodeModel, encodeModel } from './schema.js';
-import { type ImportCheck, verifyImport } from './verify.js';
+import type { ImportCheck } from './verify.js';
 
 /** A network read from an ONNX file, and how to compare it with the file. */
 export interface LoadedOnnx extends OnnxNetwork {
@@ -14,5 +14,12 @@ export async function loadOnnx(file: Uint8Array, path: string): Promise<LoadedOn
   const model = decodeModel(file, path);
   const whole = (await inlineExternal(model, path)) ? encodeModel(model) : file;
   const network = readOnnxNetwork(model, path);
-  return { ...network, verify: (preprocess) => verifyImport(whole, model, network, preprocess) };
+  return {
+    ...network,
+    async verify(preprocess) {
+      // onnxruntime is loaded for ONNX files alone.
+      const { verifyImport } = await import('./verify.js');
+      return verifyImport(whole, model, network, preprocess);
+    },
+  };
 }
