@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path';
 import { sha256, writeAtomic } from '../base/files.js';
+import { refuseReplacing } from '../base/outputs.js';
 import { text } from '../config/schema.js';
 import { exportOnnx } from '../model/onnx/export.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
@@ -32,6 +33,7 @@ export const exportOnnxCommand = defineCommand({
 });
 
 async function exportCommand(args: ExportArgs): Promise<void> {
+  await refuseReplacing(args.out, [args.weights]);
   const { weights, architecture, preprocess, info } = await openNetwork(args.weights, toOpenOptions(args));
   const model = exportOnnx(weights, architecture, preprocess, {
     name: basename(args.out, extname(args.out)),

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { refuseReplacing } from '../base/outputs.js';
 import { text } from '../config/schema.js';
 import { COCO_CLASSES } from '../data/classes.js';
 import type { ImportCheck } from '../model/onnx/verify.js';
@@ -34,6 +35,7 @@ export const importWeightsCommand = defineCommand({
 });
 
 async function importWeights(args: ImportArgs): Promise<void> {
+  await refuseReplacing(args.out, [args.file]);
   const network = await openNetwork(args.file, toOpenOptions(args));
   const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report, check } = network;
   const converted: CheckpointInfo = {

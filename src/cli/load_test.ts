@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { makeDir, sha256File, writeAtomic, writeJson } from '../base/files.js';
+import { refuseReplacing } from '../base/outputs.js';
 import { log } from '../base/progress.js';
 import { type Comparison, checkBaseline, compareRuns, missedGate, readBaseline } from '../loadtest/baseline.js';
 import type { Target } from '../loadtest/client.js';
@@ -43,7 +44,14 @@ export const loadTestCommand = defineCommand({
   },
 });
 
+/** Files in --out. */
+const [RESULT, REPORT] = ['result.json', 'report.html'];
+
 async function loadTest(args: LoadTestArgs): Promise<void> {
+  if (args.out !== undefined) {
+    const inputs = [...args.image, ...(args.baseline === undefined ? [] : [args.baseline])];
+    for (const name of [RESULT, REPORT]) await refuseReplacing(join(args.out, name), inputs);
+  }
   const payloads = await Promise.all(args.image.map((file) => payloadOf(file, args)));
   const { mode, body } = args;
   const kind = { mode, body, pictures_sha256: picturesHash(await Promise.all(args.image.map(sha256File))) };
@@ -149,7 +157,7 @@ async function runAll(
 async function write(out: string, result: LoadTestResult, comparisons: readonly Comparison[]): Promise<void> {
   const { loadReport } = await import('../report/load_report.js');
   await makeDir(out);
-  await writeJson(join(out, 'result.json'), result);
-  await writeAtomic(join(out, 'report.html'), await loadReport(result, comparisons));
-  log(`load-test: ${join(out, 'report.html')}`);
+  await writeJson(join(out, RESULT), result);
+  await writeAtomic(join(out, REPORT), await loadReport(result, comparisons));
+  log(`load-test: ${join(out, REPORT)}`);
 }

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
-import { makeDir } from '../base/files.js';
+import { makeDir, readJson } from '../base/files.js';
+import { refuseReplacing } from '../base/outputs.js';
 import { CONFIG_KEYS, environmentName } from '../config/keys.js';
 import { type Config, text } from '../config/schema.js';
+import { BUNDLE_FILE } from '../serve/bundle.js';
+import { TUNING_FILE } from '../serve/engine/tuning.js';
 import { defineCommand } from './command.js';
 import { DECODE_KEYS } from './config_options.js';
 import { printResult } from './shared.js';
@@ -61,10 +64,11 @@ async function pack(
   { maxPixels, decodeTimeout }: Config['data'],
 ): Promise<void> {
   const bundle = resolve(args.out);
-  if (existsSync(bundle) && !existsSync(join(bundle, 'bundle.json'))) {
+  await refuseReplacing(bundle, [args.weights, ...args.image]);
+  if (existsSync(bundle) && !(await isBundleAlone(bundle))) {
     throw new UserError({
       where: '--out',
-      expected: 'a new folder, or that of a bundle to replace',
+      expected: 'a new folder, or that of a bundle and nothing else, to replace',
       received: args.out,
     });
   }
@@ -86,6 +90,13 @@ async function pack(
   } finally {
     await rm(drawn, { recursive: true });
   }
+}
+
+/** Whether a folder holds the files of a bundle, and no others that would go with it. */
+async function isBundleAlone(dir: string): Promise<boolean> {
+  const manifest = await readJson<{ files?: object }>(join(dir, BUNDLE_FILE)).catch(() => undefined);
+  const own = new Set([BUNDLE_FILE, TUNING_FILE, ...Object.keys(manifest?.files ?? {})]);
+  return manifest !== undefined && (await readdir(dir)).every((name) => own.has(name));
 }
 
 /** A name as bundles have them: `YOLOX_Nano v1.onnx` gives `yolox_nano-v1`. */
