@@ -1,0 +1,56 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { runSummaryText, summarizeRun } from '../../src/cli/run_summary.js';
+import { configSchema } from '../../src/config/schema.js';
+import type { ModelEvalOutputs } from '../../src/pipeline/model_eval.js';
+import type { Outputs } from '../../src/pipeline/steps.js';
+
+const config = configSchema.parse({});
+
+function textOf(evaluation: Partial<ModelEvalOutputs>): { text: string; json: ReturnType<typeof summarizeRun> } {
+  const outputs = {
+    'data-prep': { report: 'data.html' },
+    'model-train': { images_per_second: 8, report: 'train.html' },
+    'model-pack': { bundle: 'bundle' },
+    'model-eval': {
+      map: 0.4312,
+      map50: 0.7364,
+      before: null,
+      images: 160,
+      report: 'eval.html',
+      pictures: 'pictures',
+      gate: { minMap50: null, passed: true },
+      ...evaluation,
+    },
+    'model-test': { throughput: 100, p50_ms: 1, p90_ms: 2, p99_ms: 3 },
+  } as Outputs;
+  const json = summarizeRun(outputs, 60);
+  return { text: runSummaryText(outputs, json, config), json };
+}
+
+const test = suite('summary of a run');
+
+test('from scratch there is no before', () => {
+  const { text, json } = textOf({});
+  assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test pictures)\n');
+  assert.match(text, 'mAP@.5         0.7364\n');
+  assert.is(json.before, null);
+});
+
+test('fine-tuning shows before and after', () => {
+  const before = { label: 'before fine-tuning', map: 0.2954, map50: 0.5 };
+  const { text, json } = textOf({ before });
+  assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test pictures, 0.2954 before fine-tuning)\n');
+  assert.match(text, 'mAP@.5         0.7364, 0.5000 before fine-tuning\n');
+  assert.equal(json.before, before);
+});
+
+test('absent figures are dashes and null', () => {
+  const absent = { map: null, map50: null, gate: { minMap50: 0.5, passed: false } };
+  const { text, json } = textOf({ ...absent, before: { label: 'before fine-tuning', map: null, map50: null } });
+  assert.match(text, 'mAP            –  (IoU .50:.95, 160 test pictures, – before fine-tuning)\n');
+  assert.match(text, 'mAP@.5         –, – before fine-tuning  gate ≥ 0.5: MISSED\n');
+  assert.equal([json.map, json.map50], [null, null]);
+});
+
+test.run();
