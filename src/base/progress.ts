@@ -1,6 +1,6 @@
 import { stderr } from 'node:process';
 import { clearScreenDown } from 'node:readline';
-import { MultiBar } from 'cli-progress';
+import cliProgress, { type GenericFormatter, MultiBar } from 'cli-progress';
 import { beforeExit } from './ending.js';
 
 /** Seconds between plain lines when stderr is not a terminal. */
@@ -20,6 +20,16 @@ export function startProgress(label: string, total: number): Progress {
 /** Milliseconds between two drawings of the bars. */
 const REDRAW_MS = 100;
 
+/** Columns to the right of a bar, where a terminal shows Ctrl-C without a line of its own. */
+const MARGIN = 3;
+
+/** A bar in words, cut to the terminal. */
+const drawBar: GenericFormatter = (options, params, payload) => {
+  const format = '{label} {bar} {value}/{total} ETA {eta_formatted} {note}';
+  const width = Math.max(1, (stderr.columns || 80) - MARGIN);
+  return cliProgress.Format.Formatter({ ...options, format }, params, payload).slice(0, width);
+};
+
 /** What is drawn on the terminal: the bars that have not stopped, below all lines written so far. */
 interface Display {
   bars: MultiBar;
@@ -37,7 +47,8 @@ let display: Display | undefined;
 function openDisplay(): Display {
   const bars = new MultiBar({
     stream: stderr,
-    format: '{label} {bar} {value}/{total} ETA {eta_formatted} {note}',
+    format: drawBar,
+    barsize: 20,
     fps: 1000 / REDRAW_MS,
     hideCursor: false,
     linewrap: true,
