@@ -1,23 +1,14 @@
-import { describeValue, UserError } from '../base/errors.js';
-import type { CocoCategory } from './coco.js';
+import { UserError } from '../base/errors.js';
 import { parseJsonIds } from './json_ids.js';
-import type { Validation } from './validation.js';
+import { recogniseJson, recogniseText } from './other_formats.js';
+
+const CONVERT = 'Export or convert it as COCO instances JSON, an object of images, annotations and categories.';
 
 /** A COCO file of which only the outer shape is known. */
 export interface RawCoco {
   images: unknown[];
   annotations: unknown[];
   categories: unknown[];
-}
-
-/** Image entry whose id and file name are usable; 0 stands for a size that was not given. */
-export interface ListedImage {
-  id: number;
-  file_name: string;
-  width: number;
-  height: number;
-  /** Path of the entry in the annotation file. */
-  where: string;
 }
 
 /**
@@ -28,13 +19,14 @@ export interface ListedImage {
  * @throws UserError when the text is not JSON or not of COCO's shape
  */
 export function parseCoco(text: string, where: string, longMark = ''): RawCoco {
-  const value = parseJsonIds(text, where, longMark);
+  const value = parse(text, where, longMark);
+  const other = recogniseJson(value);
   if (!isRecord(value)) {
     throw new UserError({
       where,
       expected: 'a COCO object with images, annotations and categories',
-      received: Array.isArray(value) ? 'an array' : value,
-      hint: 'A list of detections (COCO results) is not a dataset.',
+      received: other ?? (Array.isArray(value) ? 'an array' : value),
+      hint: CONVERT,
     });
   }
   const list = (field: keyof RawCoco): unknown[] => {
@@ -44,7 +36,8 @@ export function parseCoco(text: string, where: string, longMark = ''): RawCoco {
       where,
       field,
       expected: 'an array, as in a COCO instances file',
-      received: items ?? 'nothing',
+      received: other ?? items ?? 'nothing',
+      hint: other && CONVERT,
     });
   };
   const raw = { images: list('images'), annotations: list('annotations'), categories: list('categories') };
@@ -54,56 +47,17 @@ export function parseCoco(text: string, where: string, longMark = ''): RawCoco {
   return raw;
 }
 
-/** The image entries that can be used, in order. @throws UserError when there is none */
-export function listImages(items: readonly unknown[], where: string, validation: Validation): ListedImage[] {
-  const seen = new Set<number>();
-  const images: ListedImage[] = [];
-  items.forEach((item, index) => {
-    const place = `images[${index}]`;
-    if (!isRecord(item) || !Number.isSafeInteger(item.id) || typeof item.file_name !== 'string' || !item.file_name) {
-      validation.dropped('malformedImage', place, describeValue(item));
-      return;
-    }
-    const image = { id: item.id as number, file_name: item.file_name, where: `${place} ${item.file_name}` };
-    if (seen.has(image.id)) {
-      validation.dropped('duplicateImageId', image.where, `id ${image.id}`);
-      return;
-    }
-    seen.add(image.id);
-    images.push({ ...image, width: sizeOrZero(item.width), height: sizeOrZero(item.height) });
-  });
-  return someOf(images, items, where, 'images', '{ id: integer, file_name: string, … }');
-}
-
-/** The category entries that can be used, in order. @throws UserError when there is none */
-export function listCategories(items: readonly unknown[], where: string, validation: Validation): CocoCategory[] {
-  const seen = new Set<number>();
-  const categories: CocoCategory[] = [];
-  items.forEach((item, index) => {
-    const place = `categories[${index}]`;
-    if (!isRecord(item) || !Number.isSafeInteger(item.id) || typeof item.name !== 'string' || !item.name) {
-      validation.dropped('malformedCategory', place, describeValue(item));
-      return;
-    }
-    const id = item.id as number;
-    if (seen.has(id)) {
-      validation.dropped('duplicateCategoryId', `${place} ${item.name}`, `id ${id}`);
-      return;
-    }
-    seen.add(id);
-    const { name, supercategory } = item;
-    categories.push(typeof supercategory === 'string' ? { id, name, supercategory } : { id, name });
-  });
-  return someOf(categories, items, where, 'categories', '{ id: integer, name: string, … }');
-}
-
-function someOf<T>(usable: T[], items: readonly unknown[], where: string, field: string, expected: string): T[] {
-  if (usable.length > 0) return usable;
-  throw new UserError({ where, field: `${field}[0]`, expected, received: items[0] });
-}
-
-function sizeOrZero(value: unknown): number {
-  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0;
+function parse(text: string, where: string, longMark: string): unknown {
+  try {
+    return parseJsonIds(text, where, longMark);
+  } catch (error) {
+    const received = recogniseText(text);
+    if (received === undefined) throw error;
+    throw new UserError(
+      { where, expected: 'valid JSON, a COCO instances file', received, hint: CONVERT },
+      { cause: error },
+    );
+  }
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -51,6 +51,11 @@ export function idOf(value: unknown): Id | undefined {
   return Number.isSafeInteger(Number(digits)) ? Number(digits) + 0 : digits;
 }
 
+/** Whether a value is an id that is an integer written as text. */
+export function isTextInteger(value: unknown): boolean {
+  return typeof value === 'string' && typeof idOf(value) === 'number';
+}
+
 /** An integer for each id: itself where it is a safe integer, for text a free one above all of these, in order. */
 export function numberIds(ids: Iterable<Id>): Map<Id, number> {
   const all = new Set(ids);

@@ -3,23 +3,35 @@ export const PROBLEMS = {
   malformedImage: 'image entry without a usable id or file name',
   malformedCategory: 'category entry without a usable id or name',
   malformedAnnotation: 'annotation entry without a box of four numbers',
-  duplicateImageId: 'image id used before',
-  duplicateCategoryId: 'category id used before',
-  duplicateAnnotationId: 'annotation id missing or used before',
+  repeatedImage: 'image entry repeated word for word',
+  repeatedCategory: 'category entry repeated word for word',
+  duplicateImageId: 'image id used for several images, so that its annotations may be of any of them',
+  duplicateCategoryId: 'category id used for several names, so that its annotations may be of any of them',
+  duplicateAnnotationId: 'annotation id missing, used before, or no integer: another one was given',
+  renumberedId: 'id that is text or above 2^53: another number was given',
+  textId: 'id that is an integer written as text: read as the integer',
+  duplicateCategoryName: 'category name used by several ids: taken as one class',
+  similarCategoryName: 'category names that differ only in case, blanks or Unicode form: kept as two classes',
   unknownImage: 'annotation of an image that is not listed',
   unknownCategory: 'annotation of a category that is not listed',
   nonFiniteBox: 'box with NaN or infinite values',
   negativeBox: 'box of negative width or height',
   emptyBox: 'box of zero area',
+  textBox: 'box whose numbers are written as text',
+  boxFromSegmentation: 'annotation without a usable box: that of its segmentation was taken',
   boxOutside: 'box wholly outside its picture',
   boxClipped: 'box reaching out of its picture',
   duplicateBox: 'box given twice: same image, category and corners',
   missingArea: 'annotation without a positive area',
   missingIscrowd: 'annotation without iscrowd',
+  crowd: 'crowd region (iscrowd 1): neither trained on nor counted in evaluation, unless prep.crowd is keep',
+  nameMatched: 'image file found under another spelling of its name, or by the end of it',
+  ambiguousName: 'file name that may stand for several files, or several names for one file',
+  sameFile: 'image entry of a file that another entry has: their annotations were put together',
   unsafePath: 'file name leading out of the images folder',
   missingPicture: 'picture file not found',
   unreadablePicture: 'picture file corrupt, truncated, too large or no picture',
-  annotationOfDropped: 'annotation of a picture that was dropped',
+  annotationOfDropped: 'annotation of a picture or category that was dropped',
   sizeMismatch: 'size given for the picture is not that of the file',
   rotatedPicture: 'annotated before EXIF rotation: boxes were turned with the picture',
   unlistedPicture: 'picture file that no image entry mentions',
@@ -27,12 +39,34 @@ export const PROBLEMS = {
 
 export type ProblemKind = keyof typeof PROBLEMS;
 
+/** What a person does about items that were left out. */
+const REMEDIES: Partial<Record<ProblemKind, string>> = {
+  malformedImage: 'Give every image an id (an integer or text) and a file_name.',
+  malformedCategory: 'Give every category an id (an integer or text) and a name.',
+  malformedAnnotation: 'Give every annotation a bbox [x, y, width, height], or polygons or RLE as its segmentation.',
+  duplicateImageId:
+    'Give every image an id of its own, and its annotations the same; exports put together need new ids.',
+  duplicateCategoryId: 'Give every category an id of its own, and its annotations the same.',
+  unknownImage: 'image_id of an annotation must be the id of an entry of images.',
+  unknownCategory: 'category_id of an annotation must be the id of an entry of categories.',
+  nonFiniteBox: 'Write finite numbers as bbox.',
+  negativeBox: 'bbox is [x, y, width, height], not two corners.',
+  emptyBox: 'bbox is [x, y, width, height] in pixels with both sizes above 0.',
+  boxOutside: 'bbox is in pixels of the picture, not a share of its sides or of another size of it.',
+  ambiguousName: 'Write file names relative to the images folder, with their sub-folders.',
+  unsafePath: 'Write file names relative to the images folder, or give the folder that holds these files.',
+  missingPicture: 'Write file names relative to the images folder, or give the folder that holds these files.',
+};
+
 export interface ValidationItem {
   kind: ProblemKind;
   /** The entry as a path into the annotation file (`annotations[3]`) and its file name or id. */
   where: string;
-  action: 'dropped' | 'fixed';
+  /** `noted`: taken as it is. */
+  action: 'dropped' | 'fixed' | 'noted';
   detail: string;
+  /** Name of the category of a dropped annotation, where known. */
+  category?: string;
 }
 
 /** Everything found wrong with a dataset and what was done about it. */
@@ -48,34 +82,87 @@ export class Validation {
     items: [],
   };
 
-  dropped(kind: ProblemKind, where: string, detail = ''): void {
-    this.#add({ kind, where, action: 'dropped', detail });
+  dropped(kind: ProblemKind, where: string, detail = '', category?: string): void {
+    this.#add({ kind, where, action: 'dropped', detail, ...(category !== undefined && { category }) });
   }
 
   fixed(kind: ProblemKind, where: string, detail = ''): void {
     this.#add({ kind, where, action: 'fixed', detail });
   }
 
+  noted(kind: ProblemKind, where: string, detail = ''): void {
+    this.#add({ kind, where, action: 'noted', detail });
+  }
+
   /** For what is worth a number but no list. */
-  count(kind: ProblemKind, times: number): void {
+  count(kind: ProblemKind, times = 1): void {
     this.report.counts[kind] += times;
   }
 
   #add(item: ValidationItem): void {
-    this.count(item.kind, 1);
+    this.count(item.kind);
     this.report.items.push(item);
   }
 }
 
-/** The report for a person: a line per kind with its first few items. Empty when all was well. */
+/** Why most of these items were left out. */
+export interface Cause {
+  kind: ProblemKind;
+  times: number;
+  /** The first of them. */
+  example: ValidationItem;
+  /** `12 × problem: example, detail` for a person. */
+  text: string;
+  /** What to do about it; empty where the problem says it all. */
+  remedy: string;
+}
+
+/** The commonest cause among dropped items, told apart by kind and, for unreadable files, by the decoder's reason. */
+export function commonestCause(items: readonly ValidationItem[]): Cause | undefined {
+  const groups = new Map<string, ValidationItem[]>();
+  for (const item of items) {
+    if (item.action !== 'dropped') continue;
+    const key = item.kind === 'unreadablePicture' ? `${item.kind} ${item.detail}` : item.kind;
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  const [first, ...rest] = groups.values();
+  if (!first) return undefined;
+  const largest = rest.reduce((best, group) => (group.length > best.length ? group : best), first);
+  const [example] = largest;
+  const { kind } = example;
+  return {
+    kind,
+    times: largest.length,
+    example,
+    text: `${largest.length} × ${PROBLEMS[kind]}: ${[example.where, example.detail].filter(Boolean).join(', ')}`,
+    remedy: REMEDIES[kind] ?? '',
+  };
+}
+
+/** The report for a person: a line per kind with a few of its items and the remedy. Empty when all was well. */
 export function describeReport({ counts, items }: ValidationReport, perKind = 3): string[] {
   const kinds = (Object.keys(PROBLEMS) as ProblemKind[]).filter((kind) => counts[kind] > 0);
   return kinds.flatMap((kind) => {
     const own = items.filter((item) => item.kind === kind);
-    const shown = own
+    const shown = differentFirst(own)
       .slice(0, perKind)
       .map((item) => `    ${[item.where, item.action, item.detail].filter(Boolean).join(', ')}`);
     const rest = own.length > perKind ? [`    … and ${own.length - perKind} more`] : [];
-    return [`  ${counts[kind]} × ${PROBLEMS[kind]}`, ...shown, ...rest];
+    const remedy = own.some(({ action }) => action === 'dropped') ? REMEDIES[kind] : undefined;
+    return [`  ${counts[kind]} × ${PROBLEMS[kind]}`, ...shown, ...rest, ...(remedy ? [`    ${remedy}`] : [])];
   });
+}
+
+/** Items of each detail before any repetition: three files with one reason hide a fourth with another. */
+function differentFirst(items: readonly ValidationItem[]): ValidationItem[] {
+  const seen = new Set<string>();
+  const repeated: ValidationItem[] = [];
+  const different = items.filter((item) => {
+    if (!seen.has(item.detail)) return seen.add(item.detail);
+    repeated.push(item);
+    return false;
+  });
+  return [...different, ...repeated];
 }

@@ -4,15 +4,22 @@ import { messageOf, UserError } from '../../base/errors.js';
 import { sha256 } from '../../base/files.js';
 import { startProgress } from '../../base/progress.js';
 import type { CocoDataset, CocoImage } from '../coco.js';
-import { type CheckedImage, checkAnnotations } from '../coco_annotations.js';
-import { type ListedImage, listCategories, listImages, parseCoco } from '../coco_parse.js';
+import { checkAnnotations } from '../coco_annotations.js';
+import type { CheckedImage } from '../coco_box.js';
+import { listCategories } from '../coco_categories.js';
+import { listImages } from '../coco_images.js';
+import { parseCoco } from '../coco_parse.js';
 import { mapConcurrent } from '../concurrency.js';
-import { checkPixels, type DecodeLimits, type PictureHeader, readHeader } from '../decode.js';
+import { checkPixels, type DecodeLimits, readHeader } from '../decode.js';
+import type { Id } from '../json_ids.js';
 import type { Store } from '../store.js';
-import { PROBLEMS, Validation, type ValidationReport } from '../validation.js';
+import { Validation, type ValidationReport } from '../validation.js';
 import { type AnnotationText, readAnnotations } from './annotation_text.js';
+import { checkImage, type Inspected } from './checked_image.js';
 import { openFolder } from './folder.js';
-import { isSafeName, type PictureFiles } from './picture_files.js';
+import { noneLeft, noPicture } from './none_left.js';
+import { isPictureName, type PictureFiles } from './picture_files.js';
+import { type Resolved, resolveFiles, type Unusable } from './resolve_files.js';
 
 /** Pictures in work at once: their files are held whole in memory. */
 const CONCURRENCY = 4;
@@ -46,45 +53,39 @@ export async function loadCoco(
   const { text, where } = annotations;
   const validation = new Validation();
   const raw = parseCoco(text, where);
-  const listed = listImages(raw.images, where, validation);
-  const categories = listCategories(raw.categories, where, validation);
+  const { images: listed, dropped } = listImages(raw.images, validation);
+  if (listed.length === 0) throw noneLeft(where, 'images', raw.images, validation);
+  const categories = listCategories(raw.categories, raw.annotations, validation);
+  if (categories.categories.length === 0) throw noneLeft(where, 'categories', raw.categories, validation);
 
-  const found = new Set<string>();
-  const progress = startProgress('check pictures', listed.length);
-  let done = 0;
-  const outcomes = await mapConcurrent(listed, CONCURRENCY, async (image) => {
-    const outcome = await inspect(image, files, options, found);
-    progress.update(++done);
-    return outcome;
-  }).finally(() => progress.stop());
-
-  const images: CheckedImage[] = [];
-  const dropped = new Set<number>();
-  listed.forEach((image, index) => {
-    const outcome = outcomes[index];
-    if ('kind' in outcome) {
-      validation.dropped(outcome.kind, image.where, outcome.detail);
-      dropped.add(image.id);
-    } else {
-      images.push(reconcile(image, outcome, validation));
+  const resolved = await resolveFiles(listed, files);
+  const inspected = await inspectAll(resolved, files, options);
+  const images = new Map<Id, CheckedImage>();
+  const byFile = new Map<string, { image: CocoImage; where: string }>();
+  listed.forEach((entry, index) => {
+    const checked = checkImage(entry, resolved[index], inspected, validation);
+    if (checked === undefined) {
+      dropped.add(entry.key);
+      return;
     }
+    const { file_name: file } = checked.image;
+    const first = byFile.get(file);
+    if (first) validation.fixed('sameFile', entry.where, `put to ${first.where}`);
+    else byFile.set(file, { image: checked.image, where: entry.where });
+    images.set(entry.key, { ...checked, image: first?.image ?? checked.image });
   });
-  validation.count('unlistedPicture', await files.countOthers(found));
-  if (images.length === 0) {
-    const { kind, detail } = outcomes[0] as Unusable;
-    throw new UserError({
-      where,
-      field: listed[0].where,
-      expected: 'at least one usable picture',
-      received: `${listed.length} unusable, this one: ${[PROBLEMS[kind], detail].filter(Boolean).join(', ')}`,
-      hint: 'File names are relative to the images folder.',
-    });
+  const used = new Set(resolved.flatMap((one) => ('file' in one ? [one.file] : [])));
+  validation.count('unlistedPicture', files.names.filter((name) => isPictureName(name) && !used.has(name)).length);
+  if (images.size === 0) throw noPicture(where, listed, files, validation);
+  const checked = checkAnnotations(raw.annotations, { images, dropped, categories }, validation);
+  if (checked.length === 0 && raw.annotations.length > 0) {
+    throw noneLeft(where, 'annotations', raw.annotations, validation);
   }
   return {
     dataset: {
-      images: images.map(({ image }) => image),
-      annotations: checkAnnotations(raw.annotations, images, dropped, categories, validation),
-      categories,
+      images: [...byFile.values()].map(({ image }) => image),
+      annotations: checked,
+      categories: categories.categories,
     },
     report: validation.report,
   };
@@ -111,28 +112,37 @@ export async function readCoco(
       received: folder ? 'a file' : 'nothing there',
     });
   }
-  const loaded = await loadCoco(await readAnnotations(annotations), openFolder(images), options);
+  const loaded = await loadCoco(await readAnnotations(annotations), await openFolder(images), options);
   return { ...loaded, pathOf: (image) => join(images, image.file_name) };
 }
 
-type Inspected = { header: PictureHeader; sha256?: string };
-type Unusable = { kind: 'unsafePath' | 'missingPicture' | 'unreadablePicture'; detail: string };
+/** Looks at every file once. */
+async function inspectAll(
+  resolved: readonly (Resolved | Unusable)[],
+  files: PictureFiles,
+  options: CocoOptions,
+): Promise<Map<string, Inspected | Unusable>> {
+  const names = [...new Set(resolved.flatMap((one) => ('file' in one ? [one.file] : [])))];
+  const progress = startProgress('check pictures', names.length);
+  let done = 0;
+  const outcomes = await mapConcurrent(names, CONCURRENCY, async (name) => {
+    const outcome = await inspect(name, files, options);
+    progress.update(++done);
+    return [name, outcome] as const;
+  }).finally(() => progress.stop());
+  return new Map(outcomes);
+}
 
 async function inspect(
-  image: ListedImage,
+  name: string,
   files: PictureFiles,
   { store, ...options }: CocoOptions,
-  seen: Set<string>,
 ): Promise<Inspected | Unusable> {
-  if (!isSafeName(image.file_name)) return { kind: 'unsafePath', detail: '' };
-  const found = await files.find(image.file_name);
-  if (found === undefined) return { kind: 'missingPicture', detail: '' };
-  seen.add(found);
   let bytes: Buffer;
-  let header: PictureHeader;
+  let header: Inspected['header'];
   let stored = false;
   try {
-    bytes = await files.read(found);
+    bytes = await files.read(name);
     header = await readHeader(bytes, options);
     stored = store !== undefined && (await store.hasObject(sha256(bytes)));
     if (options.checkPixels && !stored) await checkPixels(bytes, options);
@@ -141,18 +151,4 @@ async function inspect(
   }
   // Outside the try: a full disk is not the picture's fault.
   return { header, sha256: await store?.putObject(bytes) };
-}
-
-/** Settles the size, and whether the boxes have yet to be turned. */
-function reconcile(listed: ListedImage, { header, sha256: hash }: Inspected, validation: Validation): CheckedImage {
-  const { width, height, orientation } = header;
-  const image: CocoImage = { id: listed.id, file_name: listed.file_name, width, height, ...(hash && { sha256: hash }) };
-  if (listed.width === width && listed.height === height) return { image, turn: 1 };
-  const given = `${listed.width}x${listed.height} given, ${width}x${height} in the file`;
-  if (orientation >= 5 && listed.width === height && listed.height === width) {
-    validation.fixed('rotatedPicture', listed.where, `${given}, EXIF orientation ${orientation}`);
-    return { image, turn: orientation };
-  }
-  validation.fixed('sizeMismatch', listed.where, given);
-  return { image, turn: 1 };
 }

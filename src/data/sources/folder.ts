@@ -1,23 +1,42 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isPictureName, MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
+import { join, posix, relative } from 'node:path';
+import { UserError } from '../../base/errors.js';
+import { MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
 
-/** Pictures of a folder, named relative to it; handles are full paths. */
-export function openFolder(root: string): PictureFiles {
-  return {
-    async find(fileName) {
-      const path = join(root, fileName);
-      const info = await stat(path).catch(() => undefined);
-      return info?.isFile() ? path : undefined;
+/** Pictures of a folder, named relative to it. @throws UserError when it cannot be listed */
+export async function openFolder(root: string): Promise<PictureFiles> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      throw new UserError(
+        {
+          where: root,
+          expected: 'a folder of images that can be read',
+          received: error.code,
+          hint: 'Mend the path, or the permissions of the folder and those in it.',
+        },
+        { cause: error },
+      );
     },
-    async read(path) {
+  );
+  const names = entries
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+  const known = new Set(names);
+  return {
+    where: root,
+    names,
+    async find(fileName) {
+      const name = posix.normalize(fileName);
+      if (known.has(name)) return name;
+      // Behind a link to a folder, which is not listed.
+      const info = await stat(join(root, name)).catch(() => undefined);
+      return info?.isFile() ? name : undefined;
+    },
+    async read(name) {
+      const path = join(root, name);
       const { size } = await stat(path);
       if (size > MAX_FILE_BYTES) throw new Error(`the file has ${size} bytes`);
       return readFile(path);
-    },
-    async countOthers(found) {
-      const names = await readdir(root, { recursive: true });
-      return names.filter((name) => isPictureName(name) && !found.has(join(root, name))).length;
     },
     close() {},
   };

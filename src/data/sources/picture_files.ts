@@ -5,12 +5,14 @@ export const MAX_FILE_BYTES = 512 * 2 ** 20;
 
 /** Picture files by the names annotations use, wherever they lie. */
 export interface PictureFiles {
-  /** Handle of the file an image entry names, to be read; undefined when there is none. `fileName` must be safe. */
+  /** Folder or zip, for messages. */
+  where: string;
+  /** Every file, pictures or not: relative paths with slashes. */
+  names: readonly string[];
+  /** Relative path of the file that has just this name; undefined when there is none. `fileName` must be safe. */
   find(fileName: string): Promise<string | undefined>;
-  /** Bytes of a file that `find` gave. @throws Error when it cannot be read whole */
+  /** Bytes of a file that is one of `names` or that `find` gave. @throws Error when it cannot be read whole */
   read(found: string): Promise<Buffer>;
-  /** Number of picture files besides those `found`. */
-  countOthers(found: ReadonlySet<string>): Promise<number>;
   close(): void;
 }
 

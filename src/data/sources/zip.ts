@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises';
+import { posix } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../base/errors.js';
-import { isPictureName, MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
+import { MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
 
 /** A zip whose entries are read on demand, in any order and number at once; nothing is unpacked to disk. */
 export interface ZipArchive {
@@ -53,26 +54,30 @@ export async function openZip(path: string): Promise<ZipArchive> {
 }
 
 /**
- * Pictures of a zip. Zips mostly hold a folder (`val2017/…`) that file names of annotations leave out, so a name
- * stands for the entry of that full name or else for the only one that ends in it.
+ * Pictures of a zip. Zips mostly hold one folder (`val2017/…`) that file names of annotations leave out: a folder that
+ * all entries lie in is left out of the names.
  */
 export async function openZipPictures(path: string): Promise<PictureFiles> {
   const zip = await openZip(path);
-  const names = [...zip.entries.keys()];
-  const byBase = new Map<string, string[]>();
-  for (const name of names) byBase.set(baseName(name), [...(byBase.get(baseName(name)) ?? []), name]);
+  const root = commonFolder([...zip.entries.keys()]);
+  const inside = (entry: string): string => entry.slice(root.length);
   return {
+    where: path,
+    names: [...zip.entries.keys()].map(inside),
     async find(fileName) {
-      if (zip.entries.has(fileName)) return fileName;
-      const matches = byBase.get(baseName(fileName))?.filter((name) => name.endsWith(`/${fileName}`)) ?? [];
-      return matches.length === 1 ? matches[0] : undefined;
+      const name = posix.normalize(fileName);
+      return [root + name, name].filter((entry) => zip.entries.has(entry)).map(inside)[0];
     },
-    read: (name) => zip.read(name, MAX_FILE_BYTES),
-    countOthers: async (found) => names.filter((name) => isPictureName(name) && !found.has(name)).length,
+    read: (name) => zip.read(root + name, MAX_FILE_BYTES),
     close: zip.close,
   };
 }
 
-function baseName(name: string): string {
-  return name.slice(name.lastIndexOf('/') + 1);
+/** The folder, with a slash behind, that all names begin with. */
+function commonFolder(names: readonly string[]): string {
+  const [first = ''] = names;
+  const end = first.indexOf('/') + 1;
+  const folder = first.slice(0, end);
+  if (end === 0 || !names.every((name) => name.startsWith(folder))) return '';
+  return folder + commonFolder(names.map((name) => name.slice(end)));
 }

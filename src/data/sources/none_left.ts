@@ -1,0 +1,38 @@
+import { describeValue, UserError } from '../../base/errors.js';
+import type { ListedImage } from '../coco_images.js';
+import { commonestCause, type Validation } from '../validation.js';
+import { isPictureName, type PictureFiles } from './picture_files.js';
+
+/** Every entry of a list was dropped. */
+export function noneLeft(where: string, field: string, entries: readonly unknown[], { report }: Validation): UserError {
+  const own = report.items.filter((item) => item.where.startsWith(`${field}[`));
+  const cause = commonestCause(own);
+  return new UserError({
+    where,
+    field,
+    expected: 'at least one entry that can be used',
+    received: `${entries.length}, none of them usable`,
+    hint: cause && [`${cause.text}.`, cause.remedy].join(' ').trim(),
+  });
+}
+
+/** No listed image has a usable file. */
+export function noPicture(
+  where: string,
+  listed: readonly ListedImage[],
+  files: PictureFiles,
+  { report }: Validation,
+): UserError {
+  const cause = commonestCause(report.items.filter((item) => item.where.startsWith('images[')));
+  const named = listed.find((image) => image.where === cause?.example.where)?.file_name;
+  const there = files.names.find(isPictureName) ?? files.names[0];
+  const found = there === undefined ? 'holds no file' : `has files like ${describeValue(there)}`;
+  const names = `The names are like ${describeValue(named)}; ${files.where} ${found}.`;
+  return new UserError({
+    where,
+    field: cause?.example.where,
+    expected: 'at least one usable picture',
+    received: `${listed.length}, none of them usable`,
+    hint: cause && [`${cause.text}.`, cause.kind === 'unreadablePicture' ? '' : names, cause.remedy].join(' ').trim(),
+  });
+}
