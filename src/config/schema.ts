@@ -26,6 +26,8 @@ const dataKeys = z.strictObject({
   maxPixels: z.int().positive().default(100_000_000),
   /** Milliseconds the decoding of one image may take. */
   decodeTimeout: z.int().min(100).max(600_000).default(30_000),
+  /** Whether anything that would be dropped, mended or guessed is an error instead. */
+  strict: z.boolean().default(false),
   builtin: z
     .strictObject({
       pictures: z.int().min(10).default(400),
@@ -61,6 +63,16 @@ const prep = z.strictObject({
     .refine((s) => Math.abs(s.train + s.val + s.test - 1) < 1e-6, 'shares that add up to 1'),
   /** Pictures without a kept object stay as background. */
   keepEmpty: z.boolean().default(true),
+  /**
+   * Crowd regions (iscrowd 1): `ignore` as COCO does, or `keep` them as objects like all others, for tools that write
+   * every mask as a crowd.
+   */
+  crowd: z.enum(['ignore', 'keep']).default('ignore'),
+  /**
+   * Images whose 64-bit difference hashes differ in at most this many bits go into one split, as copies of one another;
+   * null lets only files of equal bytes count as copies, for a fixed camera or one background.
+   */
+  nearDuplicates: z.int().min(0).max(7).nullable().default(7),
   seed: z.int().default(42),
 });
 

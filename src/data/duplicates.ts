@@ -30,8 +30,11 @@ export async function differenceHash(file: string | Buffer): Promise<Uint8Array>
   });
 }
 
-/** A group number per picture: equal bytes or near hashes, directly or through further pictures, share one. */
-export function groupDuplicates(fingerprints: readonly Fingerprint[]): number[] {
+/**
+ * A group number per picture: equal bytes or hashes at most `near` bits apart, directly or through further pictures,
+ * share one. `near` is at most {@link NEAR}; null compares bytes alone.
+ */
+export function groupDuplicates(fingerprints: readonly Fingerprint[], near: number | null = NEAR): number[] {
   const parent = fingerprints.map((_, i) => i);
   const root = (i: number): number => {
     while (parent[i] !== i) {
@@ -44,7 +47,7 @@ export function groupDuplicates(fingerprints: readonly Fingerprint[]): number[] 
     for (let a = 1; a < bucket.length; a++) {
       for (let b = 0; b < a; b++) {
         const [i, j] = [bucket[a], bucket[b]];
-        if (alike(fingerprints[i], fingerprints[j])) parent[root(i)] = root(j);
+        if (alike(fingerprints[i], fingerprints[j], near)) parent[root(i)] = root(j);
       }
     }
   }
@@ -64,8 +67,8 @@ function buckets(fingerprints: readonly Fingerprint[]): Iterable<number[]> {
   return byKey.values();
 }
 
-const alike = (a: Fingerprint, b: Fingerprint): boolean =>
-  a.sha256 === b.sha256 || hammingDistance(a.hash, b.hash) <= NEAR;
+const alike = (a: Fingerprint, b: Fingerprint, near: number | null): boolean =>
+  a.sha256 === b.sha256 || (near !== null && hammingDistance(a.hash, b.hash) <= near);
 
 export function hammingDistance(a: Uint8Array, b: Uint8Array): number {
   let count = 0;

@@ -67,7 +67,9 @@ export function subset(dataset: CocoDataset, pictures: readonly SplitEntry[], sp
   };
 }
 
-function countObjects({ images, annotations, categories }: CocoDataset): SplitCounts {
+/** Crowds are no objects. */
+function countObjects({ images, annotations: all, categories }: CocoDataset): SplitCounts {
+  const annotations = all.filter(({ iscrowd }) => !iscrowd);
   const perCategory = new Map(categories.map(({ id }) => [id, 0]));
   for (const { category_id: id } of annotations) perCategory.set(id, (perCategory.get(id) ?? 0) + 1);
   return {

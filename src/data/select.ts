@@ -1,37 +1,45 @@
 import { didYouMean, UserError } from '../base/errors.js';
 import type { CocoCategory, CocoDataset } from './coco.js';
+import { commonestCause, type ValidationReport } from './validation.js';
+
+export interface Selection {
+  dataset: CocoDataset;
+  /** What was left out, for a person. */
+  notices: string[];
+}
+
+/** Names shown of a longer list. */
+const SHOWN = 10;
 
 /**
  * Keeps the objects of the named categories and renumbers these 1…n in the given order, with the former id in
- * `old_id`; `names` null keeps all categories in their order. Pictures left without an object stay as background when
- * `keepEmpty`. Throws a UserError for an unknown or repeated name, and for a category without a single object.
+ * `old_id`; `names` null keeps all categories that have an object, in their order, and gives notice of the others.
+ * Pictures left without an object stay as background when `keepEmpty`.
+ *
+ * @param report of the dataset: says why a category has no object
+ * @throws UserError for an unknown or repeated name, for a named category without an object, and when none has one
  */
 export function selectCategories(
   dataset: CocoDataset,
   names: readonly string[] | null,
   keepEmpty: boolean,
-): CocoDataset {
-  const categories = chosen(dataset.categories, names).map(
-    (category, i): CocoCategory => ({ ...category, id: i + 1, old_id: category.id }),
-  );
+  report: ValidationReport,
+): Selection {
+  const withObjects = new Set(dataset.annotations.filter(({ iscrowd }) => !iscrowd).map((a) => a.category_id));
+  const wanted = chosen(dataset.categories, names);
+  const bare = wanted.filter(({ id }) => !withObjects.has(id));
+  if (bare.length === wanted.length || (names !== null && bare.length > 0)) throw withoutObjects(bare, dataset, report);
+  const categories = wanted
+    .filter(({ id }) => withObjects.has(id))
+    .map((category, i): CocoCategory => ({ ...category, id: i + 1, old_id: category.id }));
   const newIds = new Map(categories.map(({ id, old_id }) => [old_id, id]));
   const annotations = dataset.annotations.flatMap((annotation) => {
     const category = newIds.get(annotation.category_id);
     return category === undefined ? [] : [{ ...annotation, category_id: category }];
   });
-  const withObjects = new Set(annotations.filter(({ iscrowd }) => !iscrowd).map(({ category_id }) => category_id));
-  const bare = categories.filter(({ id }) => !withObjects.has(id)).map(({ name }) => name);
-  if (bare.length > 0) {
-    throw new UserError({
-      field: 'prep.categories',
-      expected: 'at least one object of every category',
-      received: `none of ${bare.join(', ')}`,
-      hint: 'Add pictures of it, or list under prep.categories only categories that occur.',
-    });
-  }
   const occupied = new Set(annotations.map(({ image_id }) => image_id));
   const images = keepEmpty ? dataset.images : dataset.images.filter(({ id }) => occupied.has(id));
-  return { images, annotations, categories };
+  return { dataset: { images, annotations, categories }, notices: noticesOf(bare, dataset, report) };
 }
 
 function chosen(categories: readonly CocoCategory[], names: readonly string[] | null): readonly CocoCategory[] {
@@ -51,4 +59,45 @@ function chosen(categories: readonly CocoCategory[], names: readonly string[] | 
       hint: didYouMean(name, known),
     });
   });
+}
+
+function withoutObjects(bare: readonly CocoCategory[], dataset: CocoDataset, report: ValidationReport): UserError {
+  const reasons = bare.map((category) => reasonFor(category, dataset, report));
+  const unused = bare.filter((_, i) => reasons[i] === undefined).map(({ name }) => name);
+  const hints = reasons.filter((reason) => reason !== undefined).slice(0, 3);
+  if (unused.length > 0) {
+    hints.push(`No annotation is of ${listed(unused)}: annotate it, or leave it out of prep.categories.`);
+  }
+  return new UserError({
+    field: 'prep.categories',
+    expected: 'at least one object of every category',
+    received: `none of ${bare.map(({ name }) => name).join(', ')}`,
+    hint: hints.join(' '),
+  });
+}
+
+function noticesOf(bare: readonly CocoCategory[], dataset: CocoDataset, report: ValidationReport): string[] {
+  if (bare.length === 0) return [];
+  const reasons = bare.flatMap((category) => reasonFor(category, dataset, report) ?? []);
+  return [`left out as they have no object: ${listed(bare.map(({ name }) => name))}`, ...reasons];
+}
+
+/** Why a category that is annotated has no object. */
+function reasonFor({ id, name }: CocoCategory, dataset: CocoDataset, { items }: ValidationReport): string | undefined {
+  const crowds = dataset.annotations.filter(({ category_id }) => category_id === id).length;
+  if (crowds > 0) {
+    const advice = 'if your tool writes masks so and they are objects, set prep.crowd: keep';
+    return `All ${crowds} annotations of ${name} are crowds (iscrowd 1), which are not trained on: ${advice}.`;
+  }
+  const dropped = items.filter(({ action, category }) => action === 'dropped' && category === name);
+  const cause = commonestCause(dropped, items);
+  return (
+    cause && `data-load dropped all ${dropped.length} annotations of ${name}: ${cause.text}. ${cause.remedy}`.trim()
+  );
+}
+
+/** Names in a row, a long list cut. */
+export function listed(names: readonly string[]): string {
+  const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
+  return names.slice(0, SHOWN).join(', ') + rest;
 }

@@ -18,12 +18,14 @@ interface Group {
   members: number[];
   /** Pictures in which a label occurs. */
   labels: Map<number, number>;
+  split?: Split;
 }
 
 /**
  * Shares pictures out so that every class meets the shares as nearly as whole groups allow: iterative stratification
- * (Sechidis, Tsoumakas, Vlahavas 2011), rarest label first. The same pictures, shares and seed give the same splits.
- * Returns one split per picture; throws a UserError when a split stays empty.
+ * (Sechidis, Tsoumakas, Vlahavas 2011), rarest label first. Where there are enough groups, train has every class, and
+ * val and test each have an object. The same pictures, shares and seed give the same splits. Returns one split per
+ * picture; throws a UserError when a split stays empty.
  */
 export function stratifiedSplit(
   pictures: readonly SplitPicture[],
@@ -31,7 +33,8 @@ export function stratifiedSplit(
   seed: number,
 ): Split[] {
   const random = new Random(seed, 'split');
-  const waiting = new Set(random.shuffle(groupsOf(pictures)));
+  const groups = random.shuffle(groupsOf(pictures));
+  const waiting = new Set(groups);
   const totals = new Map<number, number>();
   for (const { labels } of waiting) addCounts(totals, labels, 1);
   const wanted = SPLITS.map((split) => ({
@@ -39,7 +42,6 @@ export function stratifiedSplit(
     pictures: shares[split] * pictures.length,
     labels: new Map([...totals].map(([label, count]) => [label, shares[split] * count])),
   }));
-  const result: Split[] = new Array(pictures.length);
   while (waiting.size > 0) {
     const left = new Map<number, number>();
     for (const { labels } of waiting) addCounts(left, labels, 1);
@@ -49,12 +51,15 @@ export function stratifiedSplit(
       const target = wanted.reduce((best, want) =>
         need(want) > need(best) || (need(want) === need(best) && want.pictures > best.pictures) ? want : best,
       );
-      for (const member of group.members) result[member] = target.split;
+      group.split = target.split;
       target.pictures -= group.members.length;
       addCounts(target.labels, group.labels, -1);
       waiting.delete(group);
     }
   }
+  supply(groups, shares);
+  const result: Split[] = new Array(pictures.length);
+  for (const { members, split } of groups) for (const member of members) result[member] = split as Split;
   refuseEmpty(result);
   return result;
 }
@@ -74,6 +79,34 @@ function addCounts(counts: Map<number, number>, more: ReadonlyMap<number, number
   for (const [label, count] of more) counts.set(label, (counts.get(label) ?? 0) + sign * count);
 }
 
+/** Moves single groups, where rounding left train without a class, val or test without an object, or a split empty. */
+function supply(groups: readonly Group[], shares: Record<Split, number>): void {
+  const inSplit = (split: Split) => groups.filter((group) => group.split === split);
+  const take = (split: Split, fits: (group: Group) => boolean): void => {
+    if (shares[split] === 0 || inSplit(split).some(fits)) return;
+    const donors = groups.filter((group) => fits(group) && (split === 'train' || canSpare(group, groups, fits)));
+    // From where most are; of those the smallest.
+    const stock = (group: Group) => inSplit(group.split as Split).filter(fits).length;
+    const [donor] = donors.sort((a, b) => stock(b) - stock(a) || a.members.length - b.members.length);
+    if (donor) donor.split = split;
+  };
+  for (const label of new Set(groups.flatMap(({ labels }) => [...labels.keys()]))) {
+    if (label !== BACKGROUND) take('train', ({ labels }) => labels.has(label));
+  }
+  for (const split of ['val', 'test'] as const) take(split, hasObject);
+  for (const split of SPLITS) take(split, () => true);
+}
+
+/** A split gives away neither its last group that fits nor its last object, and train no last one of a class. */
+function canSpare(group: Group, groups: readonly Group[], fits: (group: Group) => boolean): boolean {
+  const others = groups.filter((other) => other !== group && other.split === group.split);
+  if (!others.some(fits) || (hasObject(group) && !others.some(hasObject))) return false;
+  const isLast = (label: number) => label !== BACKGROUND && !others.some(({ labels }) => labels.has(label));
+  return group.split !== 'train' || ![...group.labels.keys()].some(isLast);
+}
+
+const hasObject = ({ labels }: Group): boolean => [...labels.keys()].some((label) => label !== BACKGROUND);
+
 function refuseEmpty(result: readonly Split[]): void {
   const empty = SPLITS.filter((split) => !result.includes(split));
   if (empty.length === 0) return;
@@ -81,6 +114,6 @@ function refuseEmpty(result: readonly Split[]): void {
     field: `prep.split.${empty[0]}`,
     expected: 'pictures in every split',
     received: `${result.length} pictures, none of them for ${empty.join(' and ')}`,
-    hint: 'Add pictures, or raise the share of the empty split; pictures that look alike count as one.',
+    hint: 'Add pictures, or raise the share of the empty split.',
   });
 }

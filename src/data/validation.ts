@@ -105,10 +105,9 @@ export class Validation {
   }
 }
 
-/** Why most of these items were left out. */
+/** What most of these items have. */
 export interface Cause {
   kind: ProblemKind;
-  times: number;
   /** The first of them. */
   example: ValidationItem;
   /** `12 × problem: example, detail` for a person. */
@@ -117,11 +116,18 @@ export interface Cause {
   remedy: string;
 }
 
-/** The commonest cause among dropped items, told apart by kind and, for unreadable files, by the decoder's reason. */
-export function commonestCause(items: readonly ValidationItem[]): Cause | undefined {
+/**
+ * The commonest cause among dropped items, or among all where none was dropped, told
+ * apart by kind and, for unreadable files, by the decoder's reason. For annotations that went with an image or a
+ * category, what those were dropped for is looked up in `all`.
+ */
+export function commonestCause(
+  items: readonly ValidationItem[],
+  all: readonly ValidationItem[] = [],
+): Cause | undefined {
   const groups = new Map<string, ValidationItem[]>();
-  for (const item of items) {
-    if (item.action !== 'dropped') continue;
+  const dropped = items.filter(({ action }) => action === 'dropped');
+  for (const item of dropped.length > 0 ? dropped : items) {
     const key = item.kind === 'unreadablePicture' ? `${item.kind} ${item.detail}` : item.kind;
     const group = groups.get(key);
     if (group) group.push(item);
@@ -132,14 +138,17 @@ export function commonestCause(items: readonly ValidationItem[]): Cause | undefi
   const largest = rest.reduce((best, group) => (group.length > best.length ? group : best), first);
   const [example] = largest;
   const { kind } = example;
+  const text = `${largest.length} × ${PROBLEMS[kind]}: ${[example.where, example.detail].filter(Boolean).join(', ')}`;
+  const root = kind === 'annotationOfDropped' ? commonestCause(all.filter((item) => !isOfAnnotation(item))) : undefined;
   return {
     kind,
-    times: largest.length,
     example,
-    text: `${largest.length} × ${PROBLEMS[kind]}: ${[example.where, example.detail].filter(Boolean).join(', ')}`,
-    remedy: REMEDIES[kind] ?? '',
+    text: [text, root?.text].filter(Boolean).join('; ').replace(/\.$/, ''),
+    remedy: root?.remedy ?? REMEDIES[kind] ?? '',
   };
 }
+
+const isOfAnnotation = ({ where }: ValidationItem): boolean => where.startsWith('annotations[');
 
 /** The report for a person: a line per kind with a few of its items and the remedy. Empty when all was well. */
 export function describeReport({ counts, items }: ValidationReport, perKind = 3): string[] {

@@ -8,7 +8,7 @@ import { readAnnotations } from '../data/sources/annotation_text.js';
 import { type LoadedCoco, loadCoco } from '../data/sources/coco.js';
 import { bringHere, openPictures } from '../data/sources/inputs.js';
 import { writeDataset } from '../data/tables.js';
-import { describeReport, Validation } from '../data/validation.js';
+import { type Cause, commonestCause, describeReport, Validation, type ValidationReport } from '../data/validation.js';
 import type { StepContext } from './step.js';
 
 export interface DataLoadOutputs {
@@ -39,19 +39,34 @@ export async function dataLoad(context: StepContext): Promise<DataLoadOutputs> {
   const reportPath = join(dir, 'validation.json');
   await writeJson(reportPath, report);
   const dropped = report.items.filter(({ action }) => action === 'dropped').length;
-  if (report.items.length > 0) {
-    log(`validation: ${dropped} dropped, ${report.items.length - dropped} fixed, all listed in ${reportPath}`);
-    for (const line of describeReport(report)) log(line);
-  }
+  const fixed = report.items.filter(({ action }) => action === 'fixed').length;
+  const { images, annotations, categories } = dataset;
+  log(`${images.length} images, ${annotations.length} annotations, ${categories.length} categories`);
+  const found = describeReport(report);
+  if (found.length > 0) log(`validation: ${dropped} dropped, ${fixed} fixed, all listed in ${reportPath}`);
+  for (const line of found) log(line);
+  if (annotations.length === 0) log('no annotations at all: nothing can be learnt or evaluated');
+  if (config.data.strict && dropped + fixed > 0) throw notStrict(reportPath, report);
   return {
     dataset: dir,
-    images: dataset.images.length,
-    annotations: dataset.annotations.length,
-    categories: dataset.categories.length,
+    images: images.length,
+    annotations: annotations.length,
+    categories: categories.length,
     dropped,
     report: reportPath,
     source,
   };
+}
+
+function notStrict(path: string, { items }: ValidationReport): UserError {
+  const changed = items.filter(({ action }) => action !== 'noted');
+  return new UserError({
+    where: path,
+    field: 'data.strict',
+    expected: 'nothing to drop or mend',
+    received: `${changed.length} such items`,
+    hint: `${(commonestCause(changed) as Cause).text}.`,
+  });
 }
 
 type Loaded = LoadedCoco & Pick<DataLoadOutputs, 'source'>;

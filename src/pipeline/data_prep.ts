@@ -9,6 +9,7 @@ import { mapConcurrent } from '../data/concurrency.js';
 import { CHECKED, decodePicture } from '../data/decode.js';
 import { differenceHash, type Fingerprint, groupDuplicates } from '../data/duplicates.js';
 import { buildManifest, type Manifest, type SplitEntry, subset } from '../data/manifest.js';
+import { noticesOf, refuseFewGroups } from '../data/prep_notices.js';
 import { selectCategories } from '../data/select.js';
 import { SPLITS, type Split, type SplitPicture, stratifiedSplit } from '../data/split.js';
 import type { Store } from '../data/store.js';
@@ -44,20 +45,23 @@ export interface DataPrepOutputs {
  * Keeps the configured categories, splits the pictures into train, val and test without a picture or a copy of it in
  * two of them, and reports what is in each.
  *
- * @throws UserError when a category is unknown or has no object (at all, or to train on), or a split would be empty
+ * @throws UserError when a category is unknown or has no object, or a split would be empty
  */
 export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: StepContext): Promise<DataPrepOutputs> {
   const { prep } = config;
-  const dataset = selectCategories(await readDataset(inputs.dataset), prep.categories, prep.keepEmpty);
   const validation = await readJson<ValidationReport>(join(inputs.dataset, 'validation.json'));
-  const fingerprints = await fingerprint(dataset.images, store);
-  const groups = groupDuplicates(fingerprints);
+  const loaded = await readDataset(inputs.dataset);
+  const source = prep.crowd === 'keep' ? withoutCrowds(loaded) : loaded;
+  const { dataset, notices } = selectCategories(source, prep.categories, prep.keepEmpty, validation);
+  const fingerprints = await fingerprint(dataset.images, store, prep.nearDuplicates !== null);
+  const groups = groupDuplicates(fingerprints, prep.nearDuplicates);
+  refuseFewGroups(groups, prep.nearDuplicates);
   const assigned = stratifiedSplit(withLabels(dataset, groups), prep.split, prep.seed);
   const pictures = dataset.images.map(({ id, file_name }, i): SplitEntry => {
     return { id, file_name, sha256: fingerprints[i].sha256, split: assigned[i], group: groups[i] };
   });
   const manifest = buildManifest(dataset, pictures, { seed: prep.seed, shares: prep.split });
-  refuseUntrained(manifest);
+  notices.push(...noticesOf(manifest, prep.nearDuplicates));
 
   const part = (split: Split) => subset(dataset, pictures, split);
   const splits = { train: part('train'), val: part('val'), test: part('test') };
@@ -69,12 +73,13 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
   const report = join(dir, 'report.html');
   await writeAtomic(
     report,
-    await datasetReport({ title: `Dataset of ${config.pipeline}`, splits, manifest, validation, samples }),
+    await datasetReport({ title: `Dataset of ${config.pipeline}`, splits, manifest, validation, notices, samples }),
   );
   for (const split of SPLITS) {
     const { pictures: count, background, objects } = manifest.counts[split];
     log(`${split}: ${count} pictures, ${background} of them background, ${objects} objects`);
   }
+  for (const notice of notices) log(notice);
   return {
     train: join(dir, 'train'),
     val: join(dir, 'val'),
@@ -86,12 +91,13 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
   };
 }
 
-async function fingerprint(images: readonly CocoImage[], store: Store): Promise<Fingerprint[]> {
+/** Without `look` pictures are told apart by their bytes alone. */
+async function fingerprint(images: readonly CocoImage[], store: Store, look: boolean): Promise<Fingerprint[]> {
   const progress = startProgress('compare', images.length);
   let done = 0;
   return mapConcurrent(images, availableParallelism(), async (image) => {
     const sha256 = contentOf(image);
-    const hash = await differenceHash(store.objectPath(sha256));
+    const hash = look ? await differenceHash(store.objectPath(sha256)) : new Uint8Array();
     progress.update(++done);
     return { sha256, hash };
   }).finally(() => progress.stop());
@@ -108,19 +114,15 @@ function contentOf({ file_name, sha256 }: CocoImage): string {
 
 function withLabels({ images, annotations }: CocoDataset, groups: readonly number[]): SplitPicture[] {
   const labels = new Map(images.map(({ id }) => [id, new Set<number>()]));
-  for (const { image_id, category_id } of annotations) labels.get(image_id)?.add(category_id);
+  for (const { image_id, category_id, iscrowd } of annotations) {
+    if (!iscrowd) labels.get(image_id)?.add(category_id);
+  }
   return images.map(({ id }, i) => ({ labels: [...(labels.get(id) ?? [])], group: groups[i] }));
 }
 
-function refuseUntrained({ counts }: Manifest): void {
-  const absent = Object.keys(counts.train.categories).filter((name) => counts.train.categories[name] === 0);
-  if (absent.length === 0) return;
-  throw new UserError({
-    field: 'prep.split.train',
-    expected: 'objects of every category to train on',
-    received: `none of ${absent.join(', ')}`,
-    hint: 'Add pictures of it, leave it out of prep.categories, or try another prep.seed.',
-  });
+/** Crowds taken as the objects they are meant to be. */
+function withoutCrowds(dataset: CocoDataset): CocoDataset {
+  return { ...dataset, annotations: dataset.annotations.map((annotation) => ({ ...annotation, iscrowd: 0 })) };
 }
 
 /** Pictures with objects from all over the split, with their boxes. */

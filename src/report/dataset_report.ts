@@ -26,17 +26,26 @@ export interface DatasetReport {
   splits: Record<Split, CocoDataset>;
   manifest: Manifest;
   validation: ValidationReport;
+  /** What was left out or is missing. */
+  notices: readonly string[];
   samples: readonly Sample[];
 }
 
 /** What is in a split dataset, as one self-contained HTML page. */
-export function datasetReport({ title, splits, manifest, validation, samples }: DatasetReport): Promise<string> {
+export function datasetReport({
+  title,
+  splits,
+  manifest,
+  validation,
+  notices,
+  samples,
+}: DatasetReport): Promise<string> {
   const { pictures, duplicates, seed, checksum } = manifest;
   return page({
     title,
     subtitle: `${pictures.length} pictures, ${manifest.categories.length} classes, split with seed ${seed}, checksum ${checksum.slice(0, 12)}`,
     sections: [
-      { title: 'Splits', content: [splitTable(manifest), text(duplicateNote(duplicates))] },
+      { title: 'Splits', content: [splitTable(manifest), ...[duplicateNote(duplicates), ...notices].map(text)] },
       { title: 'Classes', content: classes(manifest) },
       { title: 'Object sizes', content: sizes(splits) },
       { title: 'Objects per picture', content: [objectsPerPicture(splits)] },

@@ -1,8 +1,9 @@
 import { constants } from 'node:buffer';
-import { stat } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, posix } from 'node:path';
 import { messageOf, UserError } from '../../base/errors.js';
-import { readText } from '../../base/files.js';
+import { explainFileError } from '../../base/file_errors.js';
+import { statInput } from './inputs.js';
 import { isZip, openZip, type ZipArchive } from './zip.js';
 
 /** Text of an annotation file and its name for messages. */
@@ -18,15 +19,9 @@ export interface AnnotationText {
  * @throws UserError when there is no such file or more than one
  */
 export async function readAnnotations(path: string, entry?: string): Promise<AnnotationText> {
-  const info = await stat(path).catch(() => undefined);
-  if (!info?.isFile()) {
-    throw new UserError({
-      where: path,
-      expected: 'a COCO JSON file, or a zip holding one',
-      received: info ? 'a folder' : 'nothing there',
-    });
-  }
-  if (!(await isZip(path))) return { text: await readText(path), where: path };
+  const info = await statInput(path);
+  if (info.isDirectory()) throw await folderGiven(path);
+  if (!(await isZip(path))) return { text: await readDecoded(path), where: path };
   const zip = await openZip(path);
   try {
     const name = entry ?? onlyAnnotations(zip, path);
@@ -46,13 +41,42 @@ export async function readAnnotations(path: string, entry?: string): Promise<Ann
 
 async function entryText(zip: ZipArchive, path: string, name: string): Promise<string> {
   try {
-    return (await zip.read(name, constants.MAX_STRING_LENGTH)).toString('utf8');
+    return decodeText(await zip.read(name, constants.MAX_STRING_LENGTH));
   } catch (error) {
     throw new UserError(
       { where: path, field: name, expected: 'a readable entry', received: messageOf(error) },
       { cause: error },
     );
   }
+}
+
+async function readDecoded(path: string): Promise<string> {
+  try {
+    return decodeText(await readFile(path));
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
+}
+
+/** PowerShell and old Windows programs write UTF-16, with a byte order mark. */
+function decodeText(bytes: Buffer): string {
+  const mark = bytes.subarray(0, 2).toString('hex');
+  return mark === 'fffe' || mark === 'feff'
+    ? new TextDecoder(mark === 'fffe' ? 'utf-16le' : 'utf-16be').decode(bytes)
+    : bytes.toString('utf8');
+}
+
+/** A folder where a file is wanted: names the JSON in it, or what its files look like. */
+async function folderGiven(path: string): Promise<UserError> {
+  const names = await readdir(path);
+  const json = names.filter((name) => name.toLowerCase().endsWith('.json')).sort();
+  const shown = json.slice(0, 3).map((name) => join(path, name));
+  const ofImages = json.length > 3 && json.length > names.length / 2;
+  const hint =
+    json.length > 0 && !ofImages
+      ? `Name the file: ${shown.join(', ')}.`
+      : `A file per image (LabelMe, YOLO, Pascal VOC) is not read: export or convert them as one COCO instances JSON.`;
+  return new UserError({ where: path, expected: 'a COCO JSON file, or a zip holding one', received: 'a folder', hint });
 }
 
 function jsonNames(zip: ZipArchive): string[] {

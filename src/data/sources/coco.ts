@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../../base/errors.js';
 import { sha256 } from '../../base/files.js';
@@ -17,6 +16,7 @@ import { Validation, type ValidationReport } from '../validation.js';
 import { type AnnotationText, readAnnotations } from './annotation_text.js';
 import { checkImage, type Inspected } from './checked_image.js';
 import { openFolder } from './folder.js';
+import { statInput } from './inputs.js';
 import { noneLeft, noPicture } from './none_left.js';
 import { isPictureName, type PictureFiles } from './picture_files.js';
 import { type Resolved, resolveFiles, type Unusable } from './resolve_files.js';
@@ -104,13 +104,9 @@ export async function readCoco(
   annotations: string,
   options: Omit<CocoOptions, 'store'> = {},
 ): Promise<LoadedCoco & { pathOf(image: CocoImage): string }> {
-  const folder = await stat(images).catch(() => undefined);
-  if (!folder?.isDirectory()) {
-    throw new UserError({
-      where: images,
-      expected: 'a folder of pictures',
-      received: folder ? 'a file' : 'nothing there',
-    });
+  const folder = await statInput(images);
+  if (!folder.isDirectory()) {
+    throw new UserError({ where: images, expected: 'a folder of pictures', received: 'a file' });
   }
   const loaded = await loadCoco(await readAnnotations(annotations), await openFolder(images), options);
   return { ...loaded, pathOf: (image) => join(images, image.file_name) };

@@ -1,23 +1,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
-import { UserError } from '../../base/errors.js';
+import { explainFileError } from '../../base/file_errors.js';
 import { MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
 
 /** Pictures of a folder, named relative to it. @throws UserError when it cannot be listed */
 export async function openFolder(root: string): Promise<PictureFiles> {
-  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch(
-    (error: NodeJS.ErrnoException) => {
-      throw new UserError(
-        {
-          where: root,
-          expected: 'a folder of images that can be read',
-          received: error.code,
-          hint: 'Mend the path, or the permissions of the folder and those in it.',
-        },
-        { cause: error },
-      );
-    },
-  );
+  const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error) => {
+    throw explainFileError(error, root);
+  });
   const names = entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)));

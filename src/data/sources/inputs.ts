@@ -1,9 +1,11 @@
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { UserError } from '../../base/errors.js';
+import { explainFileError } from '../../base/file_errors.js';
 import { sha256File } from '../../base/files.js';
 import { download } from './download.js';
 import { openFolder } from './folder.js';
-import type { PictureFiles } from './picture_files.js';
+import { isPictureName, type PictureFiles } from './picture_files.js';
 import { isZip, openZipPictures } from './zip.js';
 
 /** An input on this machine. */
@@ -30,9 +32,12 @@ export async function bringHere(
   const { base, entry } = await splitEntry(location);
   if (isUrl(base)) return { ...(await download(base, options.downloads, { sha256: expected })), entry };
 
-  const info = await stat(base).catch(() => undefined);
   const { field } = options;
-  if (!info) throw new UserError({ where: base, field, expected: 'an existing path or a URL' });
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(base)) {
+    const hint = 'Download it, and give its path.';
+    throw new UserError({ where: base, field, expected: 'a path, or a URL of http or https', hint });
+  }
+  const info = await statInput(base, field);
   const sha256 = info.isFile() ? await sha256File(base) : undefined;
   if (expected && sha256 !== expected) {
     throw new UserError({
@@ -45,15 +50,26 @@ export async function bringHere(
   return { path: base, entry, sha256 };
 }
 
+/** What lies at a path that the user named. @throws UserError when there is nothing that can be looked at */
+export async function statInput(path: string, field?: string): Promise<Stats> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw explainFileError(error, path);
+    const quoted = path.startsWith('~') ? ' The shell replaces ~ only where it is not quoted.' : '';
+    const hint = `Mend the path; it is seen from ${process.cwd()}.${quoted}`;
+    throw new UserError({ where: path, field, expected: 'an existing path or a URL', hint }, { cause: error });
+  });
+}
+
 /** Opens a folder or a zip of pictures. @throws UserError when it is neither */
 export async function openPictures(path: string): Promise<PictureFiles> {
-  const info = await stat(path).catch(() => undefined);
-  if (info?.isDirectory()) return openFolder(path);
-  if (info?.isFile() && (await isZip(path))) return openZipPictures(path);
+  const info = await statInput(path);
+  if (info.isDirectory()) return openFolder(path);
+  if (info.isFile() && (await isZip(path))) return openZipPictures(path);
   throw new UserError({
     where: path,
     expected: 'a folder or a zip of pictures',
-    received: info ? 'another kind of file' : 'nothing there',
+    received: isPictureName(path) ? 'one image' : 'another kind of file',
+    hint: isPictureName(path) ? 'Give the folder it lies in.' : 'Unpack an archive of another kind first.',
   });
 }
 

@@ -6,7 +6,7 @@ import { isPictureName, type PictureFiles } from './picture_files.js';
 /** Every entry of a list was dropped. */
 export function noneLeft(where: string, field: string, entries: readonly unknown[], { report }: Validation): UserError {
   const own = report.items.filter((item) => item.where.startsWith(`${field}[`));
-  const cause = commonestCause(own);
+  const cause = commonestCause(own, report.items);
   return new UserError({
     where,
     field,
