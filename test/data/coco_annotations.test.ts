@@ -3,7 +3,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Box, CocoAnnotation } from '../../src/data/coco.js';
 import { checkAnnotations } from '../../src/data/coco_annotations.js';
-import { type ProblemKind, Validation, type ValidationItem } from '../../src/data/validation.js';
+import { listCategories } from '../../src/data/coco_categories.js';
+import type { Id } from '../../src/data/json_ids.js';
+import { type ProblemKind, Validation, type ValidationReport } from '../../src/data/validation.js';
 
 const test = suite('coco_annotations');
 
@@ -13,15 +15,25 @@ const image = { id: 7, file_name: 'a.jpg', width: WIDTH, height: HEIGHT };
 const categories = [{ id: 3, name: 'cat' }];
 const sound = { id: 1, image_id: 7, category_id: 3, bbox: [10, 10, 20, 20] as Box, area: 300, iscrowd: 0 };
 
-function check(entries: unknown[], turn = 1): { annotations: CocoAnnotation[]; items: ValidationItem[] } {
+type Counts = ValidationReport['counts'];
+/** Kinds of which there is a number and no list. */
+const COUNTED: readonly ProblemKind[] = ['textId', 'textBox', 'crowd'];
+
+function check(entries: unknown[], turn = 1) {
   const validation = new Validation();
-  const annotations = checkAnnotations(entries, [{ image, turn }], new Set([8]), categories, validation);
+  const references = {
+    images: new Map([[7, { image, turn }]]),
+    dropped: new Set<Id>([8, 'gone']),
+    categories: listCategories(categories, [], validation),
+  };
+  const annotations: CocoAnnotation[] = checkAnnotations(entries, references, validation);
   const { counts, items } = validation.report;
+  const listed = (Object.keys(counts) as ProblemKind[]).filter((kind) => !COUNTED.includes(kind));
   assert.is(
-    Object.values(counts).reduce((a, b) => a + b),
+    listed.reduce((sum, kind) => sum + counts[kind], 0),
     items.length,
   );
-  return { annotations, items };
+  return { annotations, items, counts: counts as Counts };
 }
 
 test('a sound annotation passes unchanged, without further fields', () => {
@@ -33,9 +45,13 @@ test('a sound annotation passes unchanged, without further fields', () => {
 const DROPPED: [kind: ProblemKind, change: object][] = [
   ['malformedAnnotation', { bbox: undefined }],
   ['malformedAnnotation', { bbox: [1, 2, 3] }],
-  ['malformedAnnotation', { bbox: [1, 2, 3, '4'] }],
+  ['malformedAnnotation', { bbox: [1, 2, 3, 'wide'] }],
+  ['malformedAnnotation', { bbox: [1, 2, 3, ''] }],
+  ['malformedAnnotation', { bbox: [], segmentation: [] }],
+  ['malformedAnnotation', { bbox: null, segmentation: [[1, 2, 3, 4]] }],
   ['unknownImage', { image_id: 99 }],
-  ['unknownImage', { image_id: '7' }],
+  ['unknownImage', { image_id: '07' }],
+  ['annotationOfDropped', { image_id: 'gone' }],
   ['unknownImage', { image_id: undefined }],
   ['annotationOfDropped', { image_id: 8 }],
   ['unknownCategory', { category_id: 1 }],
@@ -81,13 +97,47 @@ test('missing area, iscrowd and id are filled in', () => {
   assert.equal(
     items.map(({ kind, action }) => [kind, action]),
     [
+      ['missingIscrowd', 'fixed'],
       ['duplicateAnnotationId', 'fixed'],
       ['missingArea', 'fixed'],
-      ['missingIscrowd', 'fixed'],
     ],
   );
   for (const area of [0, -1, null, 'x']) assert.is(check([{ ...sound, area }]).annotations[0].area, 400);
   assert.is(check([{ ...sound, iscrowd: true }]).annotations[0].iscrowd, 1);
+});
+
+test('ids and numbers written as text are read and counted', () => {
+  const text = { image_id: '7', category_id: '3', bbox: ['10', '10.0', ' 2e1', '20'], area: '300', iscrowd: '0' };
+  const { annotations, items, counts } = check([{ ...sound, ...text }]);
+  assert.equal(annotations, [sound]);
+  assert.equal([items.length, counts.textId, counts.textBox], [0, 2, 1]);
+});
+
+test('a crowd is counted, as is one in text', () => {
+  const { annotations, counts } = check([
+    { ...sound, iscrowd: 1 },
+    { ...sound, id: 2, bbox: [1, 1, 2, 2], iscrowd: '1' },
+  ]);
+  assert.equal(
+    annotations.map(({ iscrowd }) => iscrowd),
+    [1, 1],
+  );
+  assert.is(counts.crowd, 2);
+});
+
+test('a box that is missing or unusable is that of the segmentation, turned with the picture', () => {
+  const segmentation = [[10, 10, 30, 10, 30, 30]];
+  for (const bbox of [undefined, null, [], [0, 0, 0, 0], [null, 1, 2, 3], [5, 5, -1, 2]]) {
+    const { annotations, items } = check([{ ...sound, bbox, segmentation }]);
+    assert.equal(annotations, [sound]);
+    assert.equal(
+      items.map(({ kind, action }) => [kind, action]),
+      [['boxFromSegmentation', 'fixed']],
+    );
+  }
+  // The file's pixels are 50 wide and 100 high; the picture is turned by 90° clockwise.
+  const turned = check([{ ...sound, bbox: [], segmentation: [[0, 90, 50, 90, 50, 100, 0, 100]] }], 6);
+  assert.equal(turned.annotations[0].bbox, [0, 0, 10, 50]);
 });
 
 test('an id used twice is replaced by a free one', () => {
@@ -112,7 +162,7 @@ test('a box is clipped to its picture; rounding of COCO is let pass', () => {
 });
 
 test('whatever the entries, what comes out is sound and each entry is kept or listed as dropped', () => {
-  const side = fc.oneof(fc.double({ min: -200, max: 200 }), fc.constantFrom(0, null, Number.NaN, 'x'));
+  const side = fc.oneof(fc.double({ min: -200, max: 200 }), fc.constantFrom(0, null, Number.NaN, 'x', '12.5'));
   const entry = fc.oneof(
     fc.record({
       id: fc.integer({ min: 0, max: 5 }),

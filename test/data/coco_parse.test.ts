@@ -2,8 +2,7 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import { listCategories, listImages, parseCoco } from '../../src/data/coco_parse.js';
-import { Validation } from '../../src/data/validation.js';
+import { parseCoco } from '../../src/data/coco_parse.js';
 
 const test = suite('coco_parse');
 
@@ -23,7 +22,6 @@ function refused(work: () => unknown, pattern: RegExp): void {
 
 test('what is not JSON or not COCO is refused with file and field', () => {
   const parse = (text: string) => () => parseCoco(text, 'x.json');
-  refused(parse(''), /^x\.json: expected valid JSON/);
   refused(parse('{"images": [}'), /^x\.json: expected valid JSON/);
   refused(parse(JSON.stringify(sound).slice(0, -9)), /^x\.json: expected valid JSON/);
   refused(parse('[{"image_id": 1}]'), /^x\.json: expected a COCO object .*an array/);
@@ -59,41 +57,38 @@ test('a byte order mark is skipped', () => {
   assert.equal(parseCoco(`\uFEFF${JSON.stringify(sound)}`, 'x.json').images, [image]);
 });
 
-test('image entries that cannot be used are dropped and listed', () => {
-  const validation = new Validation();
-  const bad = [null, 7, { ...image, id: '1' }, { ...image, id: 1.5 }, { ...image, id: 9, file_name: '' }, { id: 9 }];
-  const images = listImages(
-    [...bad, image, { ...image, file_name: 'b.jpg' }, { id: 2, file_name: 'c.jpg', width: -3 }],
-    'x.json',
-    validation,
-  );
-  assert.equal(
-    images.map(({ id, file_name, width, height }) => [id, file_name, width, height]),
-    [
-      [1, 'a.jpg', 4, 3],
-      [2, 'c.jpg', 0, 0],
-    ],
-  );
-  assert.is(validation.report.counts.malformedImage, bad.length);
-  assert.is(validation.report.counts.duplicateImageId, 1);
-  assert.equal(validation.report.items.at(-1), {
-    kind: 'duplicateImageId',
-    where: 'images[7] b.jpg',
-    action: 'dropped',
-    detail: 'id 1',
-  });
-});
+const OTHERS: [name: string, text: string, message: RegExp][] = [
+  ['empty', '', /received "an empty file"/],
+  ['YOLO', '0 0.5 0.5 0.25 0.125\n1 0.1 0.2 0.3 0.4\n', /labels of YOLO/],
+  ['VOC', '<annotation>\n<object><name>a</name><bndbox><xmin>1</xmin></bndbox></object></annotation>', /Pascal VOC/],
+  ['CVAT', '<?xml version="1.0"?>\n<annotations><version>1.1</version></annotations>', /XML of CVAT/],
+  ['CSV', 'filename,width,height,class,xmin\na.jpg,1,2,b,3\n', /CSV/],
+  ['YAML', '# data\ntrain: images/train\nnc: 2\n', /YAML file of a YOLO dataset/],
+  ['lines', '{"image": "a.jpg"}\n{"image": "b.jpg"}\n', /JSON Lines/],
+  ['HTML', '<!DOCTYPE html><html><body>Sign in</body></html>', /web page/],
+  ['LFS', 'version https://git-lfs.github.com/spec/v1\noid sha256:1\n', /git lfs pull/],
+  ['image', '\uFFFDPNG\r\n\u001a\n\0\0', /binary file/],
+  ['results', '[{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]', /list of detections/],
+  ['Label Studio', '[{"id": 1, "data": {"image": "/a.png"}, "annotations": []}]', /Label Studio's own JSON/],
+  ['Label Studio', '[{"image": "/a.png", "label": []}]', /JSON-MIN/],
+  ['Create ML', '[{"image": "a.png", "annotations": []}]', /Create ML/],
+  ['LabelMe', '{"version": "5", "shapes": [], "imagePath": "a.png"}', /LabelMe/],
+  ['VIA', '{"a.png123": {"filename": "a.png", "regions": []}}', /VGG Image Annotator/],
+  ['panoptic', '{"images": [1], "annotations": [{"segments_info": []}]}', /panoptic/],
+  ['captions', '{"images": [1], "annotations": [{"caption": "a cat"}]}', /captions/],
+];
 
-test('category entries likewise; none usable is an error', () => {
-  const validation = new Validation();
-  const categories = listCategories(
-    [{ id: 3, name: 'dog', supercategory: 'animal', x: 1 }, { id: 3, name: 'fox' }, { id: 4 }],
-    'x.json',
-    validation,
-  );
-  assert.equal(categories, [{ id: 3, name: 'dog', supercategory: 'animal' }]);
-  assert.equal([validation.report.counts.duplicateCategoryId, validation.report.counts.malformedCategory], [1, 1]);
-  refused(() => listCategories([{ id: 'a', name: 'dog' }], 'x.json', new Validation()), /x\.json: categories\[0\]/);
+for (const [name, text, message] of OTHERS) {
+  test(`other formats are named: ${name}`, () => {
+    refused(() => parseCoco(text, 'x'), message);
+    refused(() => parseCoco(text, 'x'), /^x: .*convert it as COCO instances JSON/);
+  });
+}
+
+test('damaged JSON is not taken for another format', () => {
+  for (const text of ['{"images": [}', JSON.stringify(sound, null, 1).slice(0, -9), '{"images": [1, 2, 3, 4,\n5,']) {
+    refused(() => parseCoco(text, 'x'), /expected valid JSON, received/);
+  }
 });
 
 test.run();

@@ -50,10 +50,11 @@ const fingerprints = fc
 
 test('groups are the connected pictures, as comparing all pairs finds them', () => {
   fc.assert(
-    fc.property(fingerprints, (pictures) => {
-      const groups = groupDuplicates(pictures);
+    fc.property(fingerprints, fc.constantFrom(NEAR, 3, 0, null), (pictures, near) => {
+      const groups = groupDuplicates(pictures, near);
       const linked = (i: number, j: number) =>
-        pictures[i].sha256 === pictures[j].sha256 || hammingDistance(pictures[i].hash, pictures[j].hash) <= NEAR;
+        pictures[i].sha256 === pictures[j].sha256 ||
+        (near !== null && hammingDistance(pictures[i].hash, pictures[j].hash) <= near);
       for (const i of pictures.keys()) {
         const reached = new Set([i]);
         for (const at of reached) for (const next of pictures.keys()) if (linked(at, next)) reached.add(next);

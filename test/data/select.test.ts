@@ -3,9 +3,14 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import type { CocoAnnotation, CocoDataset } from '../../src/data/coco.js';
-import { selectCategories } from '../../src/data/select.js';
+import { selectCategories as select } from '../../src/data/select.js';
+import { Validation } from '../../src/data/validation.js';
 
 const test = suite('select');
+
+const { report: CLEAN } = new Validation();
+const selectCategories = (dataset: CocoDataset, names: string[] | null, keepEmpty: boolean) =>
+  select(dataset, names, keepEmpty, CLEAN).dataset;
 
 const NAMES = ['person', 'bicycle', 'car', 'bus', 'truck'];
 
@@ -74,16 +79,47 @@ test('an unknown name is answered with the nearest one', () =>
   refuses(sample, ['car', 'bicicle'], /categories\[1\].*"bicicle".*Did you mean "bicycle"/));
 test('a repeated name is refused', () => refuses(sample, ['car', 'car'], /categories\[1\].*once/));
 
-test('a category without objects is named; a crowd is no object', () => {
-  const busless = { ...sample, annotations: sample.annotations.filter(({ category_id }) => category_id !== 40) };
-  refuses(busless, ['car', 'bus'], /none of bus"/);
-  refuses(busless, null, /none of bus"/);
-  const crowd = {
-    ...sample,
-    annotations: sample.annotations.map((a) => ({ ...a, iscrowd: a.category_id === 50 ? (1 as const) : a.iscrowd })),
-  };
-  refuses(crowd, ['truck'], /none of truck"/);
-  assert.is(selectCategories(busless, ['car'], true).categories.length, 1);
+const without = (id: number): CocoDataset => ({
+  ...sample,
+  annotations: sample.annotations.filter(({ category_id }) => category_id !== id),
+});
+const asCrowds = (id: number): CocoDataset => ({
+  ...sample,
+  annotations: sample.annotations.map((a) => ({ ...a, iscrowd: a.category_id === id ? 1 : a.iscrowd })),
+});
+
+test('a named category without objects is refused with the cause', () => {
+  refuses(without(40), ['car', 'bus'], /none of bus"\. No annotation is of bus: annotate it, or leave it out/);
+  refuses(asCrowds(50), ['truck'], /none of truck"\. All \d+ annotations of truck are crowds.*prep\.crowd: keep/);
+  assert.is(selectCategories(without(40), ['car'], true).categories.length, 1);
+});
+
+test('without names such a category is left out with a notice', () => {
+  const { dataset, notices } = select(without(40), null, true, CLEAN);
+  assert.equal(dataset, selectCategories(without(40), ['person', 'bicycle', 'car', 'truck'], true));
+  assert.equal(notices, ['left out as they have no object: bus']);
+  assert.match(
+    select(asCrowds(50), null, true, CLEAN).notices.join(),
+    /no object: truck,All \d+ annotations of truck are/,
+  );
+  assert.equal(select(sample, null, true, CLEAN).notices, []);
+});
+
+test('when data-load dropped all annotations, its commonest reason is given', () => {
+  const validation = new Validation();
+  validation.dropped('emptyBox', 'annotations[0] id 1', '1 2 0 3', 'bus');
+  validation.dropped('annotationOfDropped', 'annotations[1] id 2', 'image_id 7', 'bus');
+  validation.dropped('annotationOfDropped', 'annotations[2] id 3', 'image_id 7', 'bus');
+  validation.dropped('emptyBox', 'annotations[3] id 4', '1 2 0 3', 'car');
+  validation.dropped('missingPicture', 'images[0] a.jpg');
+  const cause =
+    /data-load dropped all 3 annotations of bus: 2 × annotation of a picture.*; 1 × picture file not found: images\[0\] a\.jpg\. Write file names/;
+  assert.throws(
+    () => select(without(40), ['bus'], true, validation.report),
+    (error: Error) => error instanceof UserError && cause.test(error.message),
+  );
+  const bare = { ...sample, annotations: [] };
+  refuses(bare, null, /none of person, bicycle, car, bus, truck"\. No annotation is of person, bicycle/);
 });
 
 test.run();

@@ -74,6 +74,45 @@ test('a group is never torn apart', () => {
   );
 });
 
+test('train has every class; val and test an object where there are enough groups', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.uniqueArray(fc.nat(9), { maxLength: 2 }), fc.nat(40)), { minLength: 8, maxLength: 60 }),
+      fc.constantFrom(SHARES, { train: 0.05, val: 0.05, test: 0.9 }, { train: 0.9, val: 0.05, test: 0.05 }),
+      fc.nat(),
+      (list, shares, seed) => {
+        const background = [100, 101, 102].map((group) => alone([], group));
+        const items = [...list.map(([labels, group]) => ({ labels, group })), ...background];
+        const splits = stratifiedSplit(items, shares, seed);
+        const labelsIn = (split: Split) =>
+          new Set(items.flatMap(({ labels }, i) => (splits[i] === split ? labels : [])));
+        const all = new Set(items.flatMap(({ labels }) => labels));
+        assert.equal([...labelsIn('train')].sort(), [...all].sort());
+        // What train can spare: groups each of whose labels another group has as well.
+        const groups = [...new Set(items.filter(({ labels }) => labels.length > 0).map(({ group }) => group))];
+        const inTrain = groups.filter((group) => splits[items.findIndex((item) => item.group === group)] === 'train');
+        const labelsOf = (group: number) =>
+          items.filter((item) => item.group === group).flatMap(({ labels }) => labels);
+        const spare = inTrain.some((group) =>
+          labelsOf(group).every((label) => inTrain.some((other) => other !== group && labelsOf(other).includes(label))),
+        );
+        if (spare) for (const split of ['val', 'test'] as const) assert.ok(labelsIn(split).size > 0, split);
+      },
+    ),
+  );
+});
+
+test('three pictures are one for each split', () => {
+  assert.equal(
+    stratifiedSplit(
+      [0, 1, 2].map((i) => alone([1], i)),
+      SHARES,
+      1,
+    ).sort(),
+    ['test', 'train', 'val'],
+  );
+});
+
 test('an empty split is refused with what to do', () => {
   const refuses = (list: SplitPicture[], shares: Record<Split, number>, message: RegExp) =>
     assert.throws(
@@ -84,7 +123,7 @@ test('an empty split is refused with what to do', () => {
   refuses(
     Array.from({ length: 50 }, () => alone([1], 7)),
     SHARES,
-    /val and test.*alike/,
+    /none of them for val and test.*Add pictures/,
   );
   refuses(
     Array.from({ length: 50 }, (_, i) => alone([1], i)),

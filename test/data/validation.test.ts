@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { describeReport, PROBLEMS, Validation } from '../../src/data/validation.js';
+import { commonestCause, describeReport, PROBLEMS, Validation } from '../../src/data/validation.js';
 
 const test = suite('validation');
 
@@ -24,10 +24,36 @@ test('all items are kept, a few of each kind are shown', () => {
     '    annotations[0], dropped, 1 2 0 0',
     '    annotations[1], dropped, 1 2 0 1',
     '    … and 3 more',
+    '    bbox is [x, y, width, height] in pixels with both sizes above 0.',
     `  1 × ${PROBLEMS.missingArea}`,
     '    annotations[9], fixed',
     `  12 × ${PROBLEMS.unlistedPicture}`,
   ]);
+});
+
+test('different reasons are shown before repeated ones', () => {
+  const validation = new Validation();
+  for (const [i, reason] of ['no image', 'no image', 'no image', 'truncated'].entries()) {
+    validation.dropped('unreadablePicture', `images[${i}]`, reason);
+  }
+  assert.equal(describeReport(validation.report, 2).slice(1), [
+    '    images[0], dropped, no image',
+    '    images[3], dropped, truncated',
+    '    … and 2 more',
+  ]);
+});
+
+test('the commonest cause: by kind, by reason of unreadable files, and through dropped images', () => {
+  const add = new Validation();
+  for (const [i, reason] of ['a', 'b', 'b'].entries()) add.dropped('unreadablePicture', `images[${i}]`, reason);
+  add.fixed('missingArea', 'annotations[0]');
+  assert.is(commonestCause(add.report.items)?.text, `2 × ${PROBLEMS.unreadablePicture}: images[1], b`);
+  add.dropped('annotationOfDropped', 'annotations[1]', 'image_id 1');
+  const own = add.report.items.filter(({ where }) => where.startsWith('annotations'));
+  const cause = commonestCause(own, add.report.items);
+  assert.is(cause?.kind, 'annotationOfDropped');
+  assert.match(cause?.text ?? '', /image_id 1; 2 × .*images\[1\], b$/);
+  assert.is(commonestCause([]), undefined);
 });
 
 test.run();

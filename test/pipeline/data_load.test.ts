@@ -125,7 +125,7 @@ test('bad sources are one clear error', async ({ dir, step }) => {
   assert.match(await message({ images }), /^UserError: data\.annotations: expected/);
   assert.match(
     await message({ images: join(dir, 'no'), annotations }),
-    /^UserError: .*no: data\.images: expected an existing path/,
+    /^UserError: .*no: data\.images: expected an existing path or a URL\. Mend the path; it is seen from/,
   );
   assert.match(
     await message({ images: join(dir, 'text.txt'), annotations }),
@@ -139,7 +139,41 @@ test('bad sources are one clear error', async ({ dir, step }) => {
     await message({ images, annotations: join(dir, 'text.txt') }),
     /^UserError: .*text\.txt: expected valid JSON/,
   );
+  assert.match(
+    await message({ images: annotations, annotations }),
+    /^UserError: .*labels\.json: expected a folder or a zip of pictures, received "another kind of file"/,
+  );
+  assert.match(
+    await message({ images: join(images, 'a.jpg'), annotations }),
+    /^UserError: .*a\.jpg: expected a folder or a zip of pictures, received "one image"\. Give the folder it lies in/,
+  );
+  assert.match(
+    await message({ images, annotations: images }),
+    /^UserError: .*in: expected a COCO JSON file, or a zip holding one, received "a folder"\. A file per image/,
+  );
+  assert.match(
+    await message({ images: 's3://bucket/images', annotations }),
+    /^UserError: s3:\/\/bucket\/images: data\.images: expected a path, or a URL of http or https\. Download it/,
+  );
   assert.match(await message({ images, annotations }), /^UserError: .*expected at least one usable picture/);
+});
+
+test('data.strict: what would be dropped or mended is an error, a sound dataset is none', async ({ dir, step }) => {
+  await writeTree(dir, { 'in/a.jpg': await jpeg(1), 'sound.json': JSON.stringify(annotate(['a.jpg'])) });
+  const data = { source: 'coco', images: join(dir, 'in'), strict: true };
+  assert.is((await dataLoad(step({ ...data, annotations: join(dir, 'sound.json') }))).images, 1);
+  const made = annotate(['a.jpg']);
+  Object.assign(made.annotations[0], { area: 0 });
+  for (const [changed, problem] of [
+    [made, 'annotation without a positive area'],
+    [annotate(['a.jpg', 'gone.jpg']), 'picture file not found: images\\[1\\] gone.jpg'],
+  ] as const) {
+    await writeTree(dir, { 'labels.json': JSON.stringify(changed) });
+    assert.match(
+      await messageFrom(dataLoad(step({ ...data, annotations: join(dir, 'labels.json') }))),
+      new RegExp(`validation\\.json: data\\.strict: expected nothing to drop or mend, .*1 × ${problem}`),
+    );
+  }
 });
 
 test.run();

@@ -6,13 +6,15 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import { readJson, sha256 } from '../../src/base/files.js';
+import { readJson, sha256, writeJson } from '../../src/base/files.js';
+import { Random } from '../../src/base/random.js';
 import { type Config, configSchema } from '../../src/config/schema.js';
-import type { CocoDataset } from '../../src/data/coco.js';
+import type { CocoAnnotation, CocoDataset } from '../../src/data/coco.js';
 import type { Manifest } from '../../src/data/manifest.js';
 import { SPLITS } from '../../src/data/split.js';
 import { Store } from '../../src/data/store.js';
 import { readDataset, writeDataset } from '../../src/data/tables.js';
+import { Validation } from '../../src/data/validation.js';
 import { dataLoad } from '../../src/pipeline/data_load.js';
 import { type DataPrepOutputs, dataPrep } from '../../src/pipeline/data_prep.js';
 import type { StepContext } from '../../src/pipeline/step.js';
@@ -102,12 +104,113 @@ builtin('categories, splits and pictures it cannot use are refused by name', asy
   };
   await refuses({ categories: ['car', 'bote'] }, /"bote".*Did you mean "boat"/);
   await refuses({ split: { train: 0.7, val: 0.3, test: 0 } }, /prep\.split\.test: expected pictures in every split/);
-  await refuses({ split: { train: 0.01, val: 0.01, test: 0.98 } }, /prep\.split\.train/);
+});
+
+/** A loaded dataset of `count` pictures, made by `svg` from their number; each has the boxes that `boxes` says. */
+async function load(count: number, svg: (i: number) => string, boxes: (i: number) => Partial<CocoAnnotation>[]) {
+  const validation = new Validation();
+  const images = await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="96" height="72">${svg(i)}</svg>`;
+      const hash = await store.putObject(await sharp(Buffer.from(picture)).png().toBuffer());
+      return { id: i + 1, file_name: `${i}.png`, width: 96, height: 72, sha256: hash };
+    }),
+  );
+  const annotations = images.flatMap(({ id }, i) =>
+    boxes(i).map((box) => ({
+      id: 0,
+      image_id: id,
+      category_id: 1,
+      bbox: [8, 8, 16, 16] as [number, number, number, number],
+      area: 256,
+      iscrowd: 0 as const,
+      ...box,
+    })),
+  );
+  const dataset = join(root, `made-${made++}`);
+  const categories = [
+    { id: 1, name: 'van' },
+    { id: 2, name: 'bus' },
+  ];
+  await writeDataset(dataset, { images, annotations: annotations.map((a, i) => ({ ...a, id: i + 1 })), categories });
+  await writeJson(join(dataset, 'validation.json'), validation.report);
+  return dataset;
+}
+let made = 0;
+
+/** Tiles of shades that depend on `i`: pictures far apart. */
+const tiles = (i: number): string => {
+  const random = new Random(i, 'tiles');
+  return Array.from({ length: 12 * 9 }, (_, at) => {
+    const [x, y, level] = [8 * (at % 12), 8 * Math.floor(at / 12), random.int(0, 255)];
+    return `<rect x="${x}" y="${y}" width="8" height="8" fill="rgb(${level},${level},${level})"/>`;
+  }).join('');
+};
+
+const prep = (dataset: string, config: Overrides = {}) => dataPrep({ dataset }, contextOf(`prep-${made++}`, config));
+
+builtin('a fixed camera: the error has the line to add, and with it the frames are split', async () => {
+  const dataset = await load(
+    12,
+    (i) => `${tiles(0)}<rect x="${7 * i}" y="30" width="4" height="4" fill="red"/>`,
+    () => [{}],
+  );
+  const error = await prep(dataset).catch((reason) => reason);
+  assert.instance(error, UserError);
+  assert.match(error.message, /^prep\.nearDuplicates: .*"12 images in 1 group of images that look alike/);
+  assert.match(error.message, /set prep\.nearDuplicates: null \(--prep\.nearDuplicates null\)/);
+  const { counts } = await prep(dataset, { prep: { nearDuplicates: null } });
+  assert.ok(SPLITS.every((split) => counts[split].objects > 0));
+});
+
+builtin('val and test get an object where three pictures have one', async () => {
+  const dataset = await load(20, tiles, (i) => (i < 3 ? [{}] : []));
+  const { counts } = await prep(dataset);
+  assert.equal(
+    SPLITS.map((split) => counts[split].objects),
+    [1, 1, 1],
+  );
+});
+
+builtin('a split without an object, a category without one, and a scene that fills a split are told', async () => {
+  const dataset = await load(
+    20,
+    (i) => tiles(i < 8 ? 0 : i),
+    (i) => (i > 17 ? [{}] : []),
+  );
+  const outputs = await prep(dataset);
+  const html = await readFile(outputs.report, 'utf8');
+  assert.match(html, /val has no object: no AP can be measured on it/);
+  assert.match(html, /left out as they have no object: bus/);
+  assert.match(html, /8 of 20 images look alike.*set prep\.nearDuplicates: null/);
+  assert.equal(outputs.categories, ['van']);
+});
+
+builtin('crowds are no objects, unless they are kept as such', async () => {
+  const dataset = await load(12, tiles, () => [{ iscrowd: 1 }, { category_id: 2, bbox: [1, 1, 5, 5] }]);
+  const ignored = await prep(dataset);
+  assert.equal(ignored.categories, ['bus']);
+  const named = await prep(dataset, { prep: { categories: ['van'] } }).catch((reason) => reason);
+  assert.match(named.message, /All 12 annotations of van are crowds \(iscrowd 1\).*set prep\.crowd: keep/);
+  const kept = await prep(dataset, { prep: { crowd: 'keep' } });
+  assert.equal(kept.categories, ['van', 'bus']);
+  assert.ok(SPLITS.every((split) => kept.counts[split].categories.van === kept.counts[split].pictures));
+  const { annotations } = await readDataset(kept.train);
+  assert.ok(annotations.every(({ iscrowd }) => iscrowd === 0));
 });
 
 builtin.run();
 
 const coco = suiteNeeding('data_prep on COCO', [shared('coco', 'instances.json')]);
+
+coco('without names all categories that occur are kept and trained on', async () => {
+  const data = { source: 'coco', images: shared('coco', 'images'), annotations: shared('coco', 'instances.json') };
+  const { dataset } = await dataLoad(contextOf('coco-load', { data }));
+  const { categories, counts } = await dataPrep({ dataset }, contextOf('coco-all', { data }));
+  assert.is(categories.length, 79);
+  assert.not.ok(categories.includes('hair drier'));
+  assert.ok(categories.every((name) => counts.train.categories[name] > 0));
+});
 
 coco('keeps six classes of real pictures and shares them out', async () => {
   const names = ['person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck'];
@@ -133,7 +236,7 @@ coco('keeps six classes of real pictures and shares them out', async () => {
 
 function countOf({ categories, annotations }: CocoDataset, name: string): number {
   const id = categories.find((category) => category.name === name)?.id;
-  return annotations.filter(({ category_id }) => category_id === id).length;
+  return annotations.filter(({ category_id, iscrowd }) => category_id === id && !iscrowd).length;
 }
 
 coco.run();

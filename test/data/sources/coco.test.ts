@@ -134,15 +134,162 @@ test('EXIF: boxes of the upright picture stay, boxes of the stored one are turne
   assert.equal(found(report), { rotatedPicture: 1 });
 });
 
+test('names of another system are matched and told; the file is where it is', async ({ dir, images, labels }) => {
+  const made = annotate(['sub\\a.jpg', 'C:\\set\\b.jpg', '/data/local-files/?d=sub%2Fc%20d.jpg', 'gone.jpg']);
+  await writeTree(images, { 'sub/a.jpg': await jpeg(1), 'b.jpg': await jpeg(2), 'sub/c d.jpg': await jpeg(3) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report, pathOf } = await readCoco(images, labels);
+  assert.equal(
+    dataset.images.map((image) => pathOf(image)),
+    ['sub/a.jpg', 'b.jpg', 'sub/c d.jpg'].map((name) => join(images, name)),
+  );
+  assert.equal(
+    dataset.annotations.map(({ image_id }) => image_id),
+    [1, 2, 3],
+  );
+  assert.equal(found(report), { nameMatched: 3, missingPicture: 1, annotationOfDropped: 1 });
+  assert.equal(report.items[0], {
+    kind: 'nameMatched',
+    where: 'images[0] sub\\a.jpg',
+    action: 'fixed',
+    detail: '"sub/a.jpg"',
+  });
+});
+
+test('a file of another size is not taken for one whose name only ends like it', async ({ dir, images, labels }) => {
+  const made = annotate(['/x/a.jpg', '/y/b.jpg', 'c.jpg']);
+  Object.assign(made.images[0], { width: 640, height: 480 });
+  await writeTree(images, { '1/a.jpg': await jpeg(1), '1/b.jpg': await jpeg(2), 'c.jpg': await jpeg(3) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report } = await readCoco(images, labels);
+  assert.equal(
+    dataset.images.map(({ file_name }) => file_name),
+    ['1/b.jpg', 'c.jpg'],
+  );
+  assert.equal(found(report), { nameMatched: 1, ambiguousName: 1, annotationOfDropped: 1 });
+  assert.match(report.items[0].detail, /"1\/a\.jpg" ends like it, but is 80x60, not 640x480/);
+});
+
+test('no box lands on an image it was not drawn on: ids used twice', async ({ dir, images, labels }) => {
+  const made = annotate(['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg']);
+  made.images[3].id = 1;
+  Object.assign(made.annotations[3], { image_id: 1 });
+  for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) await writeTree(images, { [`${name}.jpg`]: await jpeg(i) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report } = await readCoco(images, labels);
+  assert.equal(
+    dataset.images.map(({ id, file_name }) => [id, file_name]),
+    [
+      [2, 'b.jpg'],
+      [3, 'c.jpg'],
+    ],
+  );
+  assert.equal(
+    dataset.annotations.map(({ id, image_id }) => [id, image_id]),
+    [
+      [2, 2],
+      [3, 3],
+    ],
+  );
+  assert.equal(found(report), { duplicateImageId: 2, annotationOfDropped: 2, unlistedPicture: 2 });
+});
+
+test('entries of one file are one image with the boxes of all', async ({ dir, images, labels }) => {
+  const made = annotate(['a.jpg', './a.jpg', 'a.jpg', 'b.jpg']);
+  Object.assign(made.annotations[2], { bbox: [0, 5, 30, 20] });
+  await writeTree(images, { 'a.jpg': await jpeg(1), 'b.jpg': await jpeg(2) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report } = await readCoco(images, labels);
+  assert.equal(
+    dataset.images.map(({ id, file_name }) => [id, file_name]),
+    [
+      [1, 'a.jpg'],
+      [4, 'b.jpg'],
+    ],
+  );
+  assert.equal(
+    dataset.annotations.map(({ id, image_id }) => [id, image_id]),
+    [
+      [1, 1],
+      [2, 1],
+      [4, 4],
+    ],
+  );
+  assert.equal(found(report), { sameFile: 2, duplicateBox: 1 });
+});
+
+test('text and 64-bit ids: every box stays with its image and category', async ({ dir, images, labels }) => {
+  const names = ['a.jpg', 'b.jpg', 'c.jpg'];
+  for (const [i, name] of names.entries()) await writeTree(images, { [name]: await jpeg(i) });
+  const text = JSON.stringify({
+    images: names.map((file_name, i) => ({ id: `#${i}`, file_name, width: 80, height: 60 })),
+    annotations: names.map((_, i) => ({
+      id: 'x',
+      image_id: `#${i}`,
+      category_id: '7',
+      bbox: [i, 5, 30, 20],
+      area: 600,
+      iscrowd: 0,
+    })),
+    categories: [{ id: 7, name: 'cat' }],
+  });
+  // As text, and as integers that JSON.parse makes one and the same.
+  for (const written of [text, text.replace(/"#(\d)"/g, '123456789012345678$1')]) {
+    await writeTree(dir, { 'labels.json': written });
+    const { dataset, report } = await readCoco(images, labels);
+    assert.equal(
+      dataset.annotations.map(({ id, image_id, category_id, bbox }) => [id, image_id, category_id, bbox[0]]),
+      [
+        [1, 1, 7, 0],
+        [2, 2, 7, 1],
+        [3, 3, 7, 2],
+      ],
+    );
+    assert.equal(found(report), { renumberedId: 3, textId: 3, duplicateAnnotationId: 3 });
+  }
+});
+
+test('nothing left of the annotations is an error with the commonest cause and its remedy', async ({
+  dir,
+  images,
+  labels,
+}) => {
+  const made = annotate(['a.jpg', 'b.jpg', 'c.jpg']);
+  await writeTree(images, { 'a.jpg': await jpeg(1), 'b.jpg': await jpeg(2), 'c.jpg': await jpeg(3) });
+  const message = async (annotations: object[], change: object = {}): Promise<string> => {
+    await writeTree(dir, { 'labels.json': JSON.stringify({ ...made, ...change, annotations }) });
+    return messageFrom(readCoco(images, labels));
+  };
+  const each = (change: object): object[] => made.annotations.map((annotation) => ({ ...annotation, ...change }));
+  assert.match(
+    await message(each({ image_id: 'q' })),
+    /annotations: expected at least one entry that can be used, received "3, none of them usable"\. 3 × annotation of an image that is not listed: annotations\[0\] id 1, image_id "q"\. image_id of an annotation must be/,
+  );
+  assert.match(await message(each({ bbox: [0.1, 0.2, 0.1, 0] })), /3 × box of zero area.*above 0\.$/);
+  assert.match(
+    await message([...each({ bbox: [900, 5, 30, 20] }), { ...made.annotations[0], bbox: [1, 2, 3] }]),
+    /3 × box wholly outside.*bbox is in pixels/,
+  );
+  const twice = [...made.categories, { id: 1, name: 'fox' }];
+  assert.match(
+    await message(each({ category_id: 1 }), { categories: twice }),
+    /3 × annotation of a picture or category that was dropped: .*; 2 × category id used for several names/,
+  );
+  assert.match(
+    await message([], { images: [1, 2, 3].map(() => made.images[0]).map((image, i) => ({ ...image, width: i })) }),
+    /images: expected at least one entry that can be used, received "3, .*3 × image id used for several images/,
+  );
+});
+
 test('no usable picture, no folder, no COCO: one clear error', async ({ dir, images, labels }) => {
   await writeTree(dir, { 'labels.json': JSON.stringify(annotate(['a.jpg', 'b.jpg'])), 'broken.json': '{"images": [' });
   assert.match(
     await messageFrom(readCoco(images, labels)),
-    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable picture, received "2 unusable, this one: picture file not found"/,
+    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable picture, received "2, none of them usable"\. 2 × picture file not found: .*The names are like "a\.jpg"; .*images holds no file\./,
   );
   assert.match(
     await messageFrom(readCoco(join(dir, 'nowhere'), labels)),
-    /^UserError: .*nowhere: expected a folder of pictures/,
+    /^UserError: .*nowhere: expected an existing path/,
   );
   assert.match(
     await messageFrom(readCoco(images, join(dir, 'broken.json'))),
@@ -162,7 +309,7 @@ real('the COCO subset is sound: nothing is changed', async () => {
   assert.is(dataset.images.length, 146);
   assert.is(dataset.annotations.length, 1230);
   assert.is(dataset.categories.length, 80);
-  assert.equal(found(report), { unlistedPicture: 61 });
+  assert.equal(found(report), { unlistedPicture: 61, crowd: 16 });
 });
 
 real.run();

@@ -15,23 +15,22 @@ test.before.each((context) => {
 });
 test.after.each(({ dir }) => rmSync(dir, { recursive: true }));
 
-test('pictures are found by their full name or by the only one that ends in theirs', async ({ path }) => {
-  await writeZip(path, {
-    'val/1.jpg': 'one',
-    'val/2.jpg': 'two',
-    'train/2.jpg': 'other',
-    '__MACOSX/val/._1.jpg': 'fork',
-    'notes.txt': '',
-  });
+test('pictures are found by their full name; folders that hold everything are left out of it', async ({ path }) => {
+  await writeZip(path, { 'val/1.jpg': 'one', 'val/2.jpg': 'two', 'train/2.jpg': 'other', 'notes.txt': '' });
   const pictures = await openZipPictures(path);
   assert.is(await pictures.find('val/1.jpg'), 'val/1.jpg');
-  assert.is(await pictures.find('1.jpg'), 'val/1.jpg');
-  assert.is(await pictures.find('train/2.jpg'), 'train/2.jpg');
-  assert.is(await pictures.find('2.jpg'), undefined);
-  assert.is(await pictures.find('al/1.jpg'), undefined);
-  assert.is(String(await pictures.read('val/1.jpg')), 'one');
-  assert.is(await pictures.countOthers(new Set(['val/1.jpg'])), 2);
+  assert.is(await pictures.find('./train/2.jpg'), 'train/2.jpg');
+  assert.is(await pictures.find('1.jpg'), undefined);
+  assert.equal(pictures.names, ['val/1.jpg', 'val/2.jpg', 'train/2.jpg', 'notes.txt']);
   pictures.close();
+
+  await writeZip(path, { 'set/a/1.jpg': 'one', 'set/a/b/2.jpg': 'two', '__MACOSX/set/._1.jpg': 'fork' });
+  const nested = await openZipPictures(path);
+  assert.equal(nested.names, ['1.jpg', 'b/2.jpg']);
+  for (const name of ['1.jpg', 'set/a/1.jpg']) assert.is(await nested.find(name), '1.jpg');
+  assert.is(await nested.find('a/1.jpg'), undefined);
+  assert.is(String(await nested.read('1.jpg')), 'one');
+  nested.close();
 });
 
 test('many entries can be read at once', async ({ path }) => {
@@ -88,8 +87,22 @@ test('annotations: the only JSON, the only instances JSON, the one named, or the
 test('a plain file is its own text; a folder or nothing is an error', async ({ dir }) => {
   writeFileSync(join(dir, 'a.json'), '{}');
   assert.is((await readAnnotations(join(dir, 'a.json'))).text, '{}');
-  assert.match(await messageFrom(readAnnotations(dir)), /^UserError: .*received "a folder"/);
-  assert.match(await messageFrom(readAnnotations(join(dir, 'b.json'))), /^UserError: .*received "nothing there"/);
+  assert.match(
+    await messageFrom(readAnnotations(dir)),
+    /^UserError: .*received "a folder"\. Name the file: .*a\.json\./,
+  );
+  for (let i = 0; i < 5; i++) writeFileSync(join(dir, `${i}.json`), '{}');
+  assert.match(await messageFrom(readAnnotations(dir)), /A file per image \(LabelMe, YOLO, Pascal VOC\) is not read/);
+  assert.match(await messageFrom(readAnnotations(join(dir, 'no.json'))), /^UserError: .*expected an existing path/);
+});
+
+test('text in UTF-16 is read by its byte order mark', async ({ dir }) => {
+  const text = '{"name": "café"}';
+  const little = Buffer.from(`\uFEFF${text}`, 'utf16le');
+  for (const [name, bytes] of Object.entries({ little, big: Buffer.from(little).swap16() })) {
+    writeFileSync(join(dir, name), bytes);
+    assert.is((await readAnnotations(join(dir, name))).text, text);
+  }
 });
 
 test.run();
