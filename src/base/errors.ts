@@ -37,19 +37,24 @@ export class CheckError extends UserError {
 function describeProblem({ where, field, expected, received, reason, hint }: Problem): string {
   const place = [where, field].filter(Boolean).join(': ');
   const got = received === undefined ? '' : `, received ${describeValue(received)}`;
-  const why = reason ? `: ${reason.trim().replace(/\.$/, '')}` : '';
+  const why = reason
+    ? `: ${reason
+        .trim()
+        .replace(/\s*\n\s*/g, ' ')
+        .replace(/\.$/, '')}`
+    : '';
   return `${place ? `${place}: ` : ''}expected ${expected}${got}${why}.${hint ? ` ${hint}` : ''}`;
 }
 
+/** Longest text of a value in a message. */
+const VALUE_LENGTH = 120;
+
 /** Short text of a value for a message: strings quoted, long ones cut. */
 export function describeValue(value: unknown): string {
-  const text =
-    typeof value === 'string'
-      ? JSON.stringify(value)
-      : typeof value === 'number' || typeof value === 'bigint'
-        ? String(value)
-        : toJson(value);
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text;
+  const plain = typeof value === 'number' || typeof value === 'bigint';
+  const text = plain ? String(value) : toJson(value);
+  if (text.length <= VALUE_LENGTH) return text;
+  return `${text.slice(0, VALUE_LENGTH - 2)}…${typeof value === 'string' ? '"' : ''}`;
 }
 
 function toJson(value: unknown): string {

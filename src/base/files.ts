@@ -94,7 +94,7 @@ export async function readJson<T = unknown>(path: string): Promise<T> {
   try {
     return JSON.parse(text) as T;
   } catch (error) {
-    throw new UserError({ where: path, expected: 'valid JSON', received: messageOf(error) }, { cause: error });
+    throw new UserError({ where: path, expected: 'valid JSON', reason: messageOf(error) }, { cause: error });
   }
 }
 

@@ -145,6 +145,6 @@ function yamlOf(problem: { where: string; expected: string; received?: string },
     return read();
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
-    throw new UserError({ received: error.message, ...problem }, { cause: error });
+    throw new UserError({ ...problem, reason: 'received' in problem ? undefined : error.message }, { cause: error });
   }
 }

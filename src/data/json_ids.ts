@@ -34,7 +34,7 @@ export function parseJsonIds(text: string, where: string, longMark = ''): unknow
     try {
       return JSON.parse(body.replace(STRING_OR_WORD, (token) => (token.startsWith('"') ? token : 'null')));
     } catch {
-      throw new UserError({ where, expected: 'valid JSON', received: messageOf(error) }, { cause: error });
+      throw new UserError({ where, expected: 'valid JSON', reason: messageOf(error) }, { cause: error });
     }
   }
 }

@@ -86,7 +86,7 @@ async function readTable(dir: string, table: keyof typeof TABLES): Promise<Row[]
     return rows.map(fromParquet);
   } catch (error) {
     throw new UserError(
-      { where: path, expected: `the ${table} table of a dataset`, received: messageOf(error) },
+      { where: path, expected: `the ${table} table of a dataset`, reason: messageOf(error) },
       { cause: error },
     );
   }

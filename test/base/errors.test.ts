@@ -16,6 +16,13 @@ test('a problem reads: place, field, expected, received, remedy', () => {
   assert.is(new UserError({ expected: 'a port' }).message, 'expected a port.');
 });
 
+test('a long value is cut, a reason never', () => {
+  const long = 'word '.repeat(100).trim();
+  const { message } = new UserError({ expected: 'x', received: long, reason: `${long}\n  and more.`, hint: 'Do it.' });
+  assert.ok(message.endsWith(`${long} and more. Do it.`), message);
+  assert.match(message, /received "(word ){20,23}.{0,5}…": word/);
+});
+
 test('values are shown short, whatever they are', () => {
   const circle: { self?: object } = {};
   circle.self = circle;

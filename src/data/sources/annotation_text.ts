@@ -44,7 +44,7 @@ async function entryText(zip: ZipArchive, path: string, name: string): Promise<s
     return decodeText(await zip.read(name, constants.MAX_STRING_LENGTH));
   } catch (error) {
     throw new UserError(
-      { where: path, field: name, expected: 'a readable entry', received: messageOf(error) },
+      { where: path, field: name, expected: 'a readable entry', reason: messageOf(error) },
       { cause: error },
     );
   }

@@ -92,7 +92,7 @@ async function withRetries(url: string, part: string, firstWaitMs: number): Prom
           {
             where: url,
             expected: 'a server that answers',
-            received: error.message,
+            reason: error.message,
             hint: 'Run again to go on from here.',
           },
           { cause: error },

@@ -37,7 +37,7 @@ export async function openZip(path: string): Promise<ZipArchive> {
     }
   } catch (error) {
     zip?.close();
-    throw new UserError({ where: path, expected: 'a sound zip', received: messageOf(error) }, { cause: error });
+    throw new UserError({ where: path, expected: 'a sound zip', reason: messageOf(error) }, { cause: error });
   }
   const archive = zip;
   return {

@@ -177,6 +177,6 @@ export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
     if (!model.graph) throw new Error('no graph');
     return model as OnnxModel;
   } catch (error) {
-    throw new UserError({ where, expected: 'an ONNX model', received: messageOf(error) }, { cause: error });
+    throw new UserError({ where, expected: 'an ONNX model', reason: messageOf(error) }, { cause: error });
   }
 }

@@ -73,7 +73,7 @@ export function parseCheckpointMetadata(metadata: Record<string, string>, where:
     where,
     field: ['metadata', ...path].join('.'),
     expected: `metadata of a ${FORMAT} checkpoint`,
-    received: message,
+    reason: message,
   });
 }
 
@@ -82,7 +82,7 @@ function parseJson(text: string, where: string, key: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     throw new UserError(
-      { where, field: `metadata.${key}`, expected: 'JSON', received: messageOf(error) },
+      { where, field: `metadata.${key}`, expected: 'JSON', reason: messageOf(error) },
       { cause: error },
     );
   }

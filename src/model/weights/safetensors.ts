@@ -82,7 +82,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string, name: str
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0];
-  throw new UserError({ where, field: [name, ...path].join('.'), expected: 'a valid header entry', received: message });
+  throw new UserError({ where, field: [name, ...path].join('.'), expected: 'a valid header entry', reason: message });
 }
 
 /** Compares the content with the checksum it was written with; a file without one, written by others, passes. */

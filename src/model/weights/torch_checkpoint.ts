@@ -28,7 +28,7 @@ export async function parseTorchCheckpoint(file: Buffer, where: string): Promise
     if (error instanceof UserError) throw error;
     const hint = 'Download or copy the file again.';
     throw new UserError(
-      { where, expected: 'a sound torch checkpoint', received: messageOf(error), hint },
+      { where, expected: 'a sound torch checkpoint', reason: messageOf(error), hint },
       { cause: error },
     );
   }

@@ -61,7 +61,7 @@ async function load(path: string, cache: LRUCache<string, Picture>): Promise<Pic
     cache.set(path, picture);
     return picture;
   } catch (error) {
-    const unknown = { expected: 'an image', received: messageOf(error) };
+    const unknown = { expected: 'an image', reason: messageOf(error) };
     return { path, problem: error instanceof UserError ? error.problem : unknown };
   }
 }

@@ -24,7 +24,7 @@ export function explainStepError(error: unknown, { batch, multiscale }: TrainCon
     {
       where: 'model-train',
       expected: `memory for a step with batch ${batch}`,
-      received: messageOf(error).split('\n').join(' '),
+      reason: messageOf(error),
       hint: `Lower train.batch, model.preprocess.size${multiscale > 0 ? ', train.multiscale' : ''} or model.width.`,
     },
     { cause: error },

@@ -60,7 +60,7 @@ async function open(
     const received = messageOf(cause);
     // Of the model itself onnxruntime speaks without naming the provider's library.
     if (provider !== 'cpu' && /provider|cuda|tensorrt|cudnn/i.test(received)) throw absent(provider, received, cause);
-    throw new UserError({ where: path, expected: 'an ONNX model', received }, { cause });
+    throw new UserError({ where: path, expected: 'an ONNX model', reason: received }, { cause });
   }
 }
 

@@ -59,7 +59,7 @@ test('memory that runs out is bad input with a remedy, any other failure stays a
   const full = new Error('Invalid TF_Status: 8\nMessage: OOM when allocating tensor with shape[64,3]');
   const explained = explainStepError(full, train) as UserError;
   assert.instance(explained, UserError);
-  assert.match(explained.message, /memory for a step with batch 64, received .*OOM.* Lower train.batch/);
+  assert.match(explained.message, /memory for a step with batch 64: .*OOM.* Lower train.batch/);
   const bug = new Error('Invalid TF_Status: 3\nMessage: shapes differ');
   assert.is(explainStepError(bug, train), bug);
   assert.match(diverged('step 3', 'loss NaN').message, 'step 3: expected a finite loss');
