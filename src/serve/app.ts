@@ -23,7 +23,6 @@ export interface AppParts {
   versions?: Versions;
   metrics: Metrics;
   config: ServeConfig;
-  /** Read at each request; the owner changes it. */
   readiness: Readiness;
   /** Nothing is logged without one. */
   log?: Logger;
@@ -40,7 +39,7 @@ export function createApp(parts: AppParts): Hono {
   // A connection kept alive would hold up the shutdown.
   app.use(async (c, next) => {
     await next();
-    if (!readiness.ready) c.header('Connection', 'close');
+    if (readiness.draining) c.header('Connection', 'close');
   });
   app.use(securityHeaders());
   if (config.cors.length > 0) app.use(allowOrigins(config.cors));

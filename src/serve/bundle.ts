@@ -1,13 +1,17 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
-import { readJson, sha256File } from '../base/files.js';
+import { explainFileError } from '../base/file_errors.js';
+import { readJson, sha256, sha256File } from '../base/files.js';
 import { expectedOf } from '../config/expected.js';
 import { schemaAt } from '../config/keys.js';
 import { preprocessSchema } from '../config/preprocess.js';
 
 /** Name of the file that describes a bundle, inside its folder. */
 export const BUNDLE_FILE = 'bundle.json';
+
+const DAMAGED = 'The bundle is incomplete, damaged or was changed: copy it again.';
 
 /** A file directly inside the bundle's folder. */
 const fileName = z.string().regex(/^[\w-][\w.-]*$/, 'a plain file name');
@@ -92,6 +96,17 @@ export async function readBundle(dir: string): Promise<Bundle> {
   return { ...manifest, dir };
 }
 
+/**
+ * A file of a bundle, read once: what is hashed is what the caller gets, whatever happens to the file meanwhile.
+ * @throws UserError when it cannot be read, or is not what was packed
+ */
+export async function readBundled({ dir, files }: Bundle, name: string): Promise<Buffer> {
+  const path = join(dir, name);
+  const bytes = await readFile(path).catch((error: unknown) => unreadable(explainFileError(error, path)));
+  checkHash(path, sha256(bytes), files[name]);
+  return bytes;
+}
+
 async function verify(dir: string, name: string, expected: string | undefined): Promise<void> {
   const manifest = join(dir, BUNDLE_FILE);
   if (expected === undefined) {
@@ -102,9 +117,15 @@ async function verify(dir: string, name: string, expected: string | undefined): 
     });
   }
   const path = join(dir, name);
-  const hint = 'The bundle is incomplete or damaged: copy it again.';
-  const received = await sha256File(path).catch((error: unknown) => {
-    throw error instanceof UserError ? new UserError({ ...error.problem, hint }, { cause: error }) : error;
-  });
-  if (received !== expected) throw new UserError({ where: path, expected: `SHA-256 ${expected}`, received, hint });
+  checkHash(path, await sha256File(path).catch(unreadable), expected);
+}
+
+function checkHash(path: string, received: string, expected: string): void {
+  if (received === expected) return;
+  throw new UserError({ where: path, expected: `SHA-256 ${expected}`, received, hint: DAMAGED });
+}
+
+function unreadable(error: unknown): never {
+  const missing = error instanceof UserError && error.problem.received === 'ENOENT';
+  throw missing ? new UserError({ ...error.problem, hint: DAMAGED }, { cause: error }) : error;
 }

@@ -7,6 +7,7 @@ import { UserError } from '../base/errors.js';
 import type { ServeConfig } from '../config/schema.js';
 import { createApp } from './app.js';
 import { readBundle } from './bundle.js';
+import type { Readiness } from './http/health.js';
 import { answerBadRequest, answerMalformed, lacksHost, refuseHostless } from './http/plain_answer.js';
 import { serveModels } from './models/serve_models.js';
 import { createLog, flushLog, type Logger } from './observe/log.js';
@@ -42,16 +43,17 @@ export async function startServer(
   const traces = await openTraces(config.otlp, log);
   const metrics = new Metrics(bundle);
   const versions = serveModels(bundle, config, metrics, log);
-  let wanted = true;
-  const readiness = {
-    get ready() {
-      return wanted && versions.ready;
+  let draining = false;
+  const readiness: Readiness = {
+    get draining() {
+      return draining;
     },
+    unready: async () => (draining ? 'The service is shutting down.' : versions.unready()),
   };
   const app = createApp({ models: versions, versions, metrics, config, readiness, log, traces });
   const server = createHttpServer(app, config, metrics);
   const close = async () => {
-    wanted = false;
+    draining = true;
     if (server.listening) await drain(server);
     await versions.close();
     await traces?.close();

@@ -17,7 +17,8 @@ import { startModel } from './models/versions_of.js';
 
 const test = suite('app');
 const limits = { ...configSchema.parse({}).serve, maxBytes: 100_000, maxPixels: 1_000_000 };
-const readiness = { ready: true };
+let unready: string | undefined;
+const readiness = { draining: false, unready: async () => unready };
 let bundle: Bundle;
 let model: ModelProcess;
 let app: Hono;
@@ -114,11 +115,11 @@ test('HEAD has the headers of GET and no body', async () => {
 });
 
 test('ready only while the service wants requests, alive always', async () => {
-  readiness.ready = false;
+  unready = 'The model is being loaded.';
   assert.equal(await refusal(app.request('/readyz')), [503, 'not_ready']);
   assert.is((await app.request('/healthz')).status, 200);
   assert.is((await app.request('/livez')).status, 200);
-  readiness.ready = true;
+  unready = undefined;
   assert.is((await app.request('/readyz')).status, 200);
 });
 

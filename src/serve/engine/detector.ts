@@ -5,7 +5,7 @@ import type { Preprocess } from '../../config/preprocess.js';
 import { type Detection, decodeBoxes, postprocess, type Thresholds, toPicture } from '../../data/detections.js';
 import { letterbox } from '../../data/letterbox.js';
 import type { Picture } from '../../data/picture.js';
-import type { Bundle } from '../bundle.js';
+import { type Bundle, readBundled } from '../bundle.js';
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
@@ -69,17 +69,23 @@ export class Detector {
     this.#options = options;
   }
 
-  /** Opens the model of a bundle. Errors as in {@link Detector.fromOnnx}. */
-  static open({ dir, model, preprocess, thresholds }: Bundle, options: DetectorOptions = {}): Promise<Detector> {
-    return Detector.fromOnnx(join(dir, model.file), { ...options, preprocess, thresholds, decoded: true });
+  /**
+   * Opens the model of a bundle.
+   * @throws UserError as {@link Detector.fromOnnx}, and when the file is not what was packed
+   */
+  static async open(bundle: Bundle, options: DetectorOptions = {}): Promise<Detector> {
+    const { dir, model, preprocess, thresholds } = bundle;
+    const bytes = await readBundled(bundle, model.file);
+    return Detector.fromOnnx(join(dir, model.file), { ...options, preprocess, thresholds, decoded: true }, bytes);
   }
 
   /**
    * Opens a YOLOX graph with one input [batch,3,H,W] and one output [batch,A,5+C], obj and cls after the sigmoid.
+   * @param bytes of the file, where it was read already
    * @throws UserError for a file onnxruntime cannot load or of another input size, or a provider that is not there.
    */
-  static async fromOnnx(path: string, options: OnnxOptions): Promise<Detector> {
-    const { session, provider } = await openSession(path, options.provider ?? 'auto', {
+  static async fromOnnx(path: string, options: OnnxOptions, bytes?: Uint8Array): Promise<Detector> {
+    const { session, provider } = await openSession({ path, bytes }, options.provider ?? 'auto', {
       intraOpNumThreads: options.threads ?? 0,
       extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
       // A plan of its memory for every size of batch would keep all of it.

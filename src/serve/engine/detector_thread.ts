@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
 import { BlockingStream } from './blocking_stream.js';
-import { collectYoung } from './collect.js';
+import { collectAll, collectYoung } from './collect.js';
 import type { PictureLimits } from './decode_upload.js';
 import type { Detector, DetectorOptions } from './detector.js';
 import { decodeTasks, encodeFailure, encodeOutcomes } from './frames.js';
@@ -26,6 +26,7 @@ opened.catch(() => {});
 export async function open(): Promise<Opened> {
   try {
     const { maxBatch, provider } = (await opened).detector;
+    collectAll();
     return { maxBatch, provider };
   } catch (error) {
     // An error loses its class on the way between threads.

@@ -27,34 +27,41 @@ export interface ProviderSession {
   provider: Provider;
 }
 
+/** An ONNX file, and its bytes where it was read already. */
+export interface OnnxFile {
+  path: string;
+  bytes?: Uint8Array;
+}
+
 /**
  * Opens a model on the provider asked for; `auto` takes CUDA where it loads, else the CPU.
  * @throws UserError for a provider that is not there, or a file that is no ONNX model
  */
 export async function openSession(
-  path: string,
+  file: OnnxFile,
   choice: ProviderChoice,
   options: InferenceSession.SessionOptions,
 ): Promise<ProviderSession> {
   const present = listSupportedBackends().map(({ name }) => name);
-  if (choice !== 'auto') return open(path, choice, options, present);
+  if (choice !== 'auto') return open(file, choice, options, present);
   for (const provider of PROVIDERS.slice(0, -1)) {
     if (!present.includes(provider)) continue;
-    const opened = await open(path, provider, options, present).catch(() => undefined);
+    const opened = await open(file, provider, options, present).catch(() => undefined);
     if (opened) return opened;
   }
-  return open(path, 'cpu', options, present);
+  return open(file, 'cpu', options, present);
 }
 
 async function open(
-  path: string,
+  { path, bytes }: OnnxFile,
   provider: Provider,
   options: InferenceSession.SessionOptions,
   present: readonly string[],
 ): Promise<ProviderSession> {
   if (!present.includes(provider)) throw absent(provider, present);
   try {
-    const session = await InferenceSession.create(path, { ...options, executionProviders: WITH[provider] });
+    const all = { ...options, executionProviders: WITH[provider] };
+    const session = await (bytes ? InferenceSession.create(bytes, all) : InferenceSession.create(path, all));
     return { session, provider };
   } catch (cause) {
     const received = messageOf(cause);

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Context, Hono } from 'hono';
 import { etag } from 'hono/etag';
+import { readBundled } from '../bundle.js';
 import type { Models } from '../models/model.js';
 import { sayVersion } from './model_version.js';
 
@@ -10,12 +9,12 @@ export function infoRoutes(models: Models): Hono {
   const app = new Hono();
   const READ = ['GET', 'POST'];
   const bundled = (file: 'image' | 'result', type: string) => async (c: Context) => {
-    const { dir, test, files } = models.live;
+    const { test, files } = models.live;
     // Another version may answer next time: caches must ask, and learn by the checksum that nothing changed.
     c.header('Cache-Control', 'no-cache');
     c.header('ETag', `"${files[test[file]]}"`);
     sayVersion(c, models.live);
-    return c.body(await readFile(join(dir, test[file])), 200, { 'Content-Type': type });
+    return c.body(new Uint8Array(await readBundled(models.live, test[file])), 200, { 'Content-Type': type });
   };
   app.on(READ, '/test_data', etag(), bundled('image', 'image/jpeg'));
   app.on(READ, '/test_result', etag(), bundled('result', 'application/json'));

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SentTask } from '../engine/frames.js';
 import type { BatchOutcomes, Outcome } from '../engine/upload_detector.js';
 import { clientGone, HttpProblem } from '../http/http_problem.js';
@@ -6,6 +7,9 @@ import type { Admission, Seat } from './admission.js';
 import { BatchTimes } from './batch_times.js';
 import { type Lane, LaneClosed } from './lane.js';
 import type { DetectRequest, Found } from './model.js';
+
+/** Milliseconds for which an answer shows that detectors answer. */
+const RECENT_MS = 1000;
 
 /** Milliseconds after its deadline at which a request in hand is given up, whatever its process does. */
 const GRACE_MS = 1000;
@@ -43,11 +47,15 @@ interface Job {
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #waiting: Job[] = [];
-  readonly #running = new Set<Job[]>();
+  /** Batches in hand, and since when. */
+  readonly #running = new Map<Job[], number>();
   /** Detectors with nothing to do. */
   #idle: Lane[] = [];
   /** Counts the processes. */
   #process = 0;
+  /** When a detector of the process answered last. */
+  #answered = Number.NEGATIVE_INFINITY;
+  #asking?: Promise<boolean>;
   #times = new BatchTimes(1);
 
   constructor(options: DispatcherOptions) {
@@ -86,7 +94,25 @@ export class Dispatcher {
   connect(lanes: readonly Lane[], maxBatch: number): void {
     if (this.#process++ === 0) this.#times = new BatchTimes(maxBatch);
     this.#idle = [...lanes];
+    this.#answered = Number.NEGATIVE_INFINITY;
     this.#work();
+  }
+
+  /**
+   * Whether detectors answer: one did of late, an idle one does within `ms` when it is asked for nothing, or all are busy
+   * with batches that are not overdue.
+   */
+  async answers(ms: number): Promise<boolean> {
+    const now = performance.now();
+    if (now - this.#answered < RECENT_MS) return true;
+    if (this.#idle.length > 0) {
+      this.#asking ??= this.#askIdle().finally(() => {
+        this.#asking = undefined;
+      });
+    }
+    if (this.#asking) return Promise.race([this.#asking, sleep(ms, false, { ref: false })]);
+    const since = Math.max(this.#answered, Math.min(...this.#running.values()));
+    return this.#answered > Number.NEGATIVE_INFINITY && now - since < this.#options.patience;
   }
 
   /**
@@ -110,6 +136,32 @@ export class Dispatcher {
     return { alone: times.expected(1), pace: times.pace / lanes.length };
   }
 
+  /** Sends every idle detector a batch of nothing. @returns whether one answered */
+  async #askIdle(): Promise<boolean> {
+    const process = this.#process;
+    const ask = async (lane: Lane) => {
+      const stopWatching = this.#watchBatch();
+      try {
+        await lane.run([]);
+        if (process === this.#process) this.#idle.push(lane);
+        this.#answered = performance.now();
+        this.#work();
+      } finally {
+        stopWatching();
+      }
+    };
+    return Promise.any(this.#idle.splice(0).map(ask)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** Ends the process when a detector takes too long: what others answer must not hide one that stands still. */
+  #watchBatch(): () => void {
+    const watch = setTimeout(this.#options.kill, this.#options.patience);
+    return () => clearTimeout(watch);
+  }
+
   #work(): void {
     while (this.#idle.length > 0 && this.#waiting.length > 0 && !this.#mustWait()) {
       const batch = this.#next();
@@ -121,7 +173,7 @@ export class Dispatcher {
   #mustWait(): boolean {
     const [first] = this.#waiting;
     if (first.suspectOf === this.#process) return true;
-    const [inHand] = this.#running;
+    const [inHand] = this.#running.keys();
     return inHand !== undefined && (isSuspect(inHand[0]) || isSuspect(first));
   }
 
@@ -136,12 +188,12 @@ export class Dispatcher {
   async #runBatch(lane: Lane, batch: Job[]): Promise<void> {
     const start = performance.now();
     const process = this.#process;
-    this.#running.add(batch);
-    // Of each batch: what other detectors answer must not hide one that stands still.
-    const watch = setTimeout(this.#options.kill, this.#options.patience);
+    this.#running.set(batch, start);
+    const stopWatching = this.#watchBatch();
     this.#options.onBatch?.(batch.length);
     try {
       const done = await lane.run(batch.map(({ request }) => request));
+      this.#answered = performance.now();
       this.#record(done);
       batch.forEach((job, i) => {
         settle(job, done.outcomes[i], { queue: start - job.since, ...done.times });
@@ -154,7 +206,7 @@ export class Dispatcher {
       // A process ends as a whole.
       else if (process === this.#process) this.#idle = [];
     }
-    clearTimeout(watch);
+    stopWatching();
     this.#running.delete(batch);
     this.#work();
   }

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../../base/errors.js';
-import type { Bundle } from '../bundle.js';
+import { messageOf, UserError } from '../../base/errors.js';
+import { type Bundle, readBundled } from '../bundle.js';
 import type { EngineInfo, EngineOptions } from '../engine/engine.js';
 import { Admission, type AdmissionOptions } from './admission.js';
 import { Dispatcher } from './dispatcher.js';
@@ -15,14 +13,25 @@ const BACK_OFF_MS = { first: 50, last: 5000 };
 /** Milliseconds a process must have lived for its death to be the first in a row. */
 const HEALTHY_MS = 60_000;
 
-/** Milliseconds a detector may take over a batch before its process is ended, when nobody says. */
-const PATIENCE_MS = 30_000;
+/**
+ * Milliseconds a detector may take over a batch before its process is ended: the deadline, after which nobody waits for
+ * it, but no less than large images may need on a busy machine.
+ */
+const LEAST_PATIENCE_MS = 5000;
+
+/** Milliseconds in which a process answers when it is asked whether it does. */
+const PROBE_MS = 800;
+
+const LATE_HINT =
+  'Its process stands still, or the machine is slow: look at its load, or raise serve.startTimeout; TensorRT takes minutes.';
 
 /** Milliseconds given to measuring batches before the model is ready; the rest is learnt on the way. */
 const WARM_UP_MS = 400;
 
 export interface ModelProcessOptions extends EngineOptions, Omit<AdmissionOptions, 'least'> {
-  /** Milliseconds a detector may take over a batch before its process is ended. */
+  /** Milliseconds a process may take from its start until its model is ready. */
+  startTimeout: number;
+  /** Milliseconds a detector may take over a batch before its process is ended; the deadline when absent. */
   patience?: number;
   /** Told of every run of the model. */
   onBatch?: (size: number) => void;
@@ -44,17 +53,22 @@ export class ModelProcess implements Model {
   #process: EngineProcess;
   #info?: EngineInfo;
   #closing = false;
-  /** Whether a new process could not be brought up; it is tried again and again. */
-  #down = false;
+  /** Whether a process is at work: not while another is started. */
+  #up = false;
+  /** Why a new process could not be brought up; it is tried again and again. */
+  #problem?: string;
+  /** Why the process was ended by us. */
+  #killedFor?: string;
 
   private constructor(bundle: Bundle, options: ModelProcessOptions) {
     this.bundle = bundle;
     this.#options = options;
     this.#admission = new Admission({ ...options, least: 2 * options.sessions });
+    const patience = options.patience ?? Math.max(options.deadline, LEAST_PATIENCE_MS);
     this.#dispatcher = new Dispatcher({
       admission: this.#admission,
-      patience: options.patience ?? PATIENCE_MS,
-      kill: () => this.#process.kill(),
+      patience,
+      kill: () => this.#kill(`it did not answer within ${patience} ms`),
       onBatch: options.onBatch,
     });
     this.#process = new EngineProcess(options.sessions);
@@ -62,17 +76,15 @@ export class ModelProcess implements Model {
 
   /**
    * Starts the process; resolves when its model is warm.
-   * @throws UserError for a file onnxruntime cannot load, or of another input size
+   * @throws UserError for a file onnxruntime cannot load, is not what was packed, or is of another input size, and when
+   *   it is not ready in time
    */
   static async start(bundle: Bundle, options: ModelProcessOptions): Promise<ModelProcess> {
     const model = new ModelProcess(bundle, options);
-    try {
+    await model.#inTime(async () => {
       await model.#open();
       await model.#warmUp();
-    } catch (error) {
-      await model.#process.close();
-      throw error;
-    }
+    });
     void model.#keepAlive();
     return model;
   }
@@ -97,13 +109,19 @@ export class ModelProcess implements Model {
     return this.#dispatcher.queued;
   }
 
-  /** Whether requests can hope for an answer. */
-  get healthy(): boolean {
-    return !this.#down;
+  /** Why requests cannot hope for an answer; undefined when they can. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Whether it answers: it did of late, or does when it is asked. */
+  async answers(): Promise<boolean> {
+    return this.#up && this.#dispatcher.answers(PROBE_MS);
   }
 
   check(): void {
-    if (this.#down) throw this.#admission.refusal('model_down', 'The model does not start again after a failure.');
+    if (this.#problem !== undefined)
+      throw this.#admission.refusal('model_down', 'The model does not start again after a failure.');
     this.#admission.check();
   }
 
@@ -132,35 +150,67 @@ export class ModelProcess implements Model {
     const { threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout } = this.#options;
     const options = { threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout };
     this.#info = await this.#process.open(this.bundle, options);
-    this.#down = false;
+    this.#problem = undefined;
+    this.#up = true;
     this.#dispatcher.connect(this.#process.lanes, this.#info.maxBatch);
   }
 
   async #warmUp(): Promise<void> {
-    const bytes = await readFile(join(this.bundle.dir, this.bundle.test.image));
+    const bytes = await readBundled(this.bundle, this.bundle.test.image);
     const { alone, pace } = await this.#dispatcher.warmUp({ bytes }, WARM_UP_MS);
     this.#admission.expect(alone, pace);
   }
 
+  /** Brings the process up within the time for it, or ends it. */
+  async #inTime(bringUp: () => Promise<void>): Promise<void> {
+    const { startTimeout } = this.#options;
+    const where = 'serve.startTimeout';
+    let late: UserError | undefined;
+    const limit = setTimeout(() => {
+      late = new UserError({ where, expected: `a model that is ready within ${startTimeout} ms`, hint: LATE_HINT });
+      this.#process.kill();
+    }, startTimeout);
+    try {
+      await bringUp();
+    } catch (error) {
+      this.#process.kill();
+      await this.#process.ended;
+      throw late ?? error;
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
+  #kill(reason: string): void {
+    this.#killedFor = reason;
+    this.#process.kill();
+  }
+
+  /** Replaces the process whenever it has ended; one that does not come up is tried again, ever more slowly. */
   async #keepAlive(): Promise<void> {
     let pause = 0;
     while (true) {
       const start = performance.now();
       await this.#process.ended;
+      this.#up = false;
       if (this.#closing) return;
-      this.#options.onTrouble?.(`The process died of ${this.#process.death}; another is started.`);
+      if (this.#problem === undefined) {
+        const why = this.#killedFor ?? `it died of ${this.#process.death}`;
+        this.#options.onTrouble?.(`The process has ended: ${why}. Another is started.`);
+      }
+      this.#killedFor = undefined;
       const healthy = pause === 0 || performance.now() - start > HEALTHY_MS;
       pause = healthy ? BACK_OFF_MS.first : Math.min(2 * pause, BACK_OFF_MS.last);
       await sleep(pause);
       if (this.#closing) return;
       this.#process = new EngineProcess(this.#options.sessions);
       try {
-        await this.#open();
+        await this.#inTime(() => this.#open());
         this.#options.onRestart?.();
       } catch (error) {
-        this.#options.onTrouble?.(messageOf(error));
-        this.#down = true;
-        this.#process.kill();
+        if (this.#closing) return;
+        this.#problem = messageOf(error);
+        this.#options.onTrouble?.(`It does not start: ${this.#problem}`);
       }
     }
   }

@@ -26,6 +26,7 @@ export function serveModels(
         ...settings,
         queue: config.queue,
         deadline: config.deadline,
+        startTimeout: config.startTimeout,
         onBatch: (size) => metrics.observeBatch(size),
         onRestart: () => metrics.versions.countRestart(id),
         onTrouble: (reason) => log.error({ model: id, reason }, 'model in trouble'),

@@ -20,7 +20,10 @@ const ROUNDS = 2;
 const WINDOW_MS = 400;
 const STEADY = 0.1;
 
-export type TuneConfig = Pick<ServeConfig, 'provider' | 'queue' | 'maxPixels' | 'maxSide' | 'decodeTimeout'>;
+export type TuneConfig = Pick<
+  ServeConfig,
+  'provider' | 'queue' | 'startTimeout' | 'maxPixels' | 'maxSide' | 'decodeTimeout'
+>;
 
 export interface TuneOptions {
   /** Longest time of one measurement, seconds; there are `ROUNDS` × 2 of each way. */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Bundle, readBundle } from '../bundle.js';
 import type { EngineInfo } from '../engine/engine.js';
@@ -20,6 +21,8 @@ export interface VersionInfo extends EngineInfo {
   share?: number;
   /** Whether its process is up, or about to be. */
   healthy: boolean;
+  /** Why it is not. */
+  problem?: string;
   pid?: number;
   /** Requests in hand. */
   in_flight: number;
@@ -69,9 +72,12 @@ export class Versions implements Models {
     return this.#live?.model.bundle ?? this.#first;
   }
 
-  /** Whether the live version answers. */
-  get ready(): boolean {
-    return this.#live?.model.healthy ?? false;
+  /** Why the live version does not answer; undefined when it does. */
+  async unready(): Promise<string | undefined> {
+    if (this.#live === undefined) return 'The model is being loaded.';
+    const { model } = this.#live;
+    if (model.problem !== undefined) return 'The model does not start; the log says why.';
+    return (await model.answers()) ? undefined : 'The model does not answer.';
   }
 
   /** Models of all loaded versions. */
@@ -115,19 +121,22 @@ export class Versions implements Models {
     return this.#describe(await this.#start(await readBundle(dir)));
   }
 
-  /** Makes a loaded version the live one, from the next request on. */
+  /**
+   * Makes a loaded version the live one, from the next request on.
+   * @throws HttpProblem 409 when its process does not start
+   */
   promote(id: string): VersionInfo {
     const loaded = this.#get(id);
-    if (loaded !== this.#live) this.#goLive(loaded);
+    if (loaded !== this.#live) this.#goLive(usable(loaded));
     return this.#describe(loaded);
   }
 
-  /** @throws HttpProblem 409 when there is no version to go back to */
+  /** @throws HttpProblem 409 when there is no version to go back to, or its process does not start */
   rollback(): VersionInfo {
     if (this.#previous === undefined) {
       throw conflict('nothing_to_roll_back', 'No version was live before, or it has been released.');
     }
-    const back = this.#previous;
+    const back = usable(this.#previous);
     this.#goLive(back);
     return this.#describe(back);
   }
@@ -202,7 +211,7 @@ export class Versions implements Models {
 
   /** Shares are kept exactly, not by chance. */
   #choose(live: Loaded): Loaded {
-    if (!this.#canary?.loaded.model.healthy) return live;
+    if (this.#canary === undefined || this.#canary.loaded.model.problem !== undefined) return live;
     this.#due += this.#canary.share;
     if (this.#due < 1) return live;
     this.#due--;
@@ -250,7 +259,9 @@ export class Versions implements Models {
       created: model.bundle.created,
       role,
       ...(role === 'canary' && { share: this.#canary?.share }),
-      healthy: model.healthy,
+      healthy: model.problem === undefined,
+      // Where bundles lie does not leave the machine.
+      ...(model.problem && { problem: model.problem.replaceAll(model.bundle.dir, basename(model.bundle.dir)) }),
       pid: model.pid,
       in_flight: model.admitted,
       ...model.info,
@@ -263,6 +274,11 @@ export class Versions implements Models {
     if (loaded === this.#canary?.loaded) return 'canary';
     return loaded === this.#shadow?.loaded ? 'shadow' : 'idle';
   }
+}
+
+function usable(loaded: Loaded): Loaded {
+  if (loaded.model.problem === undefined) return loaded;
+  throw conflict('version_down', `The process of ${loaded.id} does not start.`, 'GET /admin/versions says why.');
 }
 
 function conflict(code: string, message: string, hint?: string): HttpProblem {

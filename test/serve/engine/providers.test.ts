@@ -17,14 +17,14 @@ test.before(async () => {
 test.after(() => rm(dir, { recursive: true }));
 
 test('auto opens on whatever there is', async () => {
-  const { session, provider } = await openSession(path, 'auto', {});
+  const { session, provider } = await openSession({ path }, 'auto', {});
   assert.ok(['cuda', 'cpu'].includes(provider));
   assert.equal(session.inputNames, ['images']);
   await session.release();
 });
 
 test('the CPU is there when asked for', async () => {
-  const { session, provider } = await openSession(path, 'cpu', {});
+  const { session, provider } = await openSession({ path }, 'cpu', {});
   assert.is(provider, 'cpu');
   await session.release();
 });
@@ -32,7 +32,7 @@ test('the CPU is there when asked for', async () => {
 test('a provider asked for by name is taken, or refused in words: never another in its place', async () => {
   for (const choice of ['cuda', 'tensorrt'] as const) {
     try {
-      const { session, provider } = await openSession(path, choice, {});
+      const { session, provider } = await openSession({ path }, choice, {});
       assert.is(provider, choice);
       await session.release();
     } catch (error) {
@@ -45,7 +45,7 @@ test('a provider asked for by name is taken, or refused in words: never another 
 test('a file that is no model is refused as such whatever it was to run on', async () => {
   for (const choice of ['auto', 'cpu'] as const) {
     try {
-      await openSession(join(dir, 'bundle.json'), choice, {});
+      await openSession({ path: join(dir, 'bundle.json') }, choice, {});
       assert.unreachable();
     } catch (error) {
       assert.match((error as UserError).message, 'expected an ONNX model');

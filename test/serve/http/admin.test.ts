@@ -12,6 +12,7 @@ import { type VersionInfo, Versions } from '../../../src/serve/models/versions.j
 import { Metrics } from '../../../src/serve/observe/metrics.js';
 import { makeBundle } from '../make_bundle.js';
 import { startModel, versionOf } from '../models/versions_of.js';
+import { READY } from './real_app.js';
 
 const test = suite('admin');
 const token = 'a-token-for-operators';
@@ -26,7 +27,7 @@ function appOf(adminToken: string | null, bundles: string | null): Hono {
   const config = { ...configSchema.parse({}).serve, adminToken, bundles };
   const metrics = new Metrics(versions.live);
   metrics.versions.watch(() => versions.list());
-  return createApp({ models: versions, versions, metrics, config, readiness: { ready: true } });
+  return createApp({ models: versions, versions, metrics, config, readiness: READY });
 }
 
 test.before(async () => {

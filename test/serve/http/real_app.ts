@@ -7,11 +7,15 @@ import { configSchema, type ServeConfig } from '../../../src/config/schema.js';
 import { createApp } from '../../../src/serve/app.js';
 import { type Bundle, readBundle } from '../../../src/serve/bundle.js';
 import type { Answer } from '../../../src/serve/http/answer.js';
+import type { Readiness } from '../../../src/serve/http/health.js';
 import type { Models } from '../../../src/serve/models/model.js';
 import type { ModelProcess } from '../../../src/serve/models/model_process.js';
 import { serveModels } from '../../../src/serve/models/serve_models.js';
 import { Metrics } from '../../../src/serve/observe/metrics.js';
 import { makeBundle } from '../make_bundle.js';
+
+/** A service that wants requests. */
+export const READY: Readiness = { draining: false, unready: async () => undefined };
 
 export type Post = (body: RequestInit['body'], type?: string, path?: string) => Promise<Response>;
 
@@ -35,7 +39,7 @@ export async function realApp(options: Partial<ServeConfig> = {}): Promise<RealA
   const metrics = new Metrics(bundle);
   const versions = serveModels(bundle, config, metrics);
   await versions.open();
-  const app = createApp({ models: versions, versions, metrics, config, readiness: { ready: true } });
+  const app = createApp({ models: versions, versions, metrics, config, readiness: READY });
   return {
     app,
     bundle,

@@ -133,7 +133,7 @@ test('a picture that kills its process twice is given up, its neighbours are ans
 });
 
 test('a process that stands still lets nobody wait for ever', async () => {
-  const still = await startModel(bundle, { deadline: 100 });
+  const still = await startModel(bundle, { deadline: 100, patience: 60_000 });
   kill(still, 'SIGSTOP');
   assert.equal(await problem(ask(still)), [503, 'deadline_passed']);
   kill(still, 'SIGCONT');

@@ -7,17 +7,9 @@ import type { Bundle, BundleManifest } from '../../../src/serve/bundle.js';
 import { ModelProcess, type ModelProcessOptions } from '../../../src/serve/models/model_process.js';
 import { writeManifest } from '../make_bundle.js';
 
-const { queue, deadline, maxPixels, maxSide, decodeTimeout } = configSchema.parse({}).serve;
-const defaults: ModelProcessOptions = {
-  queue,
-  deadline,
-  maxPixels,
-  maxSide,
-  decodeTimeout,
-  threads: 1,
-  sessions: 1,
-  maxBatch: 4,
-};
+const { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout } = configSchema.parse({}).serve;
+const limits = { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout };
+const defaults: ModelProcessOptions = { ...limits, threads: 1, sessions: 1, maxBatch: 4 };
 
 /** The process of a bundle, in small. */
 export function startModel(bundle: Bundle, options: Partial<ModelProcessOptions> = {}): Promise<ModelProcess> {

@@ -11,6 +11,7 @@ const infoSchema: z.ZodType<VersionInfo> = z
     role: z.enum(['live', 'canary', 'shadow', 'idle', 'draining']),
     share: z.number().min(0).max(1).optional().meta({ description: 'Share of the requests a canary gets.' }),
     healthy: z.boolean().meta({ description: 'Whether its process is up, or about to be.' }),
+    problem: z.string().optional().meta({ description: 'Why it does not start.' }),
     pid: z.int().optional(),
     in_flight: z.int().min(0).meta({ description: 'Requests in hand.' }),
     maxBatch: z.int().min(1).meta({ description: 'Most pictures it runs at once.' }),
@@ -58,7 +59,7 @@ export function adminPaths(): Record<string, Part> {
       }),
     },
     '/admin/versions/{id}/promote': {
-      post: admin('Make a loaded version the live one', one(), [404], { parameters: [ID] }),
+      post: admin('Make a loaded version the live one', one(), [404, 409], { parameters: [ID] }),
     },
     '/admin/rollback': { post: admin('Go back to the version that was live before', one(), [409]) },
     '/admin/canary': {
