@@ -6,11 +6,11 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { type Bundle, readBundle } from '../../../src/serve/bundle.js';
 import { HttpProblem } from '../../../src/serve/http/http_problem.js';
-import type { ModelProcess } from '../../../src/serve/models/model_process.js';
+import { ModelProcess } from '../../../src/serve/models/model_process.js';
 import { familyOf } from '../fuzz/processes.js';
 import { makeBundle } from '../make_bundle.js';
 import { until } from '../wire.js';
-import { startModel } from './versions_of.js';
+import { DEFAULTS, startModel } from './versions_of.js';
 
 const test = suite('standstill');
 let bundle: Bundle;
@@ -58,10 +58,13 @@ test('a first start that stands still ends in an error, and leaves no process', 
 
 test('a restart that stands still is found, told and tried again; nothing waits for it', async () => {
   const troubles: string[] = [];
-  const one = await startModel(bundle, { startTimeout: 8000, onTrouble: (text) => troubles.push(text) });
+  const options = { ...DEFAULTS, onTrouble: (text: string) => troubles.push(text) };
+  const one = await ModelProcess.start(bundle, options);
   model = one;
   const before = await ask(one);
   const first = one.pid;
+  // Long enough for one that starts would be too long to wait for one that does not.
+  options.startTimeout = 500;
   signal(one, 'SIGKILL');
   await until(() => one.pid !== undefined && one.pid !== first);
   signal(one, 'SIGSTOP');
@@ -70,7 +73,8 @@ test('a restart that stands still is found, told and tried again; nothing waits 
   assert.match(String(one.problem), 'serve.startTimeout');
   assert.not(await one.answers());
   refuses(one);
-  // The one after it comes up by itself.
+  // One after it comes up by itself.
+  options.startTimeout = DEFAULTS.startTimeout;
   await until(() => one.answers());
   one.check();
   assert.equal(await ask(one), before);

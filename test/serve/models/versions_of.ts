@@ -9,11 +9,11 @@ import { writeManifest } from '../make_bundle.js';
 
 const { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout } = configSchema.parse({}).serve;
 const limits = { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout };
-const defaults: ModelProcessOptions = { ...limits, threads: 1, sessions: 1, maxBatch: 4 };
+export const DEFAULTS: ModelProcessOptions = { ...limits, threads: 1, sessions: 1, maxBatch: 4 };
 
 /** The process of a bundle, in small. */
 export function startModel(bundle: Bundle, options: Partial<ModelProcessOptions> = {}): Promise<ModelProcess> {
-  return ModelProcess.start(bundle, { ...defaults, ...options });
+  return ModelProcess.start(bundle, { ...DEFAULTS, ...options });
 }
 
 /** Another version of a bundle, which answers at most so many objects. */
