@@ -10,6 +10,8 @@ if (process.argv[2] === 'setup') {
 } else if (existsSync(cli)) {
   await import(cli.href);
 } else {
-  process.stderr.write('error: yolox-node is not built yet. Run "npm run setup" in the clone first.\n');
-  process.exitCode = 1;
+  const message = 'yolox-node is not built yet. Run "npm run setup" in the clone first.';
+  process.stderr.write(`error: ${message}\n`);
+  if (process.argv.includes('--json')) console.log(JSON.stringify({ error: { message, code: 2 } }));
+  process.exitCode = 2;
 }

@@ -40,9 +40,14 @@ export function startMeter(label, totalBytes) {
 
 export const megabytes = (bytes) => Math.round(bytes / 1e6);
 
-/** Prints what went wrong and sets the exit code; with a stack trace only where neither we nor the system explain it. */
-export function reportFailure(error) {
+/**
+ * Prints what went wrong, with `json` as an object on stdout too, and sets the exit code: 2 for what we or the system
+ * explain, 70 for a fault of ours, with its stack trace.
+ */
+export function reportFailure(error, { json = false } = {}) {
   const explained = error instanceof SetupError || error.syscall !== undefined;
+  const code = explained ? 2 : 70;
   say(`error: ${explained ? error.message : error.stack}`);
-  process.exitCode = 1;
+  if (json) console.log(JSON.stringify({ error: { message: error.message, code } }));
+  process.exitCode = code;
 }

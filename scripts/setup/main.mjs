@@ -11,7 +11,7 @@ Safe to interrupt and to run again.
   --cuda      TensorFlow with CUDA (default where an NVIDIA driver is installed)
   --cpu       TensorFlow without CUDA
   --portable  compile our ops for every processor with AVX, not only this machine's (for an image)
-  --json      print one JSON object as the last line of stdout
+  --json      print one JSON object as the last line of stdout, an error too
   --help      show this text
 
 YOLOX_CACHE names the folder that keeps TensorFlow (default ~/.cache/yolox-node).`;
@@ -27,21 +27,23 @@ export async function main(args) {
     say(`Set-up is complete (${seconds.toFixed(1)} s). Try: npx yolox --help`);
     if (json) console.log(JSON.stringify({ ...result, seconds: { ...result.seconds, total: seconds } }));
   } catch (error) {
-    reportFailure(error);
+    reportFailure(error, { json: args.includes('--json') });
   }
 }
 
 function parse(args) {
   const flag = { type: 'boolean', default: false };
-  let values;
+  const options = { cuda: flag, cpu: flag, portable: flag, json: flag, help: { ...flag, short: 'h' } };
+  let parsed;
   try {
-    values = parseArgs({
-      args,
-      options: { cuda: flag, cpu: flag, portable: flag, json: flag, help: { ...flag, short: 'h' } },
-    }).values;
+    parsed = parseArgs({ args, options, tokens: true });
   } catch (error) {
     throw new SetupError(`${error.message} (see --help)`);
   }
+  const { values, tokens } = parsed;
+  const names = tokens.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new SetupError(`Expected --${twice} once, received it twice.`);
   if (values.cuda && values.cpu) throw new SetupError('Expected one of --cuda and --cpu, received both.');
   return { ...values, flavour: values.cuda ? 'cuda' : values.cpu ? 'cpu' : undefined };
 }

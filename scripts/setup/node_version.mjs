@@ -8,5 +8,5 @@ export function requireNode() {
     `error: Node: expected 20.19 or later, received ${process.versions.node} (it lacks features yolox-node uses). ` +
       'Install Node 24, for example with "nvm install 24", and run again.\n',
   );
-  process.exit(1);
+  process.exit(2);
 }

@@ -7,10 +7,14 @@ import type { Outputs } from '../pipeline/steps.js';
 export function summarizeRun(outputs: Outputs, seconds: number) {
   const evaluation = outputs['model-eval'];
   const test = outputs['model-test'];
+  const { map, before } = evaluation;
+  const known = before !== null && before.map !== null && map !== null;
   return {
     map50: evaluation.map50,
-    map: evaluation.map,
-    before: evaluation.before,
+    map,
+    before,
+    /** Whether fine-tuning made the weights it started from worse; null from scratch. */
+    worse: known ? map < (before.map as number) : null,
     images_per_second: outputs['model-train'].images_per_second,
     p50_ms: test.p50_ms,
     p99_ms: test.p99_ms,
@@ -19,6 +23,9 @@ export function summarizeRun(outputs: Outputs, seconds: number) {
     seconds,
   };
 }
+
+const WORSE = `
+  WORSE than the weights it started from: lower train.optimizer.lr, train longer, or compare the evaluation's errors`;
 
 /** The same for a person. */
 export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summarizeRun>, config: Config): string {
@@ -30,7 +37,7 @@ export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summ
     figure === undefined ? '' : `, ${formatFigure(figure, 4)} ${before?.label}`;
   return `
   mAP            ${formatFigure(summary.map, 4)}  (IoU .50:.95, ${images} test pictures${was(before?.map)})
-  mAP@.5         ${formatFigure(summary.map50, 4)}${was(before?.map50)}${gateText}
+  mAP@.5         ${formatFigure(summary.map50, 4)}${was(before?.map50)}${gateText}${summary.worse ? WORSE : ''}
   training       ${summary.images_per_second.toFixed(1)} images/s
   service        ${throughput.toFixed(1)} requests/s with ${connections} client${connections === 1 ? '' : 's'}; p50 ${summary.p50_ms} ms, p90 ${p90_ms} ms, p99 ${summary.p99_ms} ms
   data report    ${outputs['data-prep'].report}

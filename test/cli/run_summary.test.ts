@@ -34,7 +34,7 @@ test('from scratch there is no before', () => {
   const { text, json } = textOf({});
   assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test pictures)\n');
   assert.match(text, 'mAP@.5         0.7364\n');
-  assert.is(json.before, null);
+  assert.equal([json.before, json.worse], [null, null]);
 });
 
 test('fine-tuning shows before and after', () => {
@@ -43,6 +43,14 @@ test('fine-tuning shows before and after', () => {
   assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test pictures, 0.2954 before fine-tuning)\n');
   assert.match(text, 'mAP@.5         0.7364, 0.5000 before fine-tuning\n');
   assert.equal(json.before, before);
+  assert.is(json.worse, false);
+  assert.not.match(text, 'WORSE');
+});
+
+test('a model that is worse than its start is called so', () => {
+  const { text, json } = textOf({ before: { label: 'before fine-tuning', map: 0.5, map50: 0.6 } });
+  assert.match(text, /WORSE than the weights it started from: lower train\.optimizer\.lr/);
+  assert.is(json.worse, true);
 });
 
 test('absent figures are dashes and null', () => {

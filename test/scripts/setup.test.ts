@@ -115,7 +115,7 @@ for (const cache of ['/proc/yolox', '/dev/null/cache', '/dev/null']) {
       env,
       encoding: 'utf8',
     });
-    assert.is(status, 1);
+    assert.is(status, 2);
     assert.match(stderr, /^error: \/\S+: expected a folder that can be made and written.* Set YOLOX_CACHE/m);
   });
 }
@@ -151,7 +151,7 @@ for (const [tool, present, expected] of [
     }).stdout.trim();
     if (present.length > 0) symlinkSync(python, join(dir, 'python3'));
     const { status, stderr } = setUpIn(dir);
-    assert.is(status, 1);
+    assert.is(status, 2);
     assert.match(stderr, expected);
     assert.not(existsSync(join(dir, 'clone/node_modules')));
   });
@@ -159,12 +159,18 @@ for (const [tool, present, expected] of [
 
 test('flags that contradict each other or are unknown are refused', ({ dir }) => {
   const both = setUpIn(dir, ['--cpu', '--cuda']);
-  assert.is(both.status, 1);
+  assert.is(both.status, 2);
   assert.match(both.stderr, 'error: Expected one of --cuda and --cpu, received both.');
   rmSync(join(dir, 'clone'), { recursive: true });
   const unknown = setUpIn(dir, ['--gpu']);
-  assert.is(unknown.status, 1);
+  assert.is(unknown.status, 2);
   assert.match(unknown.stderr, /^error: Unknown option '--gpu'/);
+  rmSync(join(dir, 'clone'), { recursive: true });
+  const twice = setUpIn(dir, ['--cpu', '--cpu', '--json']);
+  assert.is(twice.status, 2);
+  const message = 'Expected --cpu once, received it twice.';
+  assert.match(twice.stderr, message);
+  assert.equal(JSON.parse(twice.stdout), { error: { message, code: 2 } });
 });
 
 /** Ends a process in which `prepare` has run before a script of set-up. */
@@ -192,7 +198,7 @@ for (const [version, fits] of [
     const script = `Object.defineProperty(process.versions, 'node', { value: '${version}' });
       (await import('${scripts}/node_version.mjs')).requireNode();`;
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
-    assert.is(status, fits ? 0 : 1);
+    assert.is(status, fits ? 0 : 2);
     if (!fits) assert.match(stderr, /^error: Node: expected 20\.19 or later, received .*\n$/);
   });
 }
