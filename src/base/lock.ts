@@ -1,0 +1,185 @@
+import { once } from 'node:events';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { hostname } from 'node:os';
+import { basename, dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { explainFileError } from './file_errors.js';
+import { makeDir, sha256 } from './files.js';
+
+/** Who holds a lock, as its file says. */
+export interface LockHolder {
+  pid: number;
+  host: string;
+  /** `yolox run`, without its flags: they may hold secrets. */
+  command: string;
+  /** ISO 8601. */
+  since: string;
+  /** The kernel and the network namespace: within them a socket shows whether the holder lives. */
+  realm: string;
+}
+
+export interface LockOptions {
+  /** Called once when another holds the lock, before the wait for it. */
+  onWait?(holder: LockHolder | undefined): void;
+  /** Milliseconds between signs of life, which holders on other machines are judged by. */
+  beatMs?: number;
+  /** Milliseconds without one after which a holder on another machine counts as dead. */
+  staleMs?: number;
+}
+
+/** Training may block its thread for minutes, and no sign of life comes meanwhile. */
+const BEAT_MS = 15_000;
+const STALE_MS = 15 * 60_000;
+
+/** Milliseconds between looks at the lock of another machine. */
+const POLL_MS = 1000;
+
+/**
+ * Runs `work` while no other process works under the same lock, waiting for it if need be.
+ *
+ * Two parts: an abstract socket named by the lock's true place, which the kernel frees however its holder ends, so that
+ * on one machine a lock is never left behind; and the file, which tells people who holds it, and machines that share the
+ * folder (network drives, containers) whether its holder still gives signs of life.
+ *
+ * @param path file of the lock; its folder is made
+ * @throws UserError when the file cannot be written
+ */
+export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+  await makeDir(dirname(path));
+  let told = false;
+  const tell = async () => {
+    if (!told) options.onWait?.(await readHolder(path));
+    told = true;
+  };
+  const socket = await listen(await socketName(path), tell);
+  try {
+    const release = await takeFile(path, tell, options);
+    try {
+      return await work();
+    } finally {
+      await release();
+    }
+  } finally {
+    socket.server.close();
+    for (const waiter of socket.waiters) waiter.destroy();
+  }
+}
+
+/** The holder in words: `pid 7 on host (yolox run), since 2026-…`. */
+export function describeHolder(holder: LockHolder | undefined): string {
+  if (!holder) return 'another process';
+  const { pid, host, command, since } = holder;
+  return `pid ${pid} on ${host} (${command}), since ${since}`;
+}
+
+/** The same for every spelling of the path, through links and mounts as well. */
+async function socketName(path: string): Promise<string> {
+  const { dev, ino } = await stat(dirname(path), { bigint: true });
+  return `\0yolox-${sha256(`${dev}:${ino}:${basename(path)}`)}`;
+}
+
+interface Listening {
+  server: Server;
+  waiters: Set<Socket>;
+}
+
+async function listen(name: string, tell: () => Promise<void>): Promise<Listening> {
+  for (;;) {
+    const waiters = new Set<Socket>();
+    const server = createServer((socket) => {
+      waiters.add(socket.unref());
+      socket.on('error', () => undefined).on('close', () => waiters.delete(socket));
+    });
+    server.listen(name);
+    try {
+      await once(server, 'listening');
+      server.unref();
+      return { server, waiters };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+    await tell();
+    await ended(name);
+  }
+}
+
+/** Resolves when the connection to the holder breaks, or cannot be made because it has ended. */
+function ended(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    connect(name)
+      .on('error', () => undefined)
+      .on('close', () => resolve());
+  });
+}
+
+/** Writes the lock's file and keeps it fresh; returns what removes it. */
+async function takeFile(
+  path: string,
+  tell: () => Promise<void>,
+  { beatMs = BEAT_MS, staleMs = STALE_MS }: LockOptions,
+): Promise<() => Promise<void>> {
+  while (!(await tryWrite(path))) {
+    if (await isAbandoned(path, staleMs)) {
+      await rm(path, { force: true });
+    } else {
+      await tell();
+      await sleep(POLL_MS);
+    }
+  }
+  const beat = setInterval(() => {
+    const now = new Date();
+    utimes(path, now, now).catch(() => undefined);
+  }, beatMs);
+  beat.unref();
+  return async () => {
+    clearInterval(beat);
+    await rm(path, { force: true });
+  };
+}
+
+/** Whether the file was free and is ours now. */
+async function tryWrite(path: string): Promise<boolean> {
+  const own: LockHolder = {
+    pid: process.pid,
+    host: hostname(),
+    command: commandName(),
+    since: new Date().toISOString(),
+    realm: realm(),
+  };
+  try {
+    await writeFile(path, JSON.stringify(own), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw explainFileError(error, path);
+  }
+}
+
+/** Whether the holder is dead: in our realm, because its socket is ours now; elsewhere, for want of signs of life. */
+async function isAbandoned(path: string, staleMs: number): Promise<boolean> {
+  const holder = await readHolder(path);
+  if (holder?.realm === realm()) return true;
+  const found = await stat(path).catch(() => undefined);
+  // One without content was killed while it wrote.
+  return found !== undefined && Date.now() - found.mtimeMs > (holder ? staleMs : POLL_MS);
+}
+
+async function readHolder(path: string): Promise<LockHolder | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function commandName(): string {
+  const [, , name = ''] = process.argv;
+  return /^[a-z-]+$/.test(name) ? `yolox ${name}` : 'yolox';
+}
+
+/** Processes that see each other's abstract sockets: of one boot of one kernel, in one network namespace. */
+function realm(): string {
+  return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/net')}`;
+}
