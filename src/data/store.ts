@@ -1,6 +1,14 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { UserError } from '../base/errors.js';
 import { makeDir, sha256, writeAtomic } from '../base/files.js';
+import { startProgress } from '../base/progress.js';
+import { mapConcurrent } from './concurrency.js';
+import { HashCache } from './hash_cache.js';
+
+/** Objects verified together, and from how many on that is shown. */
+const CONCURRENCY = 8;
+const SHOWN_FROM = 1000;
 
 /**
  * Folder of everything the pipeline keeps. Files live under `objects/` by the SHA-256 of their content, so equal
@@ -9,14 +17,16 @@ import { makeDir, sha256, writeAtomic } from '../base/files.js';
 export class Store {
   /** Absolute path of the folder. */
   readonly root: string;
+  readonly #verified = new Set<string>();
+  #hashes?: Promise<HashCache>;
 
   constructor(root: string) {
     this.root = resolve(root);
   }
 
-  /** Where downloads are kept between runs. */
-  get downloads(): string {
-    return join(this.root, 'downloads');
+  /** What bringing inputs here takes: where downloads are kept between runs, and the hash of a file. */
+  get forInputs() {
+    return { downloads: join(this.root, 'downloads'), hash: (path: string) => this.hashFile(path) };
   }
 
   /** `<root>/objects/ab/abcdef…`, whether or not the object is there. */
@@ -31,13 +41,46 @@ export class Store {
     );
   }
 
-  /** Stores bytes; returns their SHA-256. An object already there is not written again. */
+  /** Stores bytes; returns their SHA-256. An object already there is not written again unless it is damaged. */
   async putObject(bytes: Uint8Array): Promise<string> {
     const hash = sha256(bytes);
-    if (await this.hasObject(hash)) return hash;
     const path = this.objectPath(hash);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.size === bytes.length && (await readFile(path).catch(() => undefined))?.equals(bytes)) return hash;
     await makeDir(dirname(path));
     await writeAtomic(path, bytes);
     return hash;
+  }
+
+  /**
+   * Reads objects and compares them with their names, each once in the life of this store.
+   * @throws UserError naming the first that is missing or damaged, and the command that brings it back
+   */
+  async verifyObjects(hashes: Iterable<string>): Promise<void> {
+    const unseen = [...new Set(hashes)].filter((hash) => !this.#verified.has(hash));
+    const progress = unseen.length >= SHOWN_FROM ? startProgress('verify images', unseen.length) : undefined;
+    let done = 0;
+    await mapConcurrent(unseen, CONCURRENCY, async (hash) => {
+      const where = this.objectPath(hash);
+      const bytes = await readFile(where).catch(() => undefined);
+      const received = bytes === undefined ? 'nothing there' : sha256(bytes);
+      if (received !== hash) {
+        const hint = 'It was lost or damaged: `yolox data-load --force` with the same configuration brings it back.';
+        throw new UserError({ where, expected: `an image of SHA-256 ${hash}`, received, hint });
+      }
+      this.#verified.add(hash);
+      progress?.update(++done);
+    }).finally(() => progress?.stop());
+  }
+
+  /** SHA-256 of a file anywhere; one that was not touched since an earlier run is not read again. */
+  async hashFile(path: string): Promise<string> {
+    this.#hashes ??= HashCache.open(join(this.root, 'cache', 'hashes'));
+    return (await this.#hashes).hash(path);
+  }
+
+  /** Keeps the hashes of files for later runs. */
+  async saveHashes(): Promise<void> {
+    await (await this.#hashes)?.save();
   }
 }

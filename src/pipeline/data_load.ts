@@ -89,8 +89,8 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
   if (images === null) throw missing('data.images', 'a folder, a zip or the URL of a zip');
   const pictures = await bringHere(images, {
     field: 'data.images',
-    downloads: store.downloads,
     expected: imagesSha256,
+    ...store.forInputs,
   });
   // A zip may hold its annotations beside the pictures.
   if (annotations === null && !pictures.sha256)
@@ -100,8 +100,8 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
       ? pictures
       : await bringHere(annotations, {
           field: 'data.annotations',
-          downloads: store.downloads,
           expected: annotationsSha256,
+          ...store.forInputs,
         });
 
   const text = await readAnnotations(labels.path, labels.entry);

@@ -1,7 +1,9 @@
 import { UserError } from '../base/errors.js';
+import { readJson } from '../base/files.js';
 import { log } from '../base/progress.js';
-import type { CocoCategory, CocoDataset, CocoImage } from '../data/coco.js';
+import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../data/coco.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
+import { evaluateCoco } from '../data/coco_eval/index.js';
 import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
 import type { Baseline } from '../report/eval_report.js';
@@ -35,13 +37,40 @@ export interface ModelEvalOutputs extends EvaluationSummary, EvaluationFiles {
  * @throws UserError when the split has a category that the bundle does not know
  */
 export async function modelEval(inputs: ModelEvalInputs, context: StepContext): Promise<ModelEvalOutputs> {
-  const { config, dir, store } = context;
   const bundle = await readBundle(inputs.bundle);
   const dataset = await readDataset(inputs.dataset);
   checkCategories(bundle.categories, dataset.categories, inputs);
-  const pathOf = (image: CocoImage) => store.objectPath(image.sha256 as string);
+  const pathOf = (image: CocoImage) => context.store.objectPath(image.sha256 as string);
   const result = await detectAll(bundle, dataset, pathOf, context);
+  return writeOutputs(bundle, dataset, result, inputs.before, context);
+}
 
+/**
+ * Judges and shows an evaluation again, by the gate and the number of pictures of now, from the detections it wrote.
+ * @param earlier what {@link modelEval} gave
+ */
+export async function showEvaluation(
+  earlier: ModelEvalOutputs,
+  inputs: Omit<ModelEvalInputs, 'before'>,
+  context: StepContext,
+): Promise<ModelEvalOutputs> {
+  const bundle = await readBundle(inputs.bundle);
+  const dataset = await readDataset(inputs.dataset);
+  const detections = await readJson<CocoDetection[]>(earlier.detections);
+  const { before } = await readJson<{ before?: Baseline }>(earlier.metrics);
+  const evaluation = evaluateCoco(dataset, detections);
+  const result = { dataset, unreadable: [], detections, evaluation, imagesPerSecond: earlier.images_per_second };
+  return writeOutputs(bundle, dataset, result, before, context);
+}
+
+async function writeOutputs(
+  bundle: Bundle,
+  dataset: CocoDataset,
+  result: DetectorEvaluation,
+  before: Baseline | undefined,
+  { config, dir, store }: StepContext,
+): Promise<ModelEvalOutputs> {
+  const pathOf = (image: CocoImage) => store.objectPath(image.sha256 as string);
   const summary = summarize(result.evaluation);
   const { minMap50, confidence, nms, maxDetections, pictures } = config.eval;
   const gate = applyGate(summary, minMap50);
@@ -54,7 +83,7 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
     ],
     confidence: bundle.thresholds.confidence,
     pictures,
-    before: inputs.before,
+    before,
     extra: { gate, thresholds: { confidence, nms, maxDetections } },
   });
   log(`model-eval: AP ${formatFigure(summary.map, 4)}, AP50 ${formatFigure(summary.map50, 4)}, report ${files.report}`);
@@ -64,9 +93,7 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
     images: dataset.images.length,
     images_per_second: result.imagesPerSecond,
     gate,
-    before: inputs.before
-      ? { label: inputs.before.label, map: inputs.before.stats[0], map50: inputs.before.stats[1] }
-      : null,
+    before: before ? { label: before.label, map: before.stats[0], map50: before.stats[1] } : null,
   };
 }
 

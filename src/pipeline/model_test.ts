@@ -1,16 +1,9 @@
 import { join } from 'node:path';
-import { CheckError, UserError } from '../base/errors.js';
+import { UserError } from '../base/errors.js';
 import { writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
-import {
-  type Comparison,
-  checkBaseline,
-  compareRuns,
-  missedGate,
-  type Plan,
-  readBaseline,
-} from '../loadtest/baseline.js';
+import { type Comparison, checkBaseline, compareRuns, type Plan, readBaseline } from '../loadtest/baseline.js';
 import { describeComparison, describeRun } from '../loadtest/describe.js';
 import { picturesHash } from '../loadtest/payload.js';
 import { failuresOf, type LoadTestResult, loadName, type RunResult } from '../loadtest/result.js';
@@ -20,6 +13,7 @@ import { readBundle } from '../serve/bundle.js';
 import type { Answer, AnswerAnnotation } from '../serve/http/answer.js';
 import { type ServerProcess, withServer } from './child.js';
 import { compareAnswers, type Tolerance } from './compare_answers.js';
+import { failed, gateFailures } from './load_gate.js';
 import type { StepContext } from './step.js';
 
 /** A request without an answer for so long is an error. */
@@ -105,13 +99,12 @@ export async function modelTest(
   });
   const { reference, matched, missing, extra, load } = result;
   const comparisons = baseline ? compareRuns(load, baseline) : [];
-  const missed = gate === null ? [] : missedGate(comparisons, gate);
   const failures = [
     ...(reference === 0 ? [NOTHING_FOUND] : []),
     ...missing.map((object) => `missing: ${describe(object)}`),
     ...extra.map((object) => `not in the reference: ${describe(object)}`),
     ...load.runs.flatMap(runFailures),
-    ...missed.map((comparison) => `worse than the gate allows: ${describeComparison(comparison)}`),
+    ...gateFailures(comparisons, gate),
     ...(exitCode === 0 ? [] : [`exit code ${exitCode} of the server, not 0`]),
   ];
   const files = { load: join(dir, 'load.json'), report: join(dir, 'report.html') };
@@ -127,7 +120,7 @@ export async function modelTest(
   };
   await writeJson(files.load, load);
   await writeAtomic(files.report, await loadReport(load, comparisons));
-  await writeJson(join(dir, 'result.json'), outputs);
+  await writeJson(join(dir, 'result.json'), { ...outputs, load: 'load.json', report: 'report.html' });
   await writeAtomic(join(dir, 'result.txt'), report(outputs, load, comparisons));
   if (failures.length > 0) throw failed(bundle, failures);
   return outputs;
@@ -221,13 +214,4 @@ function report(result: ModelTestOutputs, { runs }: LoadTestResult, comparisons:
     ...comparisons.map(describeComparison),
     ...result.failures,
   ].join('\n')}\n`;
-}
-
-function failed(bundle: string, failures: readonly string[]): CheckError {
-  return new CheckError({
-    where: bundle,
-    expected: 'a service that answers its test image as the reference does, and every request under load',
-    received: `${failures.length} failures`,
-    hint: failures.slice(0, 10).join('\n'),
-  });
 }

@@ -1,34 +1,23 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { readdir, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { makeDir, readJson, sha256, sha256File, writeAtomic, writeJson } from '../base/files.js';
+import { UserError } from '../base/errors.js';
+import { makeDir, TEMPORARY } from '../base/files.js';
+import { describeHolder, withLock } from '../base/lock.js';
 import { formatSeconds, log } from '../base/progress.js';
 import { withoutSecrets } from '../config/keys.js';
 import type { Config } from '../config/schema.js';
 import { Store } from '../data/store.js';
-import { STEP_NAMES, type StepName } from './step.js';
-import { type Outputs, STEPS } from './steps.js';
-
-const SUCCESS = '_SUCCESS';
-const LINEAGE = 'lineage.json';
-
-const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
-
-/** How an output came to be; stored beside it. */
-interface Lineage<Name extends StepName = StepName> {
-  step: Name;
-  fingerprint: string;
-  /** Fingerprints of the steps whose outputs went in. */
-  inputs: Record<string, string>;
-  config: Config;
-  outputs: Outputs[Name];
-  version: string;
-  commit: string | null;
-  finished: string;
-  seconds: number;
-}
+import { readDataset } from '../data/tables.js';
+import { ignoredSettings, shownSettings } from './counted.js';
+import { reasonsToRun, settingChanges, sourceChanges } from './explain.js';
+import { type Job, makeJob } from './job.js';
+import { type Lineage, readLineage, verifyFiles, writeLineage } from './record.js';
+import { readSources } from './sources.js';
+import { STEP_NAMES, type StepContext, type StepName } from './step.js';
+import { type Done, type Outputs, STEPS } from './steps.js';
 
 export interface RunOptions {
   /** Do the last step again even where it is finished. */
@@ -39,78 +28,137 @@ export interface RunOptions {
 export type RunOutputs = Partial<Outputs>;
 
 /**
- * Runs the pipeline up to `target`. Every step writes into a folder named by a fingerprint of its inputs and
- * settings, `<store>/<pipeline>/<step>/<fingerprint>`: a finished one is used as it is, an interrupted one goes on.
+ * Runs the pipeline up to `target`. Every step writes into a folder named by a fingerprint of what goes in and the
+ * settings that shape its outputs, `<store>/<pipeline>/<step>/<fingerprint>`: a finished one is used as it is, an
+ * interrupted one goes on. Contents go in, not names or times: an input or an earlier step that gives the same as
+ * before leaves all that follows finished.
  */
 export async function runPipeline(config: Config, target: StepName, options: RunOptions = {}): Promise<RunOutputs> {
   const store = new Store(config.store);
-  const outputs: RunOutputs = {};
-  const fingerprints: Record<string, string> = {};
-  for (const name of STEP_NAMES.slice(0, STEP_NAMES.indexOf(target) + 1)) {
-    const force = options.force === true && name === target;
-    const lineage = await runStep(name, config, store, outputs, { ...fingerprints }, force);
-    (outputs as Record<string, unknown>)[name] = lineage.outputs;
-    fingerprints[name] = lineage.fingerprint;
+  const names = STEP_NAMES.slice(0, STEP_NAMES.indexOf(target) + 1);
+  const done = {} as Done;
+  const outputs = {} as Outputs;
+  try {
+    // What is missing is said now, not after hours of training.
+    for (const name of names) await readSources(name, config, store);
+    for (const name of names) {
+      const inputs = await STEPS[name].inputs(done, config);
+      const job = makeJob(name, config, store, await readSources(name, config, store), inputs);
+      const lineage = await finish(job, outputs, options.force === true && name === target);
+      Object.assign(done, { [name]: lineage });
+      Object.assign(outputs, { [name]: lineage.outputs });
+    }
+  } finally {
+    // Without them the next run takes longer, that is all.
+    await store.saveHashes().catch(() => undefined);
   }
   return outputs;
 }
 
-async function runStep<Name extends StepName>(
-  name: Name,
-  config: Config,
-  store: Store,
-  outputs: RunOutputs,
-  inputs: Record<string, string>,
-  force: boolean,
+/** The finished step, whoever finishes it. */
+async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, force: boolean): Promise<Lineage<Name>> {
+  const { name, dir, lock, config } = job;
+  const before = force ? undefined : await finishedBefore(job);
+  if (before && isShown(before, config)) return before;
+  const onWait = (holder: Parameters<typeof describeHolder>[0]) =>
+    log(`${name}: waits for ${describeHolder(holder)}, which works on the same`);
+  return withLock(
+    lock,
+    async () => {
+      if (force) await discard(dir);
+      const meanwhile = await finishedBefore(job);
+      return meanwhile ? showAnew(job, meanwhile, done) : runStep(job, done, force);
+    },
+    { onWait },
+  );
+}
+
+/** The record of the step, its files verified, or undefined where it is not finished. */
+async function finishedBefore<Name extends StepName>({ name, dir, config }: Job<Name>) {
+  const lineage = await readLineage(dir, name);
+  if (!lineage) return undefined;
+  await verifyFiles(dir, lineage);
+  log(`${name}: finished before, ${dir}`);
+  const ignored = settingChanges(ignoredSettings(name, lineage.config), ignoredSettings(name, config));
+  if (ignored.length > 0) log(`${name}: ${ignored.join(', ')} is no reason to train again; --force does`);
+  return lineage;
+}
+
+const isShown = ({ step, shown }: Lineage, config: Config): boolean =>
+  settingChanges(shown, shownSettings(step, config)).length === 0;
+
+/** Shows and judges finished outputs by the settings of now. */
+async function showAnew<Name extends StepName>(
+  { name, config, store, dir }: Job<Name>,
+  lineage: Lineage<Name>,
+  done: Outputs,
 ): Promise<Lineage<Name>> {
+  const { show } = STEPS[name];
+  const shown = shownSettings(name, config);
+  const changes = settingChanges(lineage.shown, shown);
+  if (!show || changes.length === 0) return lineage;
+  log(`${name}: shown anew, ${changes.join(', ')}`);
+  const { files, ...record } = lineage;
+  await verifyImages(name, done, store);
+  const outputs = await show(lineage.outputs, done, { config, dir, store });
+  return writeLineage(dir, { ...record, shown, outputs });
+}
+
+async function runStep<Name extends StepName>(job: Job<Name>, done: Outputs, force: boolean): Promise<Lineage<Name>> {
+  const { name, config, store, dir, fingerprint, ingredients, sourceFiles } = job;
+  const { store: _, ...withoutStore } = config;
   const step = STEPS[name];
-  const settings = { ...step.settings(config), files: await hashFiles(step.files?.(config) ?? []) };
-  const fingerprint = sha256(JSON.stringify({ name, version, inputs, settings })).slice(0, 12);
-  const dir = join(store.root, config.pipeline, name, fingerprint);
-  if (force) await discard(dir);
-  if (existsSync(join(dir, SUCCESS))) {
-    log(`${name}: finished before, ${dir}`);
-    return readJson(join(dir, LINEAGE));
-  }
+  const reasons = force ? ['--force'] : await reasonsToRun(job);
   log(`${name}: ${dir}`);
+  if (reasons.length > 0) log(`${name} runs again: ${reasons.join('; ')}`);
   const started = performance.now();
+  await verifyImages(name, done, store);
   await makeDir(dir);
   await sweep(dir);
-  const result = (await step.run(outputs as Outputs, { config, dir, store })) as Outputs[Name];
+  const context: StepContext = { config, dir, store };
+  const outputs = (await step.run(done, context)) as Outputs[Name];
+  if (name === 'data-load') await refuseChanged(job);
   const seconds = (performance.now() - started) / 1000;
-  const lineage: Lineage<Name> = {
+  const lineage = await writeLineage<Name>(dir, {
     step: name,
     fingerprint,
-    inputs,
-    config: withoutSecrets(config),
-    outputs: result,
-    version,
+    ...ingredients,
+    sourceFiles,
+    shown: shownSettings(name, config),
+    config: withoutSecrets(withoutStore),
+    outputs,
     commit: await gitCommit(),
     finished: new Date().toISOString(),
     seconds,
-  };
-  await writeJson(join(dir, LINEAGE), lineage);
-  await writeAtomic(join(dir, SUCCESS), '');
+  });
   log(`${name}: done in ${formatSeconds(seconds)}`);
   return lineage;
 }
 
-/** Content of files, name and time of folders: what an input was when it was read. */
-async function hashFiles(paths: readonly string[]): Promise<string[]> {
-  return Promise.all(
-    paths.map(async (path) => {
-      const found = await stat(path).catch(() => undefined);
-      if (!found) return path;
-      return found.isDirectory()
-        ? `${resolve(path)} ${(await readdir(path)).length} ${found.mtimeMs}`
-        : sha256File(path);
-    }),
-  );
+/** Images are read by their names in the store; what they hold is looked at once, before the work. */
+async function verifyImages(name: StepName, done: Outputs, store: Store): Promise<void> {
+  for (const tables of STEPS[name].images(done)) {
+    const { images } = await readDataset(tables);
+    await store.verifyObjects(images.flatMap(({ sha256 }) => sha256 ?? []));
+  }
+}
+
+/** What was read may be half of the old and half of the new. */
+async function refuseChanged({ name, config, store, ingredients, sourceFiles }: Job): Promise<void> {
+  const now = makeJob(name, config, store, await readSources(name, config, store), ingredients.inputs);
+  const changes = sourceChanges({ sources: ingredients.sources, sourceFiles }, { ...now.ingredients, ...now });
+  if (changes.length === 0) return;
+  throw new UserError({
+    where: name,
+    expected: 'inputs that do not change while they are read',
+    received: changes.join('; '),
+    hint: 'Run again when what writes them is done.',
+  });
 }
 
 /** Removes what a killed run was writing (see `writeAtomic`). */
 async function sweep(dir: string): Promise<void> {
-  for (const name of await readdir(dir)) if (name.endsWith('.tmp')) await rm(join(dir, name), { recursive: true });
+  for (const name of await readdir(dir)) if (name.endsWith(TEMPORARY)) await rm(join(dir, name), { recursive: true });
 }
 
 /** Out of the way at once, then gone: a kill in between leaves no half-deleted step that looks usable. */

@@ -1,13 +1,20 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { readJson, sha256, sha256File } from '../base/files.js';
 import type { Config } from '../config/schema.js';
 import type { CocoImage } from '../data/coco.js';
 import { readDataset } from '../data/tables.js';
+import { BUNDLE_FILE } from '../serve/bundle.js';
+import { TUNING_FILE } from '../serve/engine/tuning.js';
 import { type DataLoadOutputs, dataLoad } from './data_load.js';
 import { type DataPrepOutputs, dataPrep } from './data_prep.js';
 import { evaluateDetector } from './evaluate.js';
-import { type ModelEvalOutputs, modelEval } from './model_eval.js';
+import { judgeAgain } from './load_gate.js';
+import { type ModelEvalOutputs, modelEval, showEvaluation } from './model_eval.js';
 import { type ModelPackOutputs, modelPack } from './model_pack.js';
 import { type ModelTestOutputs, modelTest } from './model_test.js';
 import { type ModelTrainOutputs, modelTrain } from './model_train.js';
+import { type Lineage, markUnfinished } from './record.js';
 import type { StepContext, StepName } from './step.js';
 import { openWeightsDetector } from './weights_detector.js';
 
@@ -21,33 +28,45 @@ export interface Outputs {
   'model-test': ModelTestOutputs;
 }
 
+/** The records of the steps before. */
+export type Done = { [Name in StepName]: Lineage<Name> };
+
+/** SHA-256 by step and file: `data-prep/train/images.parquet`. */
+type InputFiles = Record<string, string>;
+
 interface Step<Name extends StepName> {
-  /** The part of the configuration that shapes the outputs: a change of it makes a new output. */
-  settings(config: Config): object;
-  /** Files and folders from outside that go in. */
-  files?(config: Config): string[];
+  /** The files of earlier steps that go in: only a change of one of them is a reason to run again. */
+  inputs(done: Done, config: Config): InputFiles | Promise<InputFiles>;
+  /** Folders of tables whose images it reads from the store. */
+  images(done: Outputs): string[];
   run(done: Outputs, context: StepContext): Promise<Outputs[Name]>;
+  /** Shows and judges finished outputs by other settings (see `shownSettings`), without the work before. */
+  show?(outputs: Outputs[Name], done: Outputs, context: StepContext): Promise<Outputs[Name]>;
 }
 
 /** The pipeline, in order. */
 export const STEPS: { [Name in StepName]: Step<Name> } = {
   'data-load': {
-    settings: ({ data }) => data,
-    files: ({ data }) =>
-      data.source === 'coco' ? [data.images, data.annotations].filter((path) => path !== null) : [],
+    inputs: () => ({}),
+    images: () => [],
     run: (_, context) => dataLoad(context),
   },
   'data-prep': {
-    settings: ({ prep }) => prep,
+    inputs: (done) => filesOf(done['data-load']),
+    images: (done) => [done['data-load'].dataset],
     run: (done, context) => dataPrep({ dataset: done['data-load'].dataset }, context),
   },
   'model-train': {
-    settings: ({ model, train, eval: evaluate }) => ({ model, train, evaluate }),
-    files: ({ train }) => (train.weights === null ? [] : [train.weights]),
+    inputs: (done) => filesOf(done['data-prep'], 'train/', 'val/'),
+    images: (done) => [done['data-prep'].train, done['data-prep'].val],
     run: (done, context) => modelTrain(done['data-prep'], context),
   },
   'model-pack': {
-    settings: ({ pack }) => pack,
+    inputs: (done, { pack }) => ({
+      ...filesOf(done['data-prep'], 'test/'),
+      'model-train/checkpoint': checkpointHash(done['model-train'], pack.checkpoint),
+    }),
+    images: (done) => [done['data-prep'].test],
     async run(done, context) {
       const { test } = done['data-prep'];
       const { categories } = await readDataset(test);
@@ -56,20 +75,61 @@ export const STEPS: { [Name in StepName]: Step<Name> } = {
     },
   },
   'model-eval': {
-    settings: ({ eval: evaluate }) => evaluate,
+    inputs: async (done) => ({
+      ...filesOf(done['data-prep'], 'test/'),
+      ...filesOf(done['model-train'], 'initial.safetensors'),
+      ...(await bundleFiles(done['model-pack'])),
+    }),
+    images: (done) => [done['data-prep'].test],
     async run(done, context) {
       const { test } = done['data-prep'];
       const { initial } = done['model-train'];
       const before = initial === null ? undefined : await evaluateStart(initial, test, context);
       return modelEval({ bundle: done['model-pack'].bundle, dataset: test, before }, context);
     },
+    async show(outputs, done, context) {
+      // A kill in between leaves a step that is run again.
+      await markUnfinished(context.dir);
+      return showEvaluation(outputs, { bundle: done['model-pack'].bundle, dataset: done['data-prep'].test }, context);
+    },
   },
   'model-test': {
-    settings: ({ test, serve }) => ({ test, serve }),
-    files: ({ test }) => (test.baseline === null ? [] : [test.baseline]),
+    inputs: async (done) => ({ ...(await bundleFiles(done['model-pack'])), ...(await tuningOf(done['model-pack'])) }),
+    images: () => [],
     run: (done, context) => modelTest({ bundle: done['model-pack'].bundle }, context),
+    show: (outputs, _, context) => judgeAgain(outputs, context),
   },
 };
+
+/** The files a step left whose names begin so; all of them by default. */
+function filesOf({ step, files }: Lineage, ...beginnings: string[]): InputFiles {
+  const wanted = (name: string) =>
+    beginnings.length === 0 || beginnings.some((beginning) => name.startsWith(beginning));
+  return Object.fromEntries(
+    Object.entries(files)
+      .filter(([name]) => wanted(name))
+      .map(([name, file]) => [`${step}/${name}`, file.sha256]),
+  );
+}
+
+function checkpointHash({ outputs, files }: Lineage<'model-train'>, checkpoint: 'best' | 'last'): string {
+  return files[basename(outputs[checkpoint])].sha256;
+}
+
+/** The files of a bundle; of its manifest all but the time of packing. */
+async function bundleFiles(packed: Lineage<'model-pack'>): Promise<InputFiles> {
+  const { created, ...manifest } = await readJson<{ created: string }>(join(packed.outputs.bundle, BUNDLE_FILE));
+  return {
+    ...filesOf(packed, 'bundle/'),
+    [`model-pack/bundle/${BUNDLE_FILE}`]: sha256(JSON.stringify(manifest)),
+  };
+}
+
+/** What `yolox tune` saved in the bundle since: a server goes by it. */
+async function tuningOf({ outputs }: Lineage<'model-pack'>): Promise<InputFiles> {
+  const path = join(outputs.bundle, TUNING_FILE);
+  return existsSync(path) ? { [`model-pack/bundle/${TUNING_FILE}`]: await sha256File(path) } : {};
+}
 
 /** What the weights that training started from make of the test split. */
 async function evaluateStart(weights: string, split: string, { config, store }: StepContext) {

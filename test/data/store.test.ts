@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -44,5 +44,28 @@ test('puts at the same time leave one whole object and nothing else', async ({ s
   assert.equal(files(store.root), [hashes[0]]);
   assert.ok(readFileSync(store.objectPath(hashes[0])).equals(bytes));
 });
+
+for (const [what, damage] of [
+  ['cut off', (bytes: Buffer) => bytes.subarray(0, 3)],
+  ['flipped', (bytes: Buffer) => Buffer.from(bytes).reverse()],
+] as const) {
+  test(`an object that is ${what} is found, and written again when it is put again`, async ({ store }) => {
+    const bytes = Buffer.from('some bytes');
+    const hash = await store.putObject(bytes);
+    const path = store.objectPath(hash);
+    writeFileSync(path, damage(bytes));
+    await store.verifyObjects([hash]).then(
+      () => assert.unreachable(),
+      ({ name, message }: Error) => {
+        assert.is(name, 'UserError');
+        assert.match(message, path);
+        assert.match(message, 'yolox data-load --force');
+      },
+    );
+    await store.putObject(bytes);
+    await store.verifyObjects([hash]);
+    assert.ok(readFileSync(path).equals(bytes));
+  });
+}
 
 test.run();

@@ -11,7 +11,7 @@ import type { CocoAnnotation, CocoDataset, CocoDetection } from '../../src/data/
 import { decodePicture } from '../../src/data/decode.js';
 import { Store } from '../../src/data/store.js';
 import { writeDataset } from '../../src/data/tables.js';
-import { modelEval } from '../../src/pipeline/model_eval.js';
+import { type ModelEvalOutputs, modelEval, showEvaluation } from '../../src/pipeline/model_eval.js';
 import type { StepContext } from '../../src/pipeline/step.js';
 import { readBundle } from '../../src/serve/bundle.js';
 import { Detector } from '../../src/serve/engine/detector.js';
@@ -92,6 +92,22 @@ test('running again replaces the pictures', async () => {
   const first = await modelEval({ bundle, dataset }, context);
   await modelEval({ bundle, dataset }, { ...context, config: configSchema.parse({ eval: { pictures: 0 } }) });
   assert.equal(await readdir(first.pictures), []);
+});
+
+test('another gate or number of pictures is shown as a new evaluation would, without one', async () => {
+  const dataset = await makeDataset('shown');
+  const before = { label: 'imported', stats: new Array(12).fill(0.25) };
+  const [shown, anew] = [contextOf('out-shown', { pictures: 0 }), contextOf('out-anew', { pictures: 2, minMap50: 1 })];
+  const first = await modelEval({ bundle, dataset, before }, shown);
+  const again = await showEvaluation(first, { bundle, dataset }, { ...shown, config: anew.config });
+  const expected = await modelEval({ bundle, dataset, before }, anew);
+  assert.equal(await readdir(again.pictures), await readdir(expected.pictures));
+  const figures = ({ images_per_second, report, metrics, detections, pictures, ...rest }: ModelEvalOutputs) => rest;
+  assert.equal(figures(again), figures(expected));
+  assert.is(again.images_per_second, first.images_per_second);
+  assert.match(await readFile(again.report, 'utf8'), 'Gate AP50 ≥ 1');
+  const metricsOf = async (path: string) => ({ ...(await readJson<object>(path)), images_per_second: 0 });
+  assert.equal(await metricsOf(again.metrics), await metricsOf(expected.metrics));
 });
 
 test('no detections at all: figures of 0, gate missed, report written', async () => {

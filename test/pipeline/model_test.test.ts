@@ -9,6 +9,7 @@ import { readJson, readText, writeJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
 import { Store } from '../../src/data/store.js';
 import type { LoadTestResult } from '../../src/loadtest/result.js';
+import { judgeAgain } from '../../src/pipeline/load_gate.js';
 import { type ModelTestOutputs, modelTest } from '../../src/pipeline/model_test.js';
 import type { StepContext } from '../../src/pipeline/step.js';
 import type { BundleManifest } from '../../src/serve/bundle.js';
@@ -56,7 +57,9 @@ test('a good bundle: every object matched, every request answered, an orderly en
   assert.ok(outputs.requests > 0 && outputs.throughput > 0 && outputs.p50_ms > 0);
   assert.ok(outputs.cpu_cores > 0 && outputs.rss_max_mb > 50);
   assert.match(await readText(outputs.report), 'Memory of the server');
-  assert.equal(await readJson(join(context.dir, 'result.json')), outputs);
+  // The store can be moved: names in it are relative.
+  const files = { load: 'load.json', report: 'report.html' };
+  assert.equal(await readJson(join(context.dir, 'result.json')), { ...outputs, ...files });
   assert.match(
     await readText(join(context.dir, 'result.txt')),
     `${annotations.length} of ${annotations.length} matched`,
@@ -90,7 +93,7 @@ test('a sweep, against the baseline of a service a thousand times as fast', asyn
   assert.match(message, /2 failures.*worse than the gate allows: against the baseline, closed, 1 in flight/s);
   const { load, failures } = await readJson<ModelTestOutputs>(join(context.dir, 'result.json'));
   assert.is(failures.length, 2);
-  const { runs } = await readJson<LoadTestResult>(load);
+  const { runs } = await readJson<LoadTestResult>(join(context.dir, load));
   assert.equal(
     runs.map((run) => run.load),
     earlier.map((run) => run.load),
@@ -98,6 +101,21 @@ test('a sweep, against the baseline of a service a thousand times as fast', asyn
   const text = await readText(join(context.dir, 'result.txt'));
   assert.match(text, /sweep +closed, 2 in flight/);
   assert.match(text, /against the baseline, closed, 2 in flight: throughput 0\.00/);
+});
+
+test('another gate is judged by the figures there are', async () => {
+  const [load, baseline] = ['load.json', 'earlier.json'].map((name) => join(context.dir, name));
+  const closed = { mode: 'closed', concurrency: 1 } as const;
+  await writeJson(load, loadResult([runResult(closed, 90, 1)]));
+  await writeJson(baseline, loadResult([runResult(closed, 100, 1)]));
+  const outputs = { load } as ModelTestOutputs;
+  const judge = (gate: number) =>
+    judgeAgain(outputs, { ...context, config: configSchema.parse({ test: { baseline, gate } }) });
+  assert.is(await judge(0.2), outputs);
+  await judge(0.05).then(
+    () => assert.unreachable(),
+    ({ message }: Error) => assert.match(message, 'worse than the gate allows'),
+  );
 });
 
 test('a baseline of another load is refused before anything is started, naming both', async () => {

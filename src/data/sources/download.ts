@@ -6,17 +6,26 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '../../base/errors.js';
 import { explainFileError } from '../../base/file_errors.js';
-import { makeDir, sha256, sha256File, writeJson } from '../../base/files.js';
+import { sha256, sha256File, writeJson } from '../../base/files.js';
+import { describeHolder, withLock } from '../../base/lock.js';
 import { log, type Progress, startProgress } from '../../base/progress.js';
+import { isUsable, type KeptOptions, type KeptRecord, versionOf } from './kept_download.js';
 
 const ATTEMPTS = 6;
 const MEGABYTE = 1e6;
 
-export interface DownloadOptions {
+export interface DownloadOptions extends KeptOptions {
   /** Expected SHA-256, lower-case hex; absent: whatever comes is taken. */
   sha256?: string;
   /** First wait before a retry, doubled each time. */
   retryMs?: number;
+}
+
+/** A finished download, as it is; undefined when there is none. */
+export async function downloaded(url: string, dir: string): Promise<Download | undefined> {
+  const path = join(dir, fileNameOf(url));
+  const { sha256: hash } = (await readSidecar(path, url)) ?? {};
+  return hash !== undefined && (await sizeOf(path)) > 0 ? { path, sha256: hash } : undefined;
 }
 
 export interface Download {
@@ -25,37 +34,32 @@ export interface Download {
 }
 
 /** What is known of a finished download, or of the version a partial one belongs to. */
-interface Sidecar {
+interface Sidecar extends KeptRecord {
   url: string;
   /** Strong ETag or Last-Modified: tells the server which version a Range goes on with. */
   validator?: string;
-  bytes?: number;
-  sha256?: string;
 }
 
 /** A failure that trying again may cure. */
 class Transient extends Error {}
 
 /**
- * Downloads a file into `dir`, once: a finished one is used again, a broken-off one goes on where it stopped if the
- * server still has the same version. The file appears under its name only whole and checked; `<file>.json` beside it
+ * Downloads a file into `dir`, once: a finished one is used again unless it is damaged or the server has another
+ * version, a broken-off one goes on where it stopped if the server still has the same version. The file appears under its name only whole and checked; `<file>.json` beside it
  * records URL, size and SHA-256.
  *
  * @throws UserError when the server refuses, stays out of reach, or sends something of another SHA-256
  */
 export async function download(url: string, dir: string, options: DownloadOptions = {}): Promise<Download> {
-  await makeDir(dir);
   const path = join(dir, fileNameOf(url));
+  return withLock(`${path}.lock`, () => downloadTo(path, url, options), {
+    onWait: (holder) => log(`download ${url}: waits for ${describeHolder(holder)}, which downloads it`),
+  });
+}
+
+async function downloadTo(path: string, url: string, options: DownloadOptions): Promise<Download> {
   const finished = await readSidecar(path, url);
-  const size = await sizeOf(path);
-  if (
-    finished?.sha256 &&
-    size > 0 &&
-    size === finished.bytes &&
-    (options.sha256 ?? finished.sha256) === finished.sha256
-  ) {
-    return { path, sha256: finished.sha256 };
-  }
+  if (finished?.sha256 && (await isUsable(url, path, finished, options))) return { path, sha256: finished.sha256 };
 
   const part = `${path}.part`;
   await withRetries(url, part, options.retryMs ?? 1000);
@@ -71,7 +75,8 @@ export async function download(url: string, dir: string, options: DownloadOption
     });
   }
   await rm(path, { force: true });
-  await writeJson(`${path}.json`, { url, bytes: await sizeOf(part), sha256: hash } satisfies Sidecar);
+  const version = (await readSidecar(part, url))?.version;
+  await writeJson(`${path}.json`, { url, version, bytes: await sizeOf(part), sha256: hash } satisfies Sidecar);
   await rename(part, path);
   await rm(`${part}.json`, { force: true });
   return { path, sha256: hash };
@@ -135,7 +140,11 @@ async function fetchInto(url: string, part: string): Promise<void> {
   if (!resumed) {
     // First the bytes, then the validator: never old bytes under a new validator.
     await rm(part, { force: true });
-    await writeJson(`${part}.json`, { url, validator: validatorOf(response) } satisfies Sidecar);
+    await writeJson(`${part}.json`, {
+      url,
+      validator: validatorOf(response),
+      version: versionOf(response),
+    } satisfies Sidecar);
   }
   const length = Number(response.headers.get('content-length') ?? Number.NaN);
   const progress = startProgress(

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { UserError } from '../../base/errors.js';
 import { explainFileError } from '../../base/file_errors.js';
 import { sha256File } from '../../base/files.js';
-import { download } from './download.js';
+import { download, downloaded } from './download.js';
 import { openFolder } from './folder.js';
 import { isPictureName, type PictureFiles } from './picture_files.js';
 import { isZip, openZipPictures } from './zip.js';
@@ -13,24 +13,40 @@ export interface LocalInput {
   path: string;
   /** Entry of a zip, given after a `#`. */
   entry?: string;
-  /** Of the file; absent for a folder. */
+  /** Of the file; none for a folder. */
   sha256?: string;
+  /** Whether it is a URL that has not been downloaded yet. */
+  absent?: boolean;
+}
+
+export interface BringOptions {
+  /** Configuration key, for messages. */
+  field: string;
+  /** Folder of downloads. */
+  downloads: string;
+  /** SHA-256 the file must have. */
+  expected?: string | null;
+  /** How to take that of a file here. */
+  hash?: (path: string) => Promise<string>;
+  /** False downloads nothing: what is not here yet has no SHA-256 but a word in its place. */
+  fetch?: boolean;
 }
 
 /**
  * Finds the file or folder the configuration names, downloading it when it is a URL.
  *
  * @param location path or http(s) URL; `#entry` behind either names a file inside a zip
- * @param expected SHA-256 the file must have
  * @throws UserError when there is nothing, or something of another SHA-256
  */
-export async function bringHere(
-  location: string,
-  options: { field: string; downloads: string; expected?: string | null },
-): Promise<LocalInput> {
+export async function bringHere(location: string, options: BringOptions): Promise<LocalInput> {
   const expected = options.expected ?? undefined;
   const { base, entry } = await splitEntry(location);
-  if (isUrl(base)) return { ...(await download(base, options.downloads, { sha256: expected })), entry };
+  if (isUrl(base)) {
+    const { downloads, hash, fetch = true } = options;
+    const none = { path: base, sha256: 'not downloaded yet', absent: true };
+    const found = fetch ? download(base, downloads, { sha256: expected, hash }) : downloaded(base, downloads);
+    return { ...((await found) ?? none), entry };
+  }
 
   const { field } = options;
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(base)) {
@@ -38,7 +54,7 @@ export async function bringHere(
     throw new UserError({ where: base, field, expected: 'a path, or a URL of http or https', hint });
   }
   const info = await statInput(base, field);
-  const sha256 = info.isFile() ? await sha256File(base) : undefined;
+  const sha256 = info.isFile() ? await (options.hash ?? sha256File)(base) : undefined;
   if (expected && sha256 !== expected) {
     throw new UserError({
       where: base,

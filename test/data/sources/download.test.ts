@@ -92,6 +92,7 @@ test('a file comes whole, with its record, and once', async (context) => {
   );
   assert.equal(JSON.parse(readFileSync(`${path}.json`, 'utf8')), {
     url: context.url,
+    version: '"1"',
     bytes: CONTENT.length,
     sha256: HASH,
   });
@@ -166,6 +167,49 @@ test('a kept file of another checksum is fetched again', async (context) => {
   const { path } = await download(context.url, context.dir, { ...QUICK, sha256: sha256(content) });
   assert.is(readFileSync(path, 'utf8'), 'the new version');
   assert.is(statSync(path).size, content.length);
+});
+
+test('a kept file is asked about once, and fetched again when the server has another version', async (context) => {
+  let [content, etag] = [CONTENT, 'W/"1"'];
+  context.answer = (request, response) =>
+    request.headers['if-none-match'] === etag
+      ? void response.writeHead(304).end()
+      : serve(request, response, content, etag);
+  const first = await download(context.url, context.dir, QUICK);
+  assert.equal(await download(context.url, context.dir, QUICK), first);
+  assert.is(context.asked.length, 2);
+  [content, etag] = [Buffer.from('the new version'), 'W/"2"'];
+  // The same file at another address, as a process asks about each address once.
+  assert.equal(await download(context.url, context.dir, QUICK), first);
+  const elsewhere = `${context.url}?again`;
+  await download(elsewhere, context.dir, QUICK);
+  [content, etag] = [CONTENT, 'W/"3"'];
+  assert.is((await download(elsewhere, context.dir, QUICK)).sha256, HASH);
+});
+
+test('a kept file stays in use when the server does not answer', async (context) => {
+  context.answer = (request, response) => serve(request, response, CONTENT, '"1"');
+  const first = await download(context.url, context.dir, QUICK);
+  context.answer = (_, response) => void response.writeHead(500).end();
+  assert.equal(await download(context.url, context.dir, QUICK), first);
+});
+
+test('a kept file that was damaged is fetched again', async (context) => {
+  context.answer = (request, response) => serve(request, response, CONTENT, '"1"');
+  const { path } = await download(context.url, context.dir, QUICK);
+  const flipped = Buffer.from(CONTENT);
+  flipped[1000] ^= 1;
+  writeFileSync(path, flipped);
+  await download(context.url, context.dir, { ...QUICK, sha256: HASH });
+  assert.ok(readFileSync(path).equals(CONTENT));
+});
+
+test('downloads of one file at the same time fetch it once', async (context) => {
+  context.answer = (request, response) => serve(request, response, CONTENT, '"1"');
+  const options = { ...QUICK, sha256: HASH };
+  const all = await Promise.all(Array.from({ length: 5 }, () => download(context.url, context.dir, options)));
+  assert.is(new Set(all.map(({ path }) => path)).size, 1);
+  assert.is(context.asked.length, 1);
 });
 
 test('404 is an error at once, 503 is tried again', async (context) => {

@@ -1,0 +1,75 @@
+import { stat } from 'node:fs/promises';
+import { messageOf } from '../../base/errors.js';
+import { sha256File } from '../../base/files.js';
+import { log } from '../../base/progress.js';
+
+/** Milliseconds that a server may take to tell whether a file has changed. */
+const TIMEOUT_MS = 10_000;
+
+/** The record of a finished download. */
+export interface KeptRecord {
+  bytes?: number;
+  sha256?: string;
+  /** What the server calls this version of the file: ETag or Last-Modified. */
+  version?: string;
+}
+
+export interface KeptOptions {
+  /** The SHA-256 it must have, which spares asking the server. */
+  sha256?: string;
+  hash?: (path: string) => Promise<string>;
+}
+
+/** URLs that were asked about in this process. */
+const asked = new Set<string>();
+
+/**
+ * Whether a finished download can be used again: it is whole, its content is that of the record, and the server has no
+ * other version. A server that does not answer or names no version leaves it in use, which is said.
+ */
+export async function isUsable(
+  url: string,
+  path: string,
+  record: KeptRecord | undefined,
+  { sha256, hash = sha256File }: KeptOptions,
+): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found || record?.sha256 === undefined) return false;
+  if (sha256 !== undefined && sha256 !== record.sha256) return false;
+  if (found.size !== record.bytes || (await hash(path)) !== record.sha256) {
+    log(`${path}: damaged since it was downloaded; downloading it again`);
+    return false;
+  }
+  if (sha256 !== undefined || asked.has(url)) return true;
+  asked.add(url);
+  return !(await hasChanged(url, record));
+}
+
+async function hasChanged(url: string, { version, bytes }: KeptRecord): Promise<boolean> {
+  try {
+    const headers: Record<string, string> = { 'accept-encoding': 'identity' };
+    if (version !== undefined) headers[isDate(version) ? 'if-modified-since' : 'if-none-match'] = version;
+    // Not HEAD, which addresses signed for GET refuse.
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    await response.body?.cancel();
+    if (response.status === 304) return false;
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
+    const [now, length] = [versionOf(response), response.headers.get('content-length')];
+    const known = version !== undefined && now !== undefined;
+    const changed = known ? now !== version : length !== null && Number(length) !== bytes;
+    if (changed) log(`${url}: changed since it was downloaded (${version} → ${now}); downloading it again`);
+    else if (!known) log(`${url}: the server names no version; used as it was downloaded, set a SHA-256 to be sure`);
+    return changed;
+  } catch (error) {
+    const reason = messageOf(error instanceof Error && error.cause ? error.cause : error);
+    log(`${url}: used as it was downloaded; whether it has changed could not be asked: ${reason}`);
+    return false;
+  }
+}
+
+/** What the server calls the version of a file it sends. */
+export function versionOf({ headers }: Response): string | undefined {
+  return headers.get('etag') ?? headers.get('last-modified') ?? undefined;
+}
+
+const isDate = (version: string): boolean => !/^(W\/)?"/.test(version) && !Number.isNaN(Date.parse(version));
