@@ -47,6 +47,8 @@ const INDIFFERENT = [
   'serve.apiKeysFile',
   'serve.openMetrics',
   'serve.cors',
+  'serve.trustedProxies',
+  'serve.startTimeout',
   'serve.logLevel',
   'serve.otlp',
 ];
