@@ -9,7 +9,8 @@ const test = suite('counted settings');
 
 /** Every key of the configuration by what a change of it does. A new key must be put where it belongs. */
 const KEYS = {
-  'runs data-load': 'data.source data.maxPixels data.builtin.pictures data.builtin.side data.builtin.seed',
+  'runs data-load':
+    'data.source data.maxPixels data.decodeTimeout data.builtin.pictures data.builtin.side data.builtin.seed',
   'runs data-prep': 'prep.categories prep.split.train prep.split.val prep.split.test prep.keepEmpty prep.seed',
   'runs model-train': `
     model.depth model.width model.depthwise model.preprocess.size model.preprocess.color model.preprocess.scale
@@ -25,7 +26,7 @@ const KEYS = {
   'runs model-eval': 'eval.confidence eval.nms eval.maxDetections',
   'shown by model-eval': 'eval.minMap50 eval.pictures',
   'runs model-test': `
-    test.seconds test.warmupSeconds test.connections test.minIou test.scoreTolerance test.sweep serve.maxBytes
+    serve.decodeTimeout test.seconds test.warmupSeconds test.connections test.minIou test.scoreTolerance test.sweep serve.maxBytes
     serve.maxPixels serve.maxSide serve.sessions serve.threads serve.maxBatch serve.provider serve.queue serve.deadline
     serve.maxConnections serve.maxConnectionsPerClient serve.headersTimeout serve.requestTimeout serve.keepAliveTimeout`,
   'shown by model-test': 'test.gate',
