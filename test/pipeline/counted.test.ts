@@ -10,8 +10,9 @@ const test = suite('counted settings');
 /** Every key of the configuration by what a change of it does. A new key must be put where it belongs. */
 const KEYS = {
   'runs data-load':
-    'data.source data.maxPixels data.decodeTimeout data.builtin.pictures data.builtin.side data.builtin.seed',
-  'runs data-prep': 'prep.categories prep.split.train prep.split.val prep.split.test prep.keepEmpty prep.seed',
+    'data.source data.strict data.maxPixels data.decodeTimeout data.builtin.pictures data.builtin.side data.builtin.seed',
+  'runs data-prep':
+    'prep.categories prep.split.train prep.split.val prep.split.test prep.keepEmpty prep.seed prep.crowd prep.nearDuplicates',
   'runs model-train': `
     model.depth model.width model.depthwise model.preprocess.size model.preprocess.color model.preprocess.scale
     model.preprocess.mean model.preprocess.std model.preprocess.pad train.freeze train.batchNorm train.epochs train.batch
