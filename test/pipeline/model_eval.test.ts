@@ -73,6 +73,7 @@ test('a bundle that is right gets full marks and a report', async () => {
   assert.ok(Math.abs(Number(outputs.map) - 1) < 1e-9, `AP is ${outputs.map}`);
   assert.equal(outputs.gate, { minMap50: 0.9, passed: true });
   assert.is(outputs.images, 4);
+  assert.equal(outputs.before, { label: 'imported', map: 0.25, map50: 0.25 });
 
   const html = await readFile(outputs.report, 'utf8');
   for (const words of ['Confusion matrix', 'imported', 'circle', 'Gate AP50 ≥ 0.9: passed']) assert.match(html, words);
@@ -125,6 +126,13 @@ test('no objects at all: figures absent, report written', async () => {
   assert.is(outputs.map, null);
   assert.equal(outputs.gate, { minMap50: null, passed: true });
   assert.match(await readFile(outputs.report, 'utf8'), 'No class has objects');
+});
+
+test('no objects at all: a gate is missed, in words', async () => {
+  const dataset = await makeDataset('gated', (full) => ({ ...full, annotations: [] }));
+  const outputs = await modelEval({ bundle, dataset }, contextOf('out-gated', { minMap50: 0 }));
+  assert.is(outputs.gate.passed, false);
+  assert.match(await readFile(outputs.report, 'utf8'), 'missed, as there is no object to find');
 });
 
 test('a split of other categories is refused', async () => {

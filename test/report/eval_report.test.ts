@@ -65,6 +65,18 @@ test('an earlier evaluation is compared with', async () => {
   assert.match(html, '+0.600');
 });
 
+test('figures that are absent before or after are dashes, not changes', async () => {
+  const stats = new Array(12).fill(null);
+  const html = await report(dataset, [found], { before: { label: 'imported', stats } });
+  assert.not.match(html, /[+−]\d\.\d{3}/);
+  assert.match(html, '–');
+  assert.not.match(html, /null|NaN/);
+  const empty = await report({ ...dataset, annotations: [] }, [], {
+    before: { label: 'imported', stats: stats.fill(0.5) },
+  });
+  assert.not.match(empty, /[+−]\d\.\d{3}/);
+});
+
 test('pictures stand under their headings', async () => {
   const picture = { gallery: 'false alarms' as const, jpeg: Buffer.from('jpeg'), caption: '1.jpg: 1 false alarm' };
   const html = await report(dataset, [found], { pictures: [picture] });

@@ -37,6 +37,13 @@ test('shows curves and validations', async () => {
   assert.not.match(html, 'NaN');
 });
 
+test('without an object to validate on, that is said', async () => {
+  const absent = { event: 'validation' as const, epoch: 1, map: null, map50: null, stats: new Array(12).fill(null) };
+  const html = await trainingReport([step(1), step(2), absent]);
+  assert.match(html, 'the validation split has no object to find');
+  assert.not.match(html, 'Average precision by epoch');
+});
+
 test('of an iteration logged twice, the later line counts', async () => {
   const once = [step(1, 3), step(2, 2), step(3, 1)];
   const resumed = [step(1, 3), step(2, 9), step(3, 9), step(2, 2), step(3, 1)];
