@@ -98,6 +98,19 @@ export async function readJson<T = unknown>(path: string): Promise<T> {
   }
 }
 
+/** The first bytes of a file, fewer where it is shorter; none where it cannot be read. */
+export async function readHead(path: string, length: number): Promise<Buffer> {
+  const file = await open(path).catch(() => undefined);
+  try {
+    const head = await file?.read(Buffer.alloc(length), 0, length, 0);
+    return head ? head.buffer.subarray(0, head.bytesRead) : Buffer.alloc(0);
+  } catch {
+    return Buffer.alloc(0);
+  } finally {
+    await file?.close();
+  }
+}
+
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }

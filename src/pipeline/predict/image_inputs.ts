@@ -3,9 +3,13 @@ import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../../base/errors.js';
-import { readText } from '../../base/files.js';
+import { readHead, readText } from '../../base/files.js';
+import { identifyImage } from '../../data/image_format.js';
 import { isPictureName } from '../../data/sources/picture_files.js';
 import { isAnnotated } from './output_paths.js';
+
+/** Bytes that tell what a file holds. */
+const HEAD_BYTES = 4096;
 
 /** An image to look for objects in. */
 export interface ImageInput {
@@ -30,7 +34,7 @@ export interface ImageInputs {
 /**
  * The images that arguments name. An argument is a file, a folder (looked through with its sub-folders), a glob, or
  * `@FILE`: a list of files and folders, one a line, relative to the working directory. What a folder or glob gives
- * besides images is skipped and counted, as are hidden files.
+ * besides images, by name or content, is skipped and counted, as are hidden files.
  *
  * @param out folder of the outputs; images annotated by an earlier run in it are skipped
  * @throws UserError for a folder, glob or list without an image
@@ -105,7 +109,7 @@ class Finder {
     const path = base === '.' ? file : join(base, file);
     if (file.split('/').some((part) => part.startsWith('.') && part !== '.' && part !== '..')) {
       this.#skip('hidden files', path);
-    } else if (!isPictureName(path)) this.#skip('files that are no images', path);
+    } else if (!isPictureName(path) && !(await isImage(path))) this.#skip('files that are no images', path);
     else if (this.#seen.has(await real(path))) this.#skip('images named before', path);
     else if (await this.#isOutput(path)) this.#skip('images annotated by an earlier run', path);
     else {
@@ -136,6 +140,11 @@ class Finder {
     if (entry) entry.count++;
     else this.skipped.push({ reason, count: 1, first: path });
   }
+}
+
+/** Whether a file holds an image, whatever it is called. */
+async function isImage(path: string): Promise<boolean> {
+  return typeof identifyImage(await readHead(path, HEAD_BYTES)) === 'string';
 }
 
 const real = (path: string): Promise<string> => promisify(realpath)(path).catch(() => resolve(path));

@@ -1,6 +1,7 @@
-import { open, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileName } from '../../base/file_name.js';
+import { readHead } from '../../base/files.js';
 import { realPath } from '../../base/outputs.js';
 import { MADE_BY } from '../../report/annotate.js';
 import type { ImageInput } from './image_inputs.js';
@@ -62,14 +63,7 @@ export async function planOutputs(out: string, images: readonly ImageInput[]): P
 
 /** Whether a file is an annotated image of ours, by the mark in its EXIF. */
 export async function isAnnotated(path: string): Promise<boolean> {
-  const file = await open(path).catch(() => undefined);
-  if (!file) return false;
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.subarray(0, bytesRead).includes(MADE_BY);
-  } finally {
-    await file.close();
-  }
+  return (await readHead(path, HEAD_BYTES)).includes(MADE_BY);
 }
 
 function pathOf(out: string, { name }: ImageInput, suffix: string): string {

@@ -77,6 +77,20 @@ test('a glob gives names below its fixed part; files win over globs', async () =
   );
 });
 
+test('an image without an ending is known by its content', async () => {
+  put('odd/photo', await annotate({ width: 8, height: 8, data: new Uint8Array(192) }, []));
+  put('odd/README', 'words');
+  const { images, skipped } = await findImages([at('odd')]);
+  assert.equal(
+    images.map(({ name }) => name),
+    ['photo'],
+  );
+  assert.equal(
+    skipped.map(({ count }) => count),
+    [1],
+  );
+});
+
 test('arguments keep their order; what a folder gives again is taken once', async () => {
   const { images, skipped } = await findImages([
     at('photos/sub/c.JPEG'),
