@@ -37,7 +37,7 @@ export const importWeightsCommand = defineCommand({
 async function importWeights(args: ImportArgs): Promise<void> {
   await refuseReplacing(args.out, [args.file]);
   const network = await openNetwork(args.file, toOpenOptions(args));
-  const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report, check } = network;
+  const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report, check, notices } = network;
   const converted: CheckpointInfo = {
     ...info,
     architecture,
@@ -59,6 +59,7 @@ async function importWeights(args: ImportArgs): Promise<void> {
     missing,
     unexpected,
     mismatched,
+    notices,
     ...(check && { check }),
   };
   printResult(result, describe(args, network), args);

@@ -3,9 +3,12 @@ export type Dtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8';
 
 export const ITEM_BYTES: Readonly<Record<Dtype, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 };
 
-/** Little-endian numbers of any type as float32, in an array of their own. */
-export function toFloat32(dtype: Dtype, bytes: Uint8Array): Float32Array {
-  const { buffer } = new Uint8Array(bytes);
+/** Whether a type holds fractions: weights are of no other. */
+export const isFloating = (dtype: string | undefined): boolean => /^B?F\d/.test(dtype ?? '');
+
+/** Numbers of any type as float32, in an array of their own; little-endian unless said otherwise. */
+export function toFloat32(dtype: Dtype, bytes: Uint8Array, bigEndian = false): Float32Array {
+  const { buffer } = bigEndian ? turned(bytes, ITEM_BYTES[dtype]) : new Uint8Array(bytes);
   switch (dtype) {
     case 'F64':
       return Float32Array.from(new Float64Array(buffer));
@@ -23,6 +26,13 @@ export function toFloat32(dtype: Dtype, bytes: Uint8Array): Float32Array {
     case 'U8':
       return Float32Array.from(new Uint8Array(buffer));
   }
+}
+
+/** A copy with the bytes of every item in the other order. */
+function turned(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(bytes);
+  for (let start = 0; start < copy.length; start += size) copy.subarray(start, start + size).reverse();
+  return copy;
 }
 
 /** Value of the bits of an IEEE 754 binary16. */

@@ -1,23 +1,27 @@
 import { UserError } from '../../base/errors.js';
 import { sha256 } from '../../base/files.js';
+import { log } from '../../base/progress.js';
 import { LEGACY_PREPROCESS, type Preprocess, preprocessSchema } from '../../config/preprocess.js';
 import { loadOnnx } from '../onnx/load.js';
 import type { ImportCheck } from '../onnx/verify.js';
 import { guessArchitecture } from './architecture.js';
 import { type CheckpointInfo, parseCheckpointMetadata } from './checkpoint.js';
 import { isFolded } from './fold.js';
-import { isMmdet, toMegvii } from './key_map.js';
 import { guessLegacy } from './legacy.js';
+import { assertNumbers } from './numbers.js';
 import { readBytes } from './read_bytes.js';
 import { parseSafetensors, type Tensor } from './safetensors.js';
+import { readNetwork } from './state_dict.js';
 import { isTorchCheckpoint, parseTorchCheckpoint } from './torch_checkpoint.js';
-import type { Weights } from './weights.js';
+import type { Weights, WeightTensor } from './weights.js';
 
 export interface LoadedWeights {
   /** By Megvii key, whatever the file's names. */
   weights: Weights;
   /** `megvii` and `mmdet` are torch checkpoints. */
   format: 'safetensors' | 'megvii' | 'mmdet' | 'onnx';
+  /** What was taken of what the file holds, for people. */
+  notices: string[];
   /** Batch norms hold no statistics: train them with `batchNorm: fixed`, or estimate the statistics anew. */
   folded: boolean;
   /** Made for the preprocessing before YOLOX 0.1.1; null when neither file nor weights tell. */
@@ -35,16 +39,16 @@ export interface LoadedWeights {
 /** Reads weights in any form: our safetensors, torch checkpoints of Megvii or mmdetection, ONNX. Told by content. */
 export async function loadWeights(path: string): Promise<LoadedWeights> {
   const file = await readBytes(path);
-  const { weights: found, metadata, size, verify, ...kind } = await parseAny(file, path);
-  const mmdet = isMmdet(found.keys());
-  const weights: Weights = new Map();
-  for (const [name, tensor] of found) if (!isBookkeeping(name)) weights.set(mmdet ? toMegvii(name) : name, tensor);
+  const { weights, format, notices = [], metadata = {}, size, verify } = await parseAny(file, path);
+  for (const notice of notices) log(`${path}: ${notice}`);
+  assertNumbers(weights, path);
   const info = parseCheckpointMetadata(metadata, path);
   const legacy = info ? info.preprocess.color === LEGACY_PREPROCESS.color : guessLegacy(weights);
   const preprocess = info?.preprocess ?? usualPreprocess(weights, legacy ?? false, path, size);
   return {
     weights,
-    format: kind.format === 'torch' ? (mmdet ? 'mmdet' : 'megvii') : kind.format,
+    format,
+    notices,
     folded: isFolded(weights),
     legacy,
     preprocess,
@@ -64,10 +68,9 @@ function usualPreprocess(weights: Weights, legacy: boolean, where: string, size?
   throw new UserError({ where, field: 'input', expected, received: size, hint: 'Export the model at such a size.' });
 }
 
-interface Found {
-  weights: Weights;
-  format: 'safetensors' | 'torch' | 'onnx';
-  metadata: Record<string, string>;
+interface Found extends Pick<LoadedWeights, 'weights' | 'format'> {
+  notices?: string[];
+  metadata?: Record<string, string>;
   /** Input height, width fixed in the file. */
   size?: [number, number];
   /** Compares the weights with the file they were read from. */
@@ -75,12 +78,18 @@ interface Found {
 }
 
 async function parseAny(file: Buffer, where: string): Promise<Found> {
-  if (isTorchCheckpoint(file))
-    return { weights: await parseTorchCheckpoint(file, where), format: 'torch', metadata: {} };
+  if (isTorchCheckpoint(file)) {
+    const { mmdet, ...network } = await readNetwork(await parseTorchCheckpoint(file, where), where);
+    return { ...network, format: mmdet ? 'mmdet' : 'megvii' };
+  }
   // Safetensors starts with the length of its header in eight bytes, the upper four of them zero, and the header's JSON.
   if (file.length > 8 && file.readUInt32LE(4) === 0 && file[8] === '{'.charCodeAt(0)) {
     const { tensors, metadata } = parseSafetensors(file, where);
-    return { weights: floatsOf(tensors), format: 'safetensors', metadata };
+    const stored = [...tensors].map(
+      ([name, tensor]) => [name, { dtype: tensor.dtype, read: () => floatsOf(tensor) }] as const,
+    );
+    const network = await readNetwork([{ path: '', tensors: new Map(stored) }], where);
+    return { ...network, format: 'safetensors', metadata };
   }
   // The first field of an ONNX file is ir_version.
   if (file[0] === 0x08) return { ...(await loadOnnx(file, where)), format: 'onnx' };
@@ -92,17 +101,7 @@ async function parseAny(file: Buffer, where: string): Promise<Found> {
   });
 }
 
-function floatsOf(tensors: ReadonlyMap<string, Tensor>): Weights {
-  const weights: Weights = new Map();
-  for (const [name, { dtype, shape, data }] of tensors) {
-    if (dtype === 'F32') weights.set(name, { shape, data });
-    else if (dtype === 'F64') weights.set(name, { shape, data: Float32Array.from(data) });
-  }
-  return weights;
-}
-
-/**
- * Counters of batches, and the `ema_…` buffers of mmdetection 2: its checkpoints hold the averaged weights under the
- * plain names, which it evaluates, and those in training under `ema_…`.
- */
-const isBookkeeping = (name: string): boolean => name.endsWith('.num_batches_tracked') || name.startsWith('ema_');
+const floatsOf = ({ shape, data }: Tensor): WeightTensor => ({
+  shape,
+  data: data instanceof Float32Array ? data : Float32Array.from(data as Float64Array),
+});

@@ -1,9 +1,12 @@
 import { buffer } from 'node:stream/consumers';
+import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { messageOf, UserError } from '../../base/errors.js';
 import { ITEM_BYTES, toFloat32 } from './dtype.js';
-import { type Storage, TorchTensor, TorchUnpickler } from './torch_pickle.js';
-import { elements, sameShape, type Weights } from './weights.js';
+import type { StateDict, StoredTensor } from './state_dict.js';
+import { findStateDicts } from './torch_objects.js';
+import { PickledObject, type Storage, type TorchTensor, TorchUnpickler } from './torch_pickle.js';
+import { elements, sameShape } from './weights.js';
 
 /** First pickle of a checkpoint written before torch 1.6: a magic number of ten bytes. */
 const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
@@ -13,17 +16,46 @@ const ZIP_MAGIC = Buffer.from('PK\x03\x04');
 /** A checkpoint opened: the pickled object and how to get at the bytes of its storages. */
 interface Container {
   root: unknown;
+  bigEndian: boolean;
   read(storage: Storage): Promise<Uint8Array>;
 }
 
 /**
- * Reads the state dict of a torch checkpoint, in the zip format or that of torch before 1.6: bare, under `model`
- * (Megvii) or under `state_dict` (mmdetection). Every tensor comes as float32 under its own name without `module.`
- * prefixes. UserError (naming `where`) when the file is damaged or holds no state dict.
+ * The state dicts of a torch checkpoint, in the zip format or that of torch before 1.6, wherever they lie in it; those
+ * of pickled modules too. Tensors are read when they are asked for. UserError (naming `where`) when the file is damaged
+ * or holds none.
  */
-export async function parseTorchCheckpoint(file: Buffer, where: string): Promise<Weights> {
+export async function parseTorchCheckpoint(file: Buffer, where: string): Promise<StateDict[]> {
+  const { root, read, bigEndian } = await sound(where, () =>
+    startsWith(file, LEGACY_MAGIC) ? openLegacy(file) : openZip(file),
+  );
+  const values = new Map<string, Promise<Float32Array>>();
+  const flatOf = (storage: Storage): Promise<Float32Array> => {
+    const known = values.get(storage.key) ?? read(storage).then((bytes) => valuesOf(storage, bytes, bigEndian));
+    values.set(storage.key, known);
+    return known;
+  };
+  const found = findStateDicts(root).map(({ path, tensors }): StateDict => {
+    const stored = [...tensors].map(([name, tensor]): [string, StoredTensor] => {
+      const { storage, shape } = tensor;
+      const load = async () => ({ shape: [...shape], data: gather(tensor, await flatOf(storage)) });
+      return [name, { dtype: storage.dtype ?? 'a type not read here', read: () => sound(where, load) }];
+    });
+    return { path, tensors: new Map(stored) };
+  });
+  if (found.length > 0) return found;
+  throw new UserError({
+    where,
+    expected: 'a checkpoint with the tensors of a network by name',
+    received: describeRoot(root),
+    hint: 'Save model.state_dict().',
+  });
+}
+
+/** What `work` gives; anything that goes wrong in it is damage of the file. */
+async function sound<T>(where: string, work: () => T | Promise<T>): Promise<T> {
   try {
-    return await readState(startsWith(file, LEGACY_MAGIC) ? openLegacy(file) : await openZip(file), where);
+    return await work();
   } catch (error) {
     if (error instanceof UserError) throw error;
     const hint = 'Download or copy the file again.';
@@ -32,6 +64,11 @@ export async function parseTorchCheckpoint(file: Buffer, where: string): Promise
       { cause: error },
     );
   }
+}
+
+function describeRoot(root: unknown): string {
+  if (root instanceof Map) return `keys ${[...root.keys()].join(', ')}`;
+  return root instanceof PickledObject ? `an object of ${root.type}` : 'a pickled object of another kind';
 }
 
 export const isTorchCheckpoint = (file: Buffer): boolean =>
@@ -49,10 +86,14 @@ async function openZip(file: Buffer): Promise<Container> {
     if (entry === undefined) throw new Error(`an archive without ${name}`);
     // Torch stores its entries, so a size can never exceed the file's.
     if (entry.compressionMethod !== 0) throw new Error(`${name} compressed`);
-    return buffer(await zip.openReadStreamPromise(entry));
+    const bytes = await buffer(await zip.openReadStreamPromise(entry));
+    // Torch can be told to leave the checksum out; it is 0 then.
+    if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32) throw new Error(`other bytes in ${name} than were written`);
+    return bytes;
   };
-  if (entries.has('byteorder')) assertLittleEndian((await read('byteorder')).toString() === 'little');
-  return { root: new TorchUnpickler(await read('data.pkl')).next(), read: ({ key }) => read(`data/${key}`) };
+  const bigEndian = entries.has('byteorder') && (await read('byteorder')).toString() === 'big';
+  const root = new TorchUnpickler(await read('data.pkl')).next();
+  return { root, bigEndian, read: ({ key }) => read(`data/${key}`) };
 }
 
 /** A row of pickles (magic, version, system, object, storage keys), then each storage: int64 length, values. */
@@ -60,7 +101,7 @@ function openLegacy(file: Buffer): Container {
   const pickles = new TorchUnpickler(file.subarray(LEGACY_MAGIC.length));
   pickles.next();
   const system = pickles.next();
-  assertLittleEndian(system instanceof Map && system.get('little_endian') === true);
+  const bigEndian = system instanceof Map && system.get('little_endian') === false;
   const root = pickles.next();
   const keys = pickles.next();
   if (!Array.isArray(keys)) throw new Error('no list of storages');
@@ -70,50 +111,16 @@ function openLegacy(file: Buffer): Container {
     const storage = pickles.storages.get(key);
     if (storage?.dtype === undefined) throw new Error(`storage ${key} of an unknown type`);
     const start = position + 8;
-    position = start + Number(file.readBigInt64LE(position)) * ITEM_BYTES[storage.dtype];
+    const length = bigEndian ? file.readBigInt64BE(position) : file.readBigInt64LE(position);
+    position = start + Number(length) * ITEM_BYTES[storage.dtype];
     storages.set(key, file.subarray(start, position));
   }
-  return { root, read: async ({ key }) => storages.get(key) ?? new Uint8Array() };
+  return { root, bigEndian, read: async ({ key }) => storages.get(key) ?? new Uint8Array() };
 }
 
-function assertLittleEndian(little: boolean): void {
-  if (!little) throw new Error('big-endian numbers');
-}
-
-async function readState({ root, read }: Container, where: string): Promise<Weights> {
-  const values = new Map<string, Float32Array>();
-  const state: Weights = new Map();
-  for (const [name, tensor] of stateDict(root, where)) {
-    if (!(tensor instanceof TorchTensor)) continue;
-    const { storage, shape } = tensor;
-    let flat = values.get(storage.key);
-    if (flat === undefined) {
-      flat = valuesOf(storage, await read(storage));
-      values.set(storage.key, flat);
-    }
-    state.set(String(name).replace(/^(module\.)+/, ''), { shape: [...shape], data: gather(tensor, flat) });
-  }
-  return state;
-}
-
-/** The map of tensors in the pickled object. mmdetection evaluates `state_dict`, not its EMA bookkeeping beside it. */
-function stateDict(root: unknown, where: string): Map<unknown, unknown> {
-  const candidates = root instanceof Map ? [root.get('model'), root.get('state_dict'), root] : [];
-  const isState = (value: unknown): value is Map<unknown, unknown> =>
-    value instanceof Map && [...value.values()].some((item) => item instanceof TorchTensor);
-  const found = candidates.find(isState);
-  if (found !== undefined) return found;
-  throw new UserError({
-    where,
-    expected: 'a state dict, alone or under "model" or "state_dict"',
-    received: root instanceof Map ? `keys ${[...root.keys()].join(', ')}` : 'a pickled object of another kind',
-    hint: 'Save model.state_dict(), not the model.',
-  });
-}
-
-function valuesOf({ key, dtype, length }: Storage, bytes: Uint8Array): Float32Array {
+function valuesOf({ key, dtype, length }: Storage, bytes: Uint8Array, bigEndian: boolean): Float32Array {
   if (dtype === undefined) throw new Error(`storage ${key} of an unknown type`);
-  if (bytes.length === length * ITEM_BYTES[dtype]) return toFloat32(dtype, bytes);
+  if (bytes.length === length * ITEM_BYTES[dtype]) return toFloat32(dtype, bytes, bigEndian);
   throw new Error(`${bytes.length} bytes for storage ${key} of ${length} × ${dtype}`);
 }
 

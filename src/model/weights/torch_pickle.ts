@@ -38,11 +38,30 @@ export class TorchTensor {
   }
 }
 
-/** Stands for any object of a class that is not needed; takes what the pickle does to it and keeps nothing. */
-class Opaque {
-  __setstate__(): void {}
+/** An object of a class that is not known here: what the pickle puts into it, and nothing of what the class does. */
+export class PickledObject {
+  /** Its class, `module.name`. */
+  readonly type: string;
+  /** Items of a dictionary, then attributes. */
+  readonly entries = new Map<unknown, unknown>();
+
+  constructor(type: string) {
+    this.type = type;
+  }
+
+  __setstate__(state: unknown): void {
+    // Attributes come as a dictionary, or beside the slots of the class.
+    for (const part of Array.isArray(state) ? state : [state]) {
+      if (part instanceof Map) for (const [key, value] of part) this.entries.set(key, value);
+    }
+  }
+
   __setnewargs_ex__(): void {}
-  set(): void {}
+
+  set(key: unknown, value: unknown): void {
+    this.entries.set(key, value);
+  }
+
   push(): void {}
   add(): void {}
 }
@@ -60,23 +79,27 @@ export class TorchUnpickler {
   readonly #parser: Parser;
   readonly #storageDtypes = new Map<unknown, Dtype>();
   readonly #known = new Map<string, Callable>([
-    ['collections.OrderedDict', () => new Map()],
+    ['collections.OrderedDict', makeMap],
     ['torch._utils._rebuild_tensor', rebuildTensor],
     ['torch._utils._rebuild_tensor_v2', rebuildTensor],
-    ['torch._utils._rebuild_parameter', (tensor: unknown) => tensor],
-    ['torch.Size', (sizes: unknown) => sizes],
+    ['torch._utils._rebuild_parameter', first],
+    ['torch._utils._rebuild_parameter_with_state', first],
+    ['torch.Size', first],
+    // A tensor with attributes of its own: how to build it, its type, the arguments.
+    ['torch._tensor._rebuild_from_type_v2', (build: Callable, _: unknown, args: never[]) => build(...args)],
   ]);
+  readonly #objects = new Map<string, Callable>();
 
   constructor(bytes: Uint8Array) {
     this.#reader = new BufferReader(bytes);
     for (const [name, dtype] of Object.entries(STORAGES)) {
-      const type = () => new Opaque();
+      const type = () => new PickledObject(name);
       this.#storageDtypes.set(type, dtype);
       this.#known.set(`torch.${name}`, type);
     }
     this.#parser = new Parser({
       unpicklingTypeOfDictionary: 'Map',
-      nameResolver: { resolve: (module, name) => (this.#known.get(`${module}.${name}`) ?? opaque) as () => unknown },
+      nameResolver: { resolve: (module, name) => this.#resolve(`${module}.${name}`) as () => unknown },
       // A persistent id is a tuple here, although the package types it as text.
       persistentResolver: { resolve: (id: unknown) => this.#storage(id) },
     });
@@ -92,6 +115,17 @@ export class TorchUnpickler {
     return this.#parser.read(this.#reader);
   }
 
+  /** What a name stands for: a function that also serves as a constructor, as the unpickler calls it either way. */
+  #resolve(name: string): Callable {
+    const known = this.#known.get(name) ?? this.#objects.get(name);
+    if (known !== undefined) return known;
+    const make = Object.freeze(function make(): PickledObject {
+      return new PickledObject(name);
+    });
+    this.#objects.set(name, make);
+    return make;
+  }
+
   #storage(id: unknown): Storage {
     const [tag, type, key, , length, view] = Array.isArray(id) ? id : [];
     if (tag !== 'storage' || typeof key !== 'string' || !isSize(length) || view) {
@@ -103,10 +137,12 @@ export class TorchUnpickler {
   }
 }
 
-/** A function that also serves as a constructor, as the unpickler may call it either way. */
-const opaque = Object.freeze(function opaque(): Opaque {
-  return new Opaque();
-});
+/** An ordered dictionary, of its pairs where it is given them. */
+function makeMap(pairs: unknown = []): Map<unknown, unknown> {
+  return new Map(Array.isArray(pairs) ? (pairs as [unknown, unknown][]) : []);
+}
+
+const first = (value: unknown): unknown => value;
 
 const isSize = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 

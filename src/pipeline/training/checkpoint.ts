@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainSnapshot } from '../../model/train_state.js';
 import { type CheckpointInfo, checkpointMetadata } from '../../model/weights/checkpoint.js';
+import { assertNumbers } from '../../model/weights/numbers.js';
 import { readSafetensors, type TensorData, writeSafetensors } from '../../model/weights/safetensors.js';
 import type { Weights } from '../../model/weights/weights.js';
 
@@ -49,13 +50,12 @@ export async function loadResume(dir: string): Promise<{ snapshot: TrainSnapshot
         .filter(([name]) => name.startsWith(`${prefix}/`))
         .map(([name, { shape, data }]) => [name.slice(prefix.length + 1), { shape, data: data as Float32Array }]),
     );
-  return {
-    snapshot: {
-      step: Number(metadata.step),
-      weights: take('weights'),
-      average: take('average'),
-      moments: Array.from({ length: Number(metadata.moments) }, (_, i) => take(`moment${i}`)),
-    },
-    progress: JSON.parse(metadata.progress),
+  const snapshot = {
+    step: Number(metadata.step),
+    weights: take('weights'),
+    average: take('average'),
+    moments: Array.from({ length: Number(metadata.moments) }, (_, i) => take(`moment${i}`)),
   };
+  for (const state of [snapshot.weights, snapshot.average, ...snapshot.moments]) assertNumbers(state, path);
+  return { snapshot, progress: JSON.parse(metadata.progress) };
 }

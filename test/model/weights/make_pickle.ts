@@ -47,12 +47,16 @@ export const tensor = (source: Buffer, shape: number[], stride: number[], offset
   );
 
 /** The zip format of torch ≥ 1.6. */
-export async function zipCheckpoint(root: Buffer, storages: Record<string, Uint8Array>): Promise<Buffer> {
+export async function zipCheckpoint(
+  root: Buffer,
+  storages: Record<string, Uint8Array>,
+  byteorder: 'little' | 'big' = 'little',
+): Promise<Buffer> {
   const zip = new yazl.ZipFile();
   const add = (name: string, bytes: Uint8Array) =>
     zip.addBuffer(Buffer.from(bytes), `archive/${name}`, { compress: false });
   add('data.pkl', pickle(root));
-  add('byteorder', Buffer.from('little'));
+  add('byteorder', Buffer.from(byteorder));
   for (const [key, bytes] of Object.entries(storages)) add(`data/${key}`, bytes);
   zip.end();
   return buffer(zip.outputStream);
@@ -62,12 +66,18 @@ export async function zipCheckpoint(root: Buffer, storages: Record<string, Uint8
 export function legacyCheckpoint(
   root: Buffer,
   storages: Record<string, { length: number; bytes: Uint8Array }>,
+  bigEndian = false,
 ): Buffer {
-  const stored = Object.values(storages).flatMap(({ length, bytes }) => [int32(length), int32(0), Buffer.from(bytes)]);
+  const stored = Object.values(storages).flatMap(({ length, bytes }) => {
+    const size = Buffer.alloc(8);
+    if (bigEndian) size.writeBigInt64BE(BigInt(length));
+    else size.writeBigInt64LE(BigInt(length));
+    return [size, Buffer.from(bytes)];
+  });
   return Buffer.concat([
     Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex'),
     pickle(integer(1001)),
-    pickle(dict({ little_endian: Buffer.from('\x88', 'latin1') })),
+    pickle(dict({ little_endian: Buffer.from(bigEndian ? '\x89' : '\x88', 'latin1') })),
     pickle(root),
     pickle(list(...Object.keys(storages).map(text))),
     ...stored,

@@ -5,6 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { parseTorchCheckpoint } from '../../../src/model/weights/torch_checkpoint.js';
+import type { Weights } from '../../../src/model/weights/weights.js';
 import { shared, suiteNeeding } from '../../helpers.js';
 import * as make from './make_pickle.js';
 
@@ -15,7 +16,13 @@ test.before(async () => {
 });
 test.after(() => rm(dir, { recursive: true }));
 
-const read = (bytes: Buffer) => parseTorchCheckpoint(bytes, 'file');
+/** All tensors of a checkpoint that holds one state dict. */
+async function read(bytes: Buffer): Promise<Weights> {
+  const [{ tensors }, ...others] = await parseTorchCheckpoint(bytes, 'file');
+  assert.is(others.length, 0);
+  const values = [...tensors].map(async ([name, tensor]) => [name, await tensor.read()] as const);
+  return new Map(await Promise.all(values));
+}
 
 async function refusal(bytes: Buffer): Promise<string> {
   const error = await read(bytes).then(
@@ -69,13 +76,61 @@ test('integers are read', async () => {
   assert.equal(state.get('n')?.data, Float32Array.of(-7));
 });
 
-test('the state dict is found in every form, module prefixes go', async () => {
-  const state = make.dict({ 'module.module.w': vector('0', 1) });
-  const forms = [state, make.dict({ model: state }), make.dict({ meta: make.dict({}), state_dict: state })];
-  for (const root of forms) {
-    const found = await read(await make.zipCheckpoint(root, { 0: floats(4) }));
-    assert.equal([...found], [['w', { shape: [1], data: Float32Array.of(4) }]]);
+test('state dicts are found wherever they lie, those of pickled modules too, and of classes that are not known', async () => {
+  const state = make.dict({ w: vector('0', 1), n: make.integer(3) });
+  const module = (entries: Record<string, Buffer>) => {
+    const empty = { _parameters: make.dict({}), _buffers: make.dict({}), _modules: make.dict({}) };
+    return make.construct(
+      make.global('yolox.models', 'YOLOX'),
+      make.dict({ training: make.integer(0), ...empty, ...entries }),
+    );
+  };
+  const root = make.dict({
+    callbacks: make.dict({ EMA: make.construct(make.global('lightning', 'EMA'), make.dict({ ema_state: state })) }),
+    list: make.list(state),
+    model: module({
+      _parameters: make.dict({ scale: vector('0', 1) }),
+      _modules: make.dict({ head: module({ _buffers: make.dict({ mean: vector('0', 1) }) }) }),
+    }),
+    odd: Buffer.concat([
+      make.call(make.global('collections', 'defaultdict')),
+      make.text('w'),
+      vector('0', 1),
+      Buffer.from('s'),
+    ]),
+  });
+  const dicts = await parseTorchCheckpoint(await make.zipCheckpoint(root, { 0: floats(4) }), 'file');
+  assert.equal(
+    dicts.map(({ path, tensors }) => [path, [...tensors.keys()]]),
+    [
+      ['callbacks.EMA.ema_state', ['w']],
+      ['list.0', ['w']],
+      ['model', ['scale', 'head.mean']],
+      ['odd', ['w']],
+    ],
+  );
+  const [{ tensors }] = dicts;
+  assert.equal(await tensors.get('w')?.read(), { shape: [1], data: Float32Array.of(4) });
+});
+
+test('big-endian values are read, in the old format too', async () => {
+  const root = make.dict({ x: vector('0', 2) });
+  const bytes = Buffer.alloc(8);
+  bytes.writeFloatBE(1, 0);
+  bytes.writeFloatBE(-2.5, 4);
+  for (const file of [
+    await make.zipCheckpoint(root, { 0: bytes }, 'big'),
+    make.legacyCheckpoint(root, { 0: { length: 2, bytes } }, true),
+  ]) {
+    assert.equal((await read(file)).get('x')?.data, Float32Array.of(1, -2.5));
   }
+});
+
+test('a changed bit of a value is found by the checksum of the zip', async () => {
+  const file = await make.zipCheckpoint(make.dict({ x: vector('0', 2) }), { 0: floats(1, 2) });
+  const at = file.indexOf(Buffer.from(floats(1, 2)));
+  file[at + 2] ^= 4;
+  assert.match(await refusal(file), /other bytes in data\/0 than were written.*again/);
 });
 
 test('nothing a pickle names is run, and classes of others do no harm', async () => {
@@ -104,9 +159,14 @@ test('a tensor cannot be changed once it is built', async () => {
   );
 });
 
-test('a pickled model without a state dict is refused', async () => {
-  const root = make.dict({ model: make.construct(make.global('yolox', 'YOLOX'), make.dict({})) });
-  assert.match(await refusal(await make.zipCheckpoint(root, {})), /expected a state dict.*keys model/);
+test('a checkpoint without tensors is refused', async () => {
+  const empty = make.construct(make.global('yolox', 'YOLOX'), make.dict({}));
+  const message = /expected a checkpoint with the tensors of a network by name, received "/;
+  assert.match(await refusal(await make.zipCheckpoint(make.dict({ model: empty }), {})), /tensors.*keys model/);
+  assert.match(
+    await refusal(await make.zipCheckpoint(empty, {})),
+    new RegExp(`${message.source}an object of yolox\\.YOLOX`),
+  );
 });
 
 const view = (shape: number[], stride: number[], offset = 0) =>

@@ -1,0 +1,170 @@
+import { closest } from 'fastest-levenshtein';
+import { UserError } from '../../base/errors.js';
+import { isFloating } from './dtype.js';
+import { isMmdet, toMegvii } from './key_map.js';
+import type { Weights, WeightTensor } from './weights.js';
+
+/** A tensor in a file, read when it is asked for. */
+export interface StoredTensor {
+  /** Name of its type, as safetensors has it. */
+  dtype: string;
+  read(): WeightTensor | Promise<WeightTensor>;
+}
+
+/** Tensors by name in a file, and where they lie in it: empty for the whole. */
+export interface StateDict {
+  path: string;
+  tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/** A network in a file. */
+interface Found {
+  dict: StateDict;
+  /** What its names begin with, each segment with its point. */
+  prefix: string;
+  /** Names in the file by the network's. */
+  names: Map<string, string>;
+}
+
+export interface NetworkState {
+  /** By Megvii key. */
+  weights: Weights;
+  /** Whether the file has mmdetection's names. */
+  mmdet: boolean;
+  /** What was taken of what the file holds, for people; empty when it holds nothing else. */
+  notices: string[];
+}
+
+/** Segments that wrappers of torch put anywhere into names; no module of YOLOX is called so. */
+const WRAPPERS = new Set([
+  ...['module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module', '_forward_module'],
+]);
+
+/** The end of a name that every YOLOX has: Megvii's, mmdetection's. */
+const SIGNATURES = ['head.cls_preds.0.weight', 'bbox_head.multi_level_conv_cls.0.weight'];
+
+/** Says of a place that averaged weights lie there. */
+const AVERAGED = /(^|[._])(ema|swa|avg|average|averaged)([._]|$)/i;
+
+/**
+ * The network among the tensors of a file, whatever its names begin with and wherever it lies. Of several the averaged
+ * one is taken. UserError (naming `where`) when there is none, or several that nothing tells apart.
+ */
+export async function readNetwork(dicts: readonly StateDict[], where: string): Promise<NetworkState> {
+  const all = dicts.flatMap((dict) => networksIn(dict, where));
+  if (all.length === 0) throw nothingFound(dicts, where);
+  const taken = choose(all, where);
+  const { dict, names } = taken;
+  const mmdet = isMmdet(names.keys());
+  const others = new Set(all.filter((one) => one.dict === dict).flatMap((one) => [...one.names.values()]));
+  const rest = [...dict.tensors.keys()].filter((name) => !others.has(name)).map((name) => [name, name] as const);
+  const weights: Weights = new Map();
+  for (const [name, stored] of [...names, ...rest]) {
+    const tensor = dict.tensors.get(stored) as StoredTensor;
+    if (isBookkeeping(name)) continue;
+    if (!isFloating(tensor.dtype)) {
+      if (!names.has(name)) continue;
+      const hint = 'Quantised weights cannot be read: give those they were made of.';
+      throw new UserError({ where, field: stored, expected: 'floating-point numbers', received: tensor.dtype, hint });
+    }
+    weights.set(mmdet ? toMegvii(name) : name, await tensor.read());
+  }
+  const place = placeOf(taken);
+  const passed = all.filter((one) => one !== taken).map(placeOf);
+  return {
+    weights,
+    mmdet,
+    notices: [
+      ...(passed.length > 0
+        ? [`of ${all.length} networks in the file, ${place} is used, not ${passed.join(', ')}`]
+        : []),
+      ...describeNames(taken),
+    ],
+  };
+}
+
+/** What was taken out of the names of a network: what they begin with, and the names of wrappers further on. */
+function describeNames({ prefix, names }: Found): string[] {
+  const inside = [...names].flatMap(([name, stored]) => (stored === prefix + name ? [] : stored.split('.')));
+  const wrappers = [...new Set(inside)].filter((segment) => WRAPPERS.has(segment)).map((segment) => `${segment}.`);
+  const taken = [...new Set([...(prefix ? [prefix] : []), ...wrappers])].map((part) => `"${part}"`);
+  return taken.length > 0 ? [`${taken.join(' and ')} is taken out of the names of ${names.size} tensors`] : [];
+}
+
+/** Where a network lies, for people: `ema (names begin with "module.")`. */
+const placeOf = ({ dict, prefix }: Found): string => {
+  const path = dict.path || 'the whole file';
+  return prefix ? `${path} (names beginning with "${prefix}")` : path;
+};
+
+/** The networks among the tensors of one dictionary, by what their names begin with. */
+function networksIn(dict: StateDict, where: string): Found[] {
+  const cleaned = [...dict.tensors.keys()].map((stored) => ({ stored, name: withoutWrappers(stored) }));
+  const heads = cleaned.flatMap(({ stored, name }) => {
+    const signature = SIGNATURES.find((end) => name === end || name.endsWith(`.${end}`));
+    if (signature === undefined) return [];
+    const start = name.slice(0, -signature.length);
+    const prefix = stored.endsWith(signature) ? stored.slice(0, -signature.length) : start;
+    return [{ start, prefix, names: new Map<string, string>() }];
+  });
+  // A name belongs to the network whose beginning it has the most of: one may lie in another's folder.
+  heads.sort((a, b) => b.start.length - a.start.length);
+  for (const { stored, name } of cleaned) {
+    const head = heads.find(({ start }) => name.startsWith(start));
+    const short = name.slice(head?.start.length);
+    const twin = head?.names.get(short);
+    if (twin !== undefined) {
+      throw new UserError({
+        where,
+        field: short,
+        expected: 'one tensor of that name',
+        received: `${twin} and ${stored}`,
+      });
+    }
+    head?.names.set(short, stored);
+  }
+  return heads.map(({ prefix, names }) => ({ dict, prefix, names }));
+}
+
+const withoutWrappers = (name: string): string =>
+  name
+    .split('.')
+    .filter((segment) => !WRAPPERS.has(segment))
+    .join('.');
+
+function choose(all: readonly Found[], where: string): Found {
+  if (all.length === 1) return all[0];
+  const isAveraged = ({ dict, prefix }: Found) => AVERAGED.test(dict.path) || AVERAGED.test(prefix);
+  // mmdetection puts the averaged weights in the place of the others, and those under "ema".
+  const exchanged = all.some(({ names }) => isMmdet(names.keys()));
+  const best = all.filter((one) => isAveraged(one) !== exchanged);
+  if (best.length === 1) return best[0];
+  throw new UserError({
+    where,
+    expected: 'one network, or one that is averaged (ema)',
+    received: all.map(placeOf).join(', '),
+    hint: 'Save the one you mean as a checkpoint of its own.',
+  });
+}
+
+function nothingFound(dicts: readonly StateDict[], where: string): UserError {
+  const names = dicts.flatMap(({ path, tensors }) =>
+    [...tensors.keys()].map((name) => (path ? `${path}: ${name}` : name)),
+  );
+  const near = names.length > 0 ? closest(SIGNATURES[0], names) : undefined;
+  const backbone = names.some((name) => /backbone\.(backbone|stem|stage1)\./.test(name));
+  return new UserError({
+    where,
+    expected: `the weights of a YOLOX with its head: a tensor whose name ends in ${SIGNATURES.join(' or ')}`,
+    received: `${names.length} tensors ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : ''}`,
+    hint: backbone
+      ? 'The backbone is there, the head is missing: give the checkpoint of the whole detector.'
+      : near && `The nearest name is ${near}.`,
+  });
+}
+
+/**
+ * Counters of batches, and the `ema_…` buffers of mmdetection 2: its checkpoints hold the averaged weights under the
+ * plain names, which it evaluates, and those in training under `ema_…`.
+ */
+const isBookkeeping = (name: string): boolean => name.endsWith('.num_batches_tracked') || name.startsWith('ema_');
