@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { log } from '../base/progress.js';
+import { CONFIG_KEYS } from '../config/keys.js';
 import { text } from '../config/schema.js';
 import { summaryText } from '../data/coco_eval/summary.js';
 import { describePart, evaluateOnDataset } from '../pipeline/dataset_eval.js';
 import { describeGate } from '../pipeline/gate.js';
 import { refuseTogether, refuseUnused } from './checks.js';
 import { defineCommand } from './command.js';
-import { PIPELINE_EPILOGUE, PIPELINE_FLAGS } from './config_options.js';
+import { DECODE_KEYS, PIPELINE_EPILOGUE, PIPELINE_FLAGS } from './config_options.js';
 import { runStepCommand } from './run.js';
 import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
@@ -18,8 +19,12 @@ const { weights: _, ...shortFlags } = PIPELINE_FLAGS.short ?? {};
 const OWN = ['out', 'strict'];
 
 /** Configuration that acts with --weights or --bundle; all else is the pipeline's. */
-const SHARED =
-  /^(config|data\.(source|images|annotations|maxPixels)|eval\.(confidence|nms|maxDetections|minMap50|pictures)|pack\.agnostic)$/;
+const SHARED = new Set([
+  'config',
+  ...['data.source', 'data.images', 'data.annotations', ...DECODE_KEYS],
+  ...CONFIG_KEYS.filter((key) => key.startsWith('eval.')),
+  'pack.agnostic',
+]);
 
 export const modelEvalCommand = defineCommand({
   command: 'model-eval',
@@ -77,7 +82,7 @@ export const modelEvalCommand = defineCommand({
 /** --weights names the model to evaluate here, and the start of training in the pipeline: the two must not be confused. */
 function refusePipelineOptions(given: ReadonlySet<string>): void {
   const own = new Set(['weights', 'bundle', 'force', 'json', ...OWN, ...Object.keys(weightsOptions)]);
-  const pipeline = ['force', ...[...given].filter((name) => !own.has(name) && !SHARED.test(name))];
+  const pipeline = ['force', ...[...given].filter((name) => !own.has(name) && !SHARED.has(name))];
   const config = given.has('weights') ? ['config'] : [];
   refuseUnused(
     given,

@@ -17,7 +17,9 @@ export const predictCommand = defineCommand({
     images: z
       .array(text)
       .min(1)
-      .describe('Image files, folders, globs in quotes, or @FILE: a list of paths, one a line'),
+      .describe(
+        'Image files, folders, globs in quotes, or @FILE: a list of paths, one a line, relative to the working folder',
+      ),
     bundle: text.optional().describe('Folder of a packed model'),
     weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
     out: text.optional().describe('Folder for annotated images; no file but those of an earlier run is replaced in it'),
