@@ -3,6 +3,7 @@ import type { Sharp } from 'sharp';
 import { UserError } from '../base/errors.js';
 import { explainFileError } from '../base/file_errors.js';
 import { type ApartResults, type ApartTask, DecoderDied, decodeApart, TookTooLong } from './decode_apart.js';
+import { withinBudget } from './decode_budget.js';
 import {
   checkHere,
   decodeHere,
@@ -32,7 +33,7 @@ const names = Object.values(FORMATS);
 const IMAGE = `an image (${names.slice(0, -1).join(', ')} or ${names.at(-1)})`;
 
 /** Nanoseconds a pixel takes at most to be decoded on a slow core, and one more pass over it. */
-const PIXEL_NS: Record<ImageFormat, number> = { jpeg: 8, png: 25, webp: 25, gif: 15, tiff: 20, avif: 35, bmp: 10 };
+const PIXEL_NS: Record<ImageFormat, number> = { jpeg: 8, png: 25, webp: 25, gif: 15, tiff: 20, avif: 70, bmp: 10 };
 const SCAN_NS = 2.5;
 
 /** Share of the time allowed that the estimate may take; whatever comes nearer is decoded where it can be ended. */
@@ -56,11 +57,16 @@ export interface DecodeOptions extends DecodeLimits {
   fit?: readonly [number, number];
   /** Decode a plain JPEG in the thread that calls, for one that has nothing else to do: spares waking another. */
   inThread?: boolean;
+  /** Do nothing in another process, which takes its time: throw {@link TakesLong} instead. */
+  short?: boolean;
   /** Name for messages when `source` is bytes. */
   name?: string;
 }
 
 type Size = Pick<PictureHeader, 'width' | 'height'>;
+
+/** The image can only be had without `short`: it is large, or the reason why it cannot be decoded is to be found. */
+export class TakesLong extends Error {}
 
 /** A file whose format is known, and whose scans and frames are few enough. */
 interface Surveyed extends ImageFile {
@@ -96,7 +102,7 @@ export async function decodePicture(source: Uint8Array | string, options: Decode
     task,
     source,
     options,
-    isLong(file, header, options) ? undefined : () => decodeHere(file, header, fit),
+    unlessLong(file, header, options, () => decodeHere(file, header, fit)),
   );
 }
 
@@ -113,12 +119,8 @@ export async function readHeader(source: Uint8Array | string, options: DecodeOpt
 export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
   const file = await open(source, options);
   const header = await checkedHeader(file, source, options);
-  await guarded(
-    { work: 'check', file },
-    source,
-    options,
-    isLong(file, header, options) ? undefined : () => checkHere(file).then(() => undefined),
-  );
+  const check = () => checkHere(file).then(() => undefined);
+  await guarded({ work: 'check', file }, source, options, unlessLong(file, header, options, check));
 }
 
 /**
@@ -185,6 +187,12 @@ function isLong(
   return (width * height * perPixel) / 1e6 > SURE * decodeTimeout;
 }
 
+/** The work when there is memory for it, unless it may come near the time allowed. */
+function unlessLong<T>(file: Surveyed, header: PictureHeader, options: DecodeLimits, work: () => Promise<T>) {
+  if (isLong(file, header, options)) return undefined;
+  return () => withinBudget(file.format, header.width * header.height, work);
+}
+
 /**
  * Does a task in this process, or apart when it may take long. What fails here is done again apart: libraries keep their
  * errors in one place for the whole process, where those of images decoded at the same time are mixed up.
@@ -202,7 +210,8 @@ async function guarded<T extends ApartTask>(
   } catch (error) {
     if (!(error instanceof UserError) && isCutOff(bytes, format)) throw cutOff(where, format, error);
   }
-  const { decodeTimeout = TIMEOUT_MS } = options;
+  const { decodeTimeout = TIMEOUT_MS, short = false } = options;
+  if (short) throw new TakesLong();
   const reply = await decodeApart({ ...task, file: { bytes, format } }, decodeTimeout).catch((error: unknown) => {
     if (error instanceof TookTooLong) throw tooSlow(where, decodeTimeout, error);
     if (error instanceof DecoderDied) return { failed: 'its decoder crashes on it' };

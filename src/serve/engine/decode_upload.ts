@@ -30,12 +30,12 @@ const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: s
 /**
  * Decodes the picture of a request; of several in one file, the frames of an animation, the first. The options are
  * those of {@link decodePicture}.
- * @throws HttpProblem 413 when it exceeds the limits, 422 when it is no image or a damaged one
+ * @throws HttpProblem 413 when it exceeds the limits, 422 when it is no image or a damaged one; TakesLong
  */
 export async function decodeUpload(
   bytes: Uint8Array,
   limits: PictureLimits,
-  options?: Pick<DecodeOptions, 'fit' | 'inThread'>,
+  options?: Pick<DecodeOptions, 'fit' | 'inThread' | 'short'>,
 ): Promise<Picture> {
   try {
     return await decodePicture(bytes, { ...limits, ...options });

@@ -24,6 +24,7 @@ interface TaskHead {
   length: number;
   thresholds?: Partial<Thresholds>;
   draw?: boolean;
+  alone?: boolean;
 }
 
 /** What stands in an answer's text; the pictures drawn are among the bytes. */
@@ -37,7 +38,7 @@ export class BatchFailed extends Error {}
 
 /** A batch as buffers to be written one after the other; the files are not copied. */
 export function encodeTasks(tasks: readonly SentTask[]): Uint8Array[] {
-  const heads = tasks.map(({ bytes, thresholds, draw }): TaskHead => ({ length: lengthOf(bytes), thresholds, draw }));
+  const heads = tasks.map(({ bytes, ...asked }): TaskHead => ({ length: lengthOf(bytes), ...asked }));
   return encode(
     heads,
     tasks.flatMap(({ bytes }) => bytes),

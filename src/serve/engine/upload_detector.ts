@@ -1,4 +1,6 @@
+import { TakesLong } from '../../data/decode.js';
 import type { Detection, Thresholds } from '../../data/detections.js';
+import type { Picture } from '../../data/picture.js';
 import type { Bundle } from '../bundle.js';
 import { HttpProblem } from '../http/http_problem.js';
 import { decodeUpload, type PictureLimits } from './decode_upload.js';
@@ -11,6 +13,8 @@ export interface UploadTask {
   thresholds?: Partial<Thresholds>;
   /** Whether to answer the picture with its objects drawn into it, too. */
   draw?: boolean;
+  /** Whether it is on its own, and may take as long as images are allowed to. */
+  alone?: boolean;
 }
 
 /** What became of a picture. */
@@ -18,7 +22,9 @@ export type Outcome =
   /** Pixels of the upright picture, its objects in them, best first, and a PNG of them if asked for. */
   | { width: number; height: number; detections: Detection[]; drawn?: Uint8Array }
   /** Why it was not looked at. */
-  | { refused: Pick<HttpProblem, 'status' | 'reason'> };
+  | { refused: Pick<HttpProblem, 'status' | 'reason'> }
+  /** It would keep the others of its batch waiting: it is to come again, alone. */
+  | { long: true };
 
 /** What a batch took, milliseconds of each stage. */
 export type UploadTimes = BatchTimes & { decode: number };
@@ -48,34 +54,38 @@ export class UploadDetector {
 
   async detectBatch(tasks: readonly UploadTask[]): Promise<BatchOutcomes> {
     const start = performance.now();
-    const pictures = await Promise.all(tasks.map(({ bytes }) => this.#decode(bytes)));
+    const pictures = await Promise.all(tasks.map((task) => this.#decode(task)));
     const decode = performance.now() - start;
     const decoded = pictures.flatMap((picture, i) =>
-      picture instanceof HttpProblem ? [] : [{ picture, thresholds: tasks[i].thresholds }],
+      picture instanceof Error ? [] : [{ picture, thresholds: tasks[i].thresholds }],
     );
     const none = { detections: [], times: { letterbox: 0, inference: 0, post: 0 } };
     const { detections, times } = decoded.length === 0 ? none : await this.detector.detectBatch(decoded);
     const found = detections[Symbol.iterator]();
     const outcomes = pictures.map((picture): Outcome => {
+      if (picture instanceof TakesLong) return { long: true };
       if (picture instanceof HttpProblem) return { refused: { status: picture.status, reason: picture.reason } };
       const { width, height } = picture.original ?? picture;
       return { width, height, detections: found.next().value as Detection[] };
     });
-    const drawn = await Promise.all(outcomes.map((outcome, i) => this.#draw(tasks[i], outcome)));
+    const drawn: Outcome[] = [];
+    // Whole pictures: one at a time, to hold only one.
+    for (const [i, outcome] of outcomes.entries()) drawn.push(await this.#draw(tasks[i], outcome));
     return { outcomes: drawn, times: { decode, ...times } };
   }
 
-  #decode(bytes: Uint8Array) {
-    return decodeUpload(bytes, this.#limits, { fit: this.#bundle.preprocess.size, inThread: true }).catch(
-      (error: unknown) => {
-        if (error instanceof HttpProblem) return error;
-        throw error;
-      },
-    );
+  async #decode({ bytes, alone = false }: UploadTask): Promise<Picture | HttpProblem | TakesLong> {
+    const options = { fit: this.#bundle.preprocess.size, inThread: true, short: !alone };
+    try {
+      return await decodeUpload(bytes, this.#limits, options);
+    } catch (error) {
+      if (error instanceof HttpProblem || error instanceof TakesLong) return error;
+      throw error;
+    }
   }
 
   async #draw({ bytes, draw }: UploadTask, outcome: Outcome): Promise<Outcome> {
-    if (!draw || 'refused' in outcome) return outcome;
+    if (!draw || !('detections' in outcome)) return outcome;
     // What the model looked at may be a reduction.
     const picture = await decodeUpload(bytes, this.#limits);
     return { ...outcome, drawn: await drawDetections(picture, outcome.detections, this.#bundle.categories) };

@@ -33,6 +33,8 @@ interface Job {
   alone: boolean;
   /** The process that died with it in hand: in the next one nothing is beside it, so that another death names the culprit. */
   suspectOf?: number;
+  /** Takes long to decode: it runs by itself, and never before a request that does not when the one before it did. */
+  long: boolean;
   /** Nobody waits for it any more. */
   over: boolean;
   resolve: (found: Found) => void;
@@ -56,6 +58,8 @@ export class Dispatcher {
   /** When a detector of the process answered last. */
   #answered = Number.NEGATIVE_INFINITY;
   #asking?: Promise<boolean>;
+  /** Whether the batch before was of a long one. */
+  #longBefore = false;
   #times = new BatchTimes(1);
 
   constructor(options: DispatcherOptions) {
@@ -77,7 +81,7 @@ export class Dispatcher {
     try {
       return await new Promise<Found>((resolve, reject) => {
         const since = performance.now();
-        const job: Job = { request, seat, since, alone: false, over: false, resolve, reject };
+        const job: Job = { request, seat, since, alone: false, long: false, over: false, resolve, reject };
         leave = () => this.#giveUp(job, clientGone());
         signal.addEventListener('abort', leave, { once: true });
         stopWatching = this.#watchDeadline(job);
@@ -127,7 +131,7 @@ export class Dispatcher {
     for (const size of times.sizes) {
       for (let run = 0; run < 2; run++) {
         if (size > 1 && performance.now() + times.expected(size) > end) break;
-        const tasks = Array.from({ length: size }, () => task);
+        const tasks = Array.from({ length: size }, () => ({ ...task, alone: true }));
         await Promise.all(lanes.map(async (lane) => this.#record(await lane.run(tasks))));
       }
     }
@@ -177,12 +181,22 @@ export class Dispatcher {
     return inHand !== undefined && (isSuspect(inHand[0]) || isSuspect(first));
   }
 
-  /** The next batch, off the queue. */
+  /** The next batch, off the queue: after a long one another that is not, so that nobody waits for two of them. */
   #next(): Job[] {
-    const [{ alone, seat }] = this.#waiting;
-    const share = Math.ceil(this.#waiting.length / this.#idle.length);
-    const size = alone ? 1 : this.#times.best(share, seat.deadline - performance.now());
-    return this.#waiting.splice(0, size);
+    const passes = this.#longBefore && this.#waiting[0].long && !isSuspect(this.#waiting[0]);
+    const start = passes
+      ? Math.max(
+          0,
+          this.#waiting.findIndex(({ long }) => !long),
+        )
+      : 0;
+    const { alone, long, seat } = this.#waiting[start];
+    this.#longBefore = long;
+    if (alone) return this.#waiting.splice(start, 1);
+    const end = this.#waiting.findIndex((job, i) => i > start && job.alone);
+    const together = (end < 0 ? this.#waiting.length : end) - start;
+    const share = Math.ceil(together / this.#idle.length);
+    return this.#waiting.splice(start, this.#times.best(share, seat.deadline - performance.now()));
   }
 
   async #runBatch(lane: Lane, batch: Job[]): Promise<void> {
@@ -192,11 +206,13 @@ export class Dispatcher {
     const stopWatching = this.#watchBatch();
     this.#options.onBatch?.(batch.length);
     try {
-      const done = await lane.run(batch.map(({ request }) => request));
+      const done = await lane.run(batch.map(({ request, alone }) => ({ ...request, alone })));
       this.#answered = performance.now();
       this.#record(done);
       batch.forEach((job, i) => {
-        settle(job, done.outcomes[i], { queue: start - job.since, ...done.times });
+        const outcome = done.outcomes[i];
+        if ('long' in outcome) this.#putOff(job);
+        else settle(job, outcome, { queue: start - job.since, ...done.times });
       });
       this.#idle.push(lane);
     } catch (error) {
@@ -219,13 +235,21 @@ export class Dispatcher {
     const died = process !== undefined;
     for (const job of batch.filter(({ over }) => !over).toReversed()) {
       if (died ? isSuspect(job) : job.alone) {
-        job.reject(died ? new Error('The picture kills its process.') : error);
+        job.reject(died ? killsItsProcess() : error);
         continue;
       }
       job.alone = true;
       job.suspectOf ??= process;
       this.#waiting.unshift(job);
     }
+  }
+
+  /** Lets all pass that wait now: it comes by itself. */
+  #putOff(job: Job): void {
+    if (job.over) return;
+    job.alone = true;
+    job.long = true;
+    this.#waiting.push(job);
   }
 
   #record({ outcomes, times: { letterbox, inference, post } }: BatchOutcomes): void {
@@ -240,7 +264,7 @@ export class Dispatcher {
     const patience = Math.max(budget / 2, budget - this.#times.expected(1));
     const tooLate = () => {
       // As slow as this at least.
-      job.seat.measure();
+      if (!job.long) job.seat.measure();
       const message = 'The request waited until its deadline.';
       this.#giveUp(job, this.#options.admission.refusal('deadline_passed', message));
     };
@@ -264,9 +288,20 @@ export class Dispatcher {
 
 const isSuspect = ({ suspectOf }: Job): boolean => suspectOf !== undefined;
 
-function settle(job: Job, outcome: Outcome, times: Found['times']): void {
+/** Twice, the second time by itself: the others are answered. */
+function killsItsProcess(): HttpProblem {
+  return new HttpProblem(422, {
+    code: 'undecodable',
+    message: 'The image kills its process.',
+    expected: 'an image that is decoded in time',
+    hint: 'Save it again at its size as a baseline JPEG.',
+  });
+}
+
+function settle(job: Job, outcome: Exclude<Outcome, { long: true }>, times: Found['times']): void {
   if (job.over) return;
-  job.seat.measure();
+  // How long images take that are out of the ordinary says nothing of the others.
+  if (!job.long) job.seat.measure();
   if ('refused' in outcome) job.reject(new HttpProblem(outcome.refused.status, outcome.refused.reason));
   else job.resolve({ ...outcome, times });
 }

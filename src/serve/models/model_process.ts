@@ -15,9 +15,9 @@ const HEALTHY_MS = 60_000;
 
 /**
  * Milliseconds a detector may take over a batch before its process is ended: the deadline, after which nobody waits for
- * it, but no less than large images may need on a busy machine.
+ * it, but no less than this on a busy machine, besides what decoding a long image and drawing into it may take.
  */
-const LEAST_PATIENCE_MS = 5000;
+const LEAST_PATIENCE_MS = 4000;
 
 /** Milliseconds in which a process answers when it is asked whether it does. */
 const PROBE_MS = 800;
@@ -64,7 +64,8 @@ export class ModelProcess implements Model {
     this.bundle = bundle;
     this.#options = options;
     this.#admission = new Admission({ ...options, least: 2 * options.sessions });
-    const patience = options.patience ?? Math.max(options.deadline, LEAST_PATIENCE_MS);
+    const { deadline, decodeTimeout } = options;
+    const patience = options.patience ?? Math.max(deadline, 2 * decodeTimeout + LEAST_PATIENCE_MS);
     this.#dispatcher = new Dispatcher({
       admission: this.#admission,
       patience,

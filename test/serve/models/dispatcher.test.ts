@@ -264,4 +264,26 @@ test('a detector that stands still is found beside one that answers', async () =
   assert.equal(await lost, [503, 'deadline_passed']);
 });
 
+test('a long one comes again by itself, and nobody else waits for two of them', async () => {
+  const [long, ...others] = pictures;
+  const order: string[] = [];
+  const lane: Lane = {
+    async run(tasks) {
+      const isLong = tasks.map(({ bytes, alone: own }) => bytes === long && !own);
+      order.push(tasks.map(({ bytes, alone: own }) => (bytes === long ? (own ? 'L' : 'l') : 's')).join(''));
+      const { outcomes, times } = await real.run(tasks);
+      return { times, outcomes: outcomes.map((outcome, i) => (isLong[i] ? { long: true } : outcome)) };
+    },
+  };
+  const { ask } = dispatcherOf([lane], 1);
+  const longs = Array.from({ length: 3 }, () => ask(long));
+  const answers = await Promise.all([...longs, ...others.slice(0, 3).map((bytes) => ask(bytes))]);
+  assert.equal(answers.slice(0, 3), Array(3).fill(await alone(long)));
+  assert.equal(answers.slice(3), await Promise.all(others.slice(0, 3).map(alone)));
+  assert.is(order.filter((batch) => batch === 'L').length, 3);
+  assert.not.match(order.join(' '), /L L.* s/);
+  // Each was sent in company no more than once.
+  assert.is(order.join('').split('l').length - 1, 3);
+});
+
 test.run();
