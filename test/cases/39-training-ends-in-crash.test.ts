@@ -14,10 +14,10 @@ test('a loss that is no number ends with exit code 2 and one line that says what
         ...['--epochs', '3', '--batch', '2', '--train.optimizer.lr', '1e9', '--train.workers', workers],
         ...['--model.width', '0.125', '--model.preprocess.size', '[96, 96]', '--force'],
       ]);
-      const message = stderr.slice(stderr.indexOf('yolox: '));
+      const message = stderr.slice(stderr.indexOf('yolox-node: '));
       assert.is(code, 2);
       assert.is(stdout, '');
-      assert.match(message, /^yolox: model-train: step \d+.*expected a finite loss.*Lower train\.optimizer\.lr.*\n$/);
+      assert.match(message, /^yolox-node: model-train: step \d+.*expected a finite loss.*Lower train\.optimizer\.lr.*\n$/);
       assert.not.match(stderr, /Piscina|Unexpected message|^\s+at /m);
     }
   }));

@@ -97,7 +97,7 @@ for (const [what, fault] of [
     assert.equal(await program.ended, [70, null]);
     assert.is(
       program.said(),
-      'yolox: planted\nThis is a fault of yolox-node; run again with --trace for its stack trace.\n',
+      'yolox-node: planted\nThis is a fault of yolox-node; run again with --trace for its stack trace.\n',
     );
     for (const pid of family) await gone(pid);
     rmSync(bundle, { recursive: true });
