@@ -81,7 +81,13 @@ async function cached(name, staging, make) {
   return path;
 }
 
+let runs = 0;
+
+/** How often this process has had something compiled or linked; what the cache holds is not. */
+export const compilations = () => runs;
+
 async function gxx(args, what) {
+  runs++;
   const result = await run('g++', args);
   if (result.code === 127) throw new SetupError('g++ was not found. On Debian or Ubuntu: sudo apt-get install -y g++');
   if (result.code !== 0) throw new SetupError(`g++ could not build ${what}:\n${lastWords(result, 40)}`);

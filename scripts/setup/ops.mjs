@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { copyFile, rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { say } from './console.mjs';
-import { buildProgram, precompileHeader } from './gxx.mjs';
+import { buildProgram, compilations, precompileHeader } from './gxx.mjs';
 import { cacheDir, packageDir, root } from './paths.mjs';
 import { withStaging } from './staging.mjs';
 import { tensorflowDir, tensorflowVersion } from './tensorflow.mjs';
@@ -71,7 +71,8 @@ export async function installOps(flavour, portable) {
   const key = sourcesKey();
   const levels = wantedLevels(portable);
   const names = levels.map(({ name }) => name).join(', ');
-  say(`ops: compiling for ${names}`);
+  say(`ops: compiling for ${names} what the cache lacks`);
+  const before = compilations();
   for (const level of levels) {
     const built = await buildAddon(level, flavour);
     await withStaging(target, async (staging) => {
@@ -82,7 +83,7 @@ export async function installOps(flavour, portable) {
       await placeLink(onednnDir, join(target, 'onednn'), staging);
     });
   }
-  return `compiled for ${names}`;
+  return `${compilations() > before ? 'compiled' : 'taken from the cache'} for ${names}`;
 }
 
 const linkTarget = (path) => {
