@@ -46,6 +46,10 @@ test('every command in them is one, with these arguments and flags', async () =>
   assert.ok(parsed > 15, `only ${parsed} commands found`);
 });
 
+test('every command takes --json', async () => {
+  for (const { command, flags } of await allCommands()) assert.ok(flags.has('json'), String(command));
+});
+
 test('every script and benchmark in them exists', () => {
   for (const page of pages) {
     for (const line of [...commandLines(page, /^npm (run|test)/), ...page.code]) {
