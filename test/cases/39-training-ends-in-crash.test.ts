@@ -17,7 +17,10 @@ test('a loss that is no number ends with exit code 2 and one line that says what
       const message = stderr.slice(stderr.indexOf('yolox-node: '));
       assert.is(code, 2);
       assert.is(stdout, '');
-      assert.match(message, /^yolox-node: model-train: step \d+.*expected a finite loss.*Lower train\.optimizer\.lr.*\n$/);
+      assert.match(
+        message,
+        /^yolox-node: model-train: step \d+.*expected a finite loss.*Lower train\.optimizer\.lr.*\n$/,
+      );
       assert.not.match(stderr, /Piscina|Unexpected message|^\s+at /m);
     }
   }));
