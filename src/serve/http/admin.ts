@@ -7,6 +7,7 @@ import type { Versions } from '../models/versions.js';
 import { bearerToken, digestsOf, matchesSecret } from '../security/secrets.js';
 import { readText, refuseLarge } from './body.js';
 import { HttpProblem } from './http_problem.js';
+import { parseJson } from './json_text.js';
 
 /** Bytes of a request's body; the largest names a folder and a version. */
 const MAX_BYTES = 10_000;
@@ -77,14 +78,7 @@ export function adminRoutes({ versions, token, bundles }: AdminParts): Hono {
 }
 
 async function read<T>(schema: z.ZodType<T>, c: Context): Promise<T> {
-  const text = await readText(c, MAX_BYTES);
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (cause) {
-    throw new HttpProblem(400, { code: 'malformed_body', message: 'The body is not JSON.' }, { cause });
-  }
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(parseJson(await readText(c, MAX_BYTES)));
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;
   throw new HttpProblem(400, {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { describeValue, didYouMean, messageOf } from '../../base/errors.js';
+import { describeValue, didYouMean } from '../../base/errors.js';
 import { checkJsonShape } from '../security/body_shape.js';
 import { HttpProblem } from './http_problem.js';
+import { parseJson } from './json_text.js';
 
 const ENCODED = 'Base64 (RFC 4648, padded, one line), or the same as a data URL: data:image/…;base64,…';
 const DATA_URL = /^data:image\/[a-z0-9.+-]{1,64};base64,/i;
@@ -41,11 +42,11 @@ export interface JsonBody {
 
 /**
  * Reads the JSON body of `POST /predict`.
- * @throws HttpProblem 400 naming the field that is wrong, 413 for far too many values
+ * @throws HttpProblem 400 naming the field that is wrong, unknown or there twice, 413 for far too many values
  */
 export function readJsonBody(text: string): JsonBody {
   checkJsonShape(text);
-  const body = parse(text);
+  const body = parseJson(text);
   const key = onlyKey(body);
   const parsed = SHAPES[key].safeParse(body);
   if (!parsed.success) {
@@ -61,18 +62,6 @@ export function readJsonBody(text: string): JsonBody {
   }
   const { image, images, url } = parsed.data as { image?: Buffer; images?: Buffer[]; url?: string };
   return { images: images ?? (image ? [image] : []), list: images !== undefined, url };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new HttpProblem(
-      400,
-      { code: 'malformed_body', message: 'The body is not JSON.', expected: 'JSON', received: messageOf(cause) },
-      { cause },
-    );
-  }
 }
 
 function onlyKey(body: unknown): keyof typeof SHAPES {

@@ -5,7 +5,7 @@ import { type IncomingMessage, type RequestOptions, request as requestHttp } fro
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { posix } from 'node:path';
-import { HttpProblem } from './http_problem.js';
+import { clientGone, HttpProblem } from './http_problem.js';
 import type { Upload } from './upload.js';
 import { checkAddresses, checkUrl } from './url_rules.js';
 
@@ -68,12 +68,25 @@ export class PictureUrls {
       const addresses = await withinTime(this.#network.resolve(url.hostname), until);
       checkAddresses(addresses, url);
       const response = await this.#request(url, addresses, until);
-      return { bytes: await this.#read(response, url), name: posix.basename(url.pathname) };
+      const type = response.headers['content-type'] ?? 'no content type';
+      const bytes = await this.#read(response, url);
+      // Stores give images without their type: the bytes decide, and this explains what they are if they are none.
+      return { bytes, name: posix.basename(url.pathname), origin: `${url.host} sent it as ${type.slice(0, 100)}.` };
     } catch (error) {
-      throw error instanceof HttpProblem ? error : unfetchable(url, 'nothing, or not in time', error);
+      if (error instanceof HttpProblem) throw error;
+      throw signal.aborted ? clientGone(error) : unfetchable(url, this.#failureOf(error), { cause: error });
     } finally {
       this.#running--;
     }
+  }
+
+  /** What went wrong on the way, for the client that named the URL. */
+  #failureOf(error: unknown): string {
+    const { name, code, message } = error as NodeJS.ErrnoException;
+    if (name === 'TimeoutError' || code === 'ABORT_ERR') return `nothing whole within ${this.#options.urlTimeout} ms`;
+    if (code === 'ENOTFOUND') return 'no address of that name';
+    if (code === 'ECONNRESET' && message === 'aborted') return 'an answer that was cut off';
+    return code ?? 'no answer';
   }
 
   async #request(url: URL, addresses: LookupAddress[], signal: AbortSignal): Promise<IncomingMessage> {
@@ -90,10 +103,9 @@ export class PictureUrls {
   async #read(response: IncomingMessage, url: URL): Promise<Buffer> {
     const { maxBytes } = this.#options;
     try {
-      // A redirect may lead anywhere; it is no picture.
-      if (response.statusCode !== 200) throw unfetchable(url, `status ${response.statusCode}`);
-      const type = response.headers['content-type'] ?? 'no content type';
-      if (!type.toLowerCase().startsWith('image/')) throw unfetchable(url, type.slice(0, 100));
+      if (response.statusCode !== 200) throw unfetchable(url, ...statusOf(response));
+      const encoding = response.headers['content-encoding'] ?? 'identity';
+      if (encoding !== 'identity') throw unfetchable(url, `an answer encoded as ${encoding.slice(0, 100)}`);
       if (Number(response.headers['content-length']) > maxBytes) throw tooLarge(maxBytes);
       const chunks: Buffer[] = [];
       let size = 0;
@@ -118,12 +130,23 @@ async function withinTime<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
   return Promise.race([work, late]);
 }
 
-function unfetchable({ host }: URL, received: string, cause?: unknown): HttpProblem {
-  return new HttpProblem(
-    422,
-    { code: 'unfetchable', message: `The picture cannot be had from ${host}.`, expected: 'a picture', received },
-    { cause },
-  );
+/** What an answer is instead of an image. A redirect may lead anywhere, and is not followed. */
+function statusOf({ statusCode = 0, headers: { location } }: IncomingMessage): [received: string, hint?: Hint] {
+  const redirect = statusCode >= 300 && statusCode < 400 && location !== undefined;
+  if (!redirect) return [`status ${statusCode}`];
+  return [
+    `status ${statusCode}, to ${location.slice(0, 200)}`,
+    { hint: 'Redirects are not followed: ask for that URL.' },
+  ];
+}
+
+interface Hint extends ErrorOptions {
+  hint?: string;
+}
+
+function unfetchable({ host }: URL, received: string, { hint, cause }: Hint = {}): HttpProblem {
+  const message = `The picture cannot be had from ${host}.`;
+  return new HttpProblem(422, { code: 'unfetchable', message, expected: 'a picture', received, hint }, { cause });
 }
 
 function tooLarge(maxBytes: number): HttpProblem {

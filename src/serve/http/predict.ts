@@ -91,9 +91,9 @@ async function detectAll(
         return places[i].detect(request);
       }),
     );
-    return all.map((one) => {
+    return all.map((one, i) => {
       if (one.status === 'fulfilled') return one.value;
-      if (isOfPicture(one.reason)) return one.reason;
+      if (isOfPicture(one.reason)) return withOrigin(one.reason, uploads[i]);
       throw one.reason;
     });
   } finally {
@@ -104,6 +104,11 @@ async function detectAll(
 /** Whether a failure is that of its picture alone; any other, overload or a client that has gone, is the request's. */
 const isOfPicture = (error: unknown): error is HttpProblem =>
   error instanceof HttpProblem && [400, 413, 422].includes(error.status);
+
+function withOrigin(problem: HttpProblem, { origin }: Upload): HttpProblem {
+  if (origin === undefined) return problem;
+  return new HttpProblem(problem.status, { ...problem.reason, message: `${problem.reason.message} ${origin}` });
+}
 
 /** Tells the observers each picture's stages, and the browser's network panel the slowest of each. */
 function reportTimes(c: Context, answers: readonly (Found | HttpProblem)[]): void {

@@ -18,7 +18,11 @@ export interface PredictQuery {
   format?: Format;
 }
 
-const share = z.string().trim().min(1).pipe(z.coerce.number<string>().min(0).max(1));
+const share = z
+  .string()
+  .trim()
+  .regex(/^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i)
+  .pipe(z.coerce.number<string>().min(0).max(1));
 const digits = z.string().regex(/^\d{1,15}$/);
 
 /** The parameters: how they are read, and what to say of them. */
@@ -101,19 +105,31 @@ function read<N extends Name>(
   return parsed.data as z.output<(typeof PARAMETERS)[N]['schema']>;
 }
 
+/** Indices of the categories asked for; all that have a name that several have. */
 function readClasses(text: string, categories: readonly CocoCategory[]): number[] {
-  return text.split(',').map((word) => {
+  return text.split(',').flatMap((word) => {
     const asked = word.trim();
-    const index = categories.findIndex(({ id, name }) => String(id) === asked || name === asked);
-    if (index < 0) {
-      const known = categories.map(({ id, name }) => `${id} ${name}`).join(', ');
-      throw badParameter('classes', `ids or names, separated by commas, of: ${known}`, asked);
+    const byId = categories.findIndex(({ id }) => String(id) === asked);
+    const byName = categories.flatMap(({ name }, i) => (name === asked ? [i] : []));
+    if (byId < 0 && byName.length === 0) throw unknownClass(asked, categories);
+    if (byId >= 0 && byName.some((index) => index !== byId)) {
+      const { id, name } = categories[byName[0]];
+      const expected = `one meaning: it is the id of ${categories[byId].name}, and the name of ${id}`;
+      throw badParameter('classes', expected, asked, `Ask for ${categories[byId].name} or ${id}, not for ${name}.`);
     }
-    return index;
+    return byName.length > 0 ? byName : [byId];
   });
 }
 
-function badParameter(name: Name, expected: string, received: unknown): HttpProblem {
+function unknownClass(asked: string, categories: readonly CocoCategory[]): HttpProblem {
+  const known = categories.map(({ id, name }) => `${id} ${name}`).join(', ');
+  const names = categories.map(({ name }) => name);
+  const hint = didYouMean(asked.slice(0, 100), names);
+  const expected = `ids or names, separated by commas, of: ${known}`;
+  return badParameter('classes', expected, asked, hint.startsWith('Did') ? hint : undefined);
+}
+
+function badParameter(name: Name, expected: string, received: unknown, hint?: string): HttpProblem {
   const code = name === 'image_id' ? 'bad_image_id' : 'bad_parameter';
-  return new HttpProblem(400, { code, message: `The query parameter ${name} is wrong.`, expected, received });
+  return new HttpProblem(400, { code, message: `The query parameter ${name} is wrong.`, expected, received, hint });
 }

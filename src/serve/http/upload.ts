@@ -12,6 +12,8 @@ export interface Upload {
   bytes: FileBytes;
   /** Name given by the client in a multipart body, or the last part of a URL; else empty. */
   name: string;
+  /** A sentence on where it came from, for a refusal. */
+  origin?: string;
 }
 
 export interface Uploads {

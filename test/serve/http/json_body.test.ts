@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
+import { Hono } from 'hono';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Answer } from '../../../src/serve/http/answer.js';
+import { answerFailures } from '../../../src/serve/http/failures.js';
 import { readJsonBody } from '../../../src/serve/http/json_body.js';
 import { PictureUrls, pinned } from '../../../src/serve/http/picture_url.js';
 import { predictRoutes } from '../../../src/serve/http/predict.js';
@@ -114,9 +116,27 @@ test('URLs are refused while no host is allowed', async () => {
   assert.equal(await statusAndCode(post({ url: 'https://example.org/a.jpg' })), [403, 'url_forbidden']);
 });
 
-test('a picture on an allowed host is fetched and answered with the name of its file', async () => {
+test('a key that is there twice is refused: one of the two would be ignored', async () => {
+  const { image } = real;
+  const base64 = image.toString('base64');
+  for (const text of [
+    `{"image":"${base64}","image":"${base64}"}`,
+    `{"image":"AAAA","im\\u0061ge":"${base64}"}`,
+    `{"url":"https://a.org","url":"https://a.org/\\"b\\\\"}`,
+  ]) {
+    assert.equal(await statusAndCode(post(text)), [400, 'repeated_key'], text.slice(0, 60));
+  }
+  assert.equal(await statusAndCode(post(String.raw`{"url":"https://a.org/\"b\\"}`)), [403, 'url_forbidden']);
+});
+
+test('a picture on an allowed host is fetched, whatever its type, and answered with the name of its file', async () => {
   const { models, config, image, reference } = real;
-  const host = createServer((_, response) => response.writeHead(200, { 'content-type': 'image/jpeg' }).end(image));
+  const host = createServer(({ url }, response) => {
+    const page = url === '/page.jpg';
+    response
+      .writeHead(200, { 'content-type': page ? 'text/html' : 'binary/octet-stream' })
+      .end(page ? '<html>' : image);
+  });
   host.listen(0, '127.0.0.1');
   await once(host, 'listening');
   const { port } = host.address() as AddressInfo;
@@ -128,12 +148,19 @@ test('a picture on an allowed host is fetched and answered with the name of its 
       connect: () => ({ lookup: pinned([{ address: '127.0.0.1', family: 4 }]), port, agent: false }),
     },
   );
-  const response = await predictRoutes({ models, config, urls }).request('/predict', {
-    method: 'POST',
-    body: JSON.stringify({ url: 'http://pictures.example.org/some/cat.jpg?size=9' }),
-    headers: { 'content-type': 'application/json' },
-  });
-  assert.equal(await response.json(), { ...reference, file_name: 'cat.jpg' });
+  const app = new Hono();
+  answerFailures(app);
+  app.route('/', predictRoutes({ models, config, urls }));
+  const ask = async (path: string) =>
+    app.request('/predict', {
+      method: 'POST',
+      body: JSON.stringify({ url: `http://pictures.example.org/${path}` }),
+      headers: { 'content-type': 'application/json' },
+    });
+  assert.equal(await (await ask('some/cat.jpg?size=9')).json(), { ...reference, file_name: 'cat.jpg' });
+  const { status, code, message } = await refusal(ask('page.jpg'));
+  assert.equal([status, code], [422, 'undecodable']);
+  assert.match(message, 'pictures.example.org sent it as text/html.');
   host.close();
 });
 

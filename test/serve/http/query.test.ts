@@ -48,7 +48,7 @@ test('whatever is in range is read as it was written', () => {
 
 test('a wrong value is refused with its name, what is expected, and what came', () => {
   const wrong: Record<string, string[]> = {
-    conf: ['2', '', 'x', '-0.1', 'NaN', 'Infinity'],
+    conf: ['2', '', 'x', '-0.1', 'NaN', 'Infinity', '0x1', '0b1', '1e', '.', '1,0'],
     iou: ['-1', ' '],
     max: ['0', '1.5', '1001', '1e2', '+3', '٣'],
     classes: ['', '1,zebra', ','],
@@ -63,6 +63,24 @@ test('a wrong value is refused with its name, what is expected, and what came', 
     }
   }
   for (const value of ['-1', '', 'x', '9'.repeat(16)]) assert.is(refused(`image_id=${value}`).code, 'bad_image_id');
+});
+
+test('a class that is not known, or may be two, is refused with what is meant', () => {
+  assert.is(refused('classes=1,sqare').hint, 'Did you mean "square"?');
+  assert.is(refused('classes=zebra').hint, undefined);
+  const numbered = [
+    { id: 1, name: '2' },
+    { id: 2, name: 'star' },
+    { id: 3, name: '3' },
+    { id: 4, name: 'star' },
+  ];
+  const only = (classes: string) => readQuery(new URLSearchParams({ classes }), numbered).thresholds.only;
+  assert.equal(only('1'), [0]);
+  assert.equal(only('3,star'), [2, 1, 3]);
+  assert.throws(
+    () => only('2'),
+    (error: HttpProblem) => error.reason.expected === 'one meaning: it is the id of star, and the name of 1',
+  );
 });
 
 test('an unknown parameter is refused with the nearest known one', () => {
