@@ -9,7 +9,7 @@ import { describeGate } from '../pipeline/gate.js';
 import { refuseTogether, refuseUnused } from './checks.js';
 import { defineCommand } from './command.js';
 import { DECODE_KEYS, PIPELINE_EPILOGUE, PIPELINE_FLAGS } from './config_options.js';
-import { runStepCommand } from './run.js';
+import { explain, runStepCommand } from './run.js';
 import { printResult } from './shared.js';
 import { toOpenOptions, weightsOptions } from './weights_options.js';
 
@@ -35,6 +35,7 @@ export const modelEvalCommand = defineCommand({
     out: text.optional().describe('With these: folder for the report, metrics, detections and annotated images'),
     strict: z.boolean().default(false).describe('With these: refuse to evaluate on a part of the dataset'),
     force: z.boolean().default(false).describe('Do this step of the pipeline again even if it is finished'),
+    explain,
     ...weightsOptions,
   },
   config: {
@@ -56,7 +57,7 @@ export const modelEvalCommand = defineCommand({
     refuseTogether(given, ['bundle', 'weights']);
     if (weights === undefined && bundle === undefined) {
       refuseUnused(given, [...OWN, ...Object.keys(weightsOptions)], 'acts with --weights or --bundle');
-      return runStepCommand('model-eval', await context.config(), args);
+      return runStepCommand('model-eval', await context.config(), args, given);
     }
     refusePipelineOptions(given);
     if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'acts with --weights');
@@ -81,8 +82,8 @@ export const modelEvalCommand = defineCommand({
 
 /** --weights names the model to evaluate here, and the start of training in the pipeline: the two must not be confused. */
 function refusePipelineOptions(given: ReadonlySet<string>): void {
-  const own = new Set(['weights', 'bundle', 'force', 'json', ...OWN, ...Object.keys(weightsOptions)]);
-  const pipeline = ['force', ...[...given].filter((name) => !own.has(name) && !SHARED.has(name))];
+  const own = new Set(['weights', 'bundle', 'force', 'explain', 'json', ...OWN, ...Object.keys(weightsOptions)]);
+  const pipeline = ['force', 'explain', ...[...given].filter((name) => !own.has(name) && !SHARED.has(name))];
   const config = given.has('weights') ? ['config'] : [];
   refuseUnused(
     given,

@@ -19,7 +19,14 @@ async function refused(...args: string[]): Promise<string> {
   throw new Error('It ran.');
 }
 
-for (const option of [['--force'], ['--store', 'x'], ['--epochs', '1'], ['--prep.seed', '2'], ['--serve.port', '0']]) {
+for (const option of [
+  ['--force'],
+  ['--explain'],
+  ['--store', 'x'],
+  ['--epochs', '1'],
+  ['--prep.seed', '2'],
+  ['--serve.port', '0'],
+]) {
   for (const model of ['--weights', '--bundle']) {
     test(`${option[0]} does not act with ${model}`, async () => {
       assert.match(await refused(model, 'absent', ...DATASET, ...option), /acts in the pipeline.*no effect/);
