@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { readFile, rename, rm, stat } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { basename, join } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '../../base/errors.js';
@@ -9,6 +9,7 @@ import { explainFileError } from '../../base/file_errors.js';
 import { sha256, sha256File, writeJson } from '../../base/files.js';
 import { describeHolder, withLock } from '../../base/lock.js';
 import { log, type Progress, startProgress } from '../../base/progress.js';
+import { httpGet } from './http_get.js';
 import { isUsable, type KeptOptions, type KeptRecord, versionOf } from './kept_download.js';
 
 const ATTEMPTS = 6;
@@ -118,24 +119,25 @@ async function fetchInto(url: string, part: string): Promise<void> {
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (validator && offset > 0) Object.assign(headers, { range: `bytes=${offset}-`, 'if-range': validator });
 
-  const response = await fetch(url, { headers }).catch((error) => {
-    throw new Transient(causeOf(error));
+  const response = await httpGet(url, headers).catch((error) => {
+    throw new Transient(messageOf(error));
   });
-  const range = response.headers.get('content-range');
-  if (response.status === 416 && range === `bytes */${offset}`) return;
-  if (response.status === 416 || (response.status === 206 && !range?.startsWith(`bytes ${offset}-`))) {
-    await response.body?.cancel();
+  const status = response.statusCode as number;
+  const range = response.headers['content-range'];
+  if (status !== 200 && status !== 206) response.destroy();
+  if (status === 416 && range === `bytes */${offset}`) return;
+  if (status === 416 || (status === 206 && !range?.startsWith(`bytes ${offset}-`))) {
+    response.destroy();
     await rm(part, { force: true });
     throw new Transient(`another range came (${range})`);
   }
-  if (!response.ok || !response.body) {
-    await response.body?.cancel();
-    const answer = `${response.status} ${response.statusText}`.trim();
-    if (response.status >= 500 || response.status === 429) throw new Transient(answer);
+  if (status !== 200 && status !== 206) {
+    const answer = `${status} ${response.statusMessage}`.trim();
+    if (status >= 500 || status === 429) throw new Transient(answer);
     throw new UserError({ where: url, expected: 'a file to download', received: answer });
   }
 
-  const resumed = response.status === 206;
+  const resumed = status === 206;
   const start = resumed ? offset : 0;
   if (!resumed) {
     // First the bytes, then the validator: never old bytes under a new validator.
@@ -146,20 +148,16 @@ async function fetchInto(url: string, part: string): Promise<void> {
       version: versionOf(response),
     } satisfies Sidecar);
   }
-  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  const length = Number(response.headers['content-length'] ?? Number.NaN);
   const progress = startProgress(
     `download ${basename(part, '.part')} (MB)`,
     Math.ceil((start + length || 0) / MEGABYTE),
   );
   try {
-    await pipeline(
-      Readable.fromWeb(response.body as import('node:stream/web').ReadableStream),
-      counting(progress, start),
-      createWriteStream(part, { flags: resumed ? 'a' : 'w' }),
-    );
+    await pipeline(response, counting(progress, start), createWriteStream(part, { flags: resumed ? 'a' : 'w' }));
   } catch (error) {
     const explained = explainFileError(error, part);
-    throw explained instanceof UserError ? explained : new Transient(causeOf(error));
+    throw explained instanceof UserError ? explained : new Transient(messageOf(error));
   } finally {
     progress.stop();
   }
@@ -179,9 +177,9 @@ function counting(progress: Progress, start: number) {
 }
 
 /** If-Range takes a strong ETag or a date; without either a broken download starts over. */
-function validatorOf({ headers }: Response): string | undefined {
-  const etag = headers.get('etag');
-  return (etag && !etag.startsWith('W/') ? etag : headers.get('last-modified')) ?? undefined;
+function validatorOf({ headers }: IncomingMessage): string | undefined {
+  const { etag, 'last-modified': modified } = headers;
+  return etag && !etag.startsWith('W/') ? etag : modified;
 }
 
 /** The URL's own file name, made unique by its hash. */
@@ -207,9 +205,4 @@ async function sizeOf(path: string): Promise<number> {
     ({ size }) => size,
     () => 0,
   );
-}
-
-/** undici hides the reason of `fetch failed` in the cause. */
-function causeOf(error: unknown): string {
-  return messageOf(error instanceof Error && error.cause ? error.cause : error);
 }

@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../base/errors.js';
 import { sha256File } from '../../base/files.js';
 import { log } from '../../base/progress.js';
+import { httpGet } from './http_get.js';
 
 /** Milliseconds that a server may take to tell whether a file has changed. */
 const TIMEOUT_MS = 10_000;
@@ -50,26 +52,26 @@ async function hasChanged(url: string, { version, bytes }: KeptRecord): Promise<
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
     if (version !== undefined) headers[isDate(version) ? 'if-modified-since' : 'if-none-match'] = version;
     // Not HEAD, which addresses signed for GET refuse.
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    await response.body?.cancel();
-    if (response.status === 304) return false;
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`.trim());
-    const [now, length] = [versionOf(response), response.headers.get('content-length')];
+    const response = await httpGet(url, headers, TIMEOUT_MS);
+    response.destroy();
+    const { statusCode, statusMessage } = response;
+    if (statusCode === 304) return false;
+    if (statusCode !== 200) throw new Error(`${statusCode} ${statusMessage}`.trim());
+    const [now, length] = [versionOf(response), response.headers['content-length']];
     const known = version !== undefined && now !== undefined;
-    const changed = known ? now !== version : length !== null && Number(length) !== bytes;
+    const changed = known ? now !== version : length !== undefined && Number(length) !== bytes;
     if (changed) log(`${url}: changed since it was downloaded (${version} → ${now}); downloading it again`);
     else if (!known) log(`${url}: the server names no version; used as it was downloaded, set a SHA-256 to be sure`);
     return changed;
   } catch (error) {
-    const reason = messageOf(error instanceof Error && error.cause ? error.cause : error);
-    log(`${url}: used as it was downloaded; whether it has changed could not be asked: ${reason}`);
+    log(`${url}: used as it was downloaded; whether it has changed could not be asked: ${messageOf(error)}`);
     return false;
   }
 }
 
 /** What the server calls the version of a file it sends. */
-export function versionOf({ headers }: Response): string | undefined {
-  return headers.get('etag') ?? headers.get('last-modified') ?? undefined;
+export function versionOf({ headers }: IncomingMessage): string | undefined {
+  return headers.etag ?? headers['last-modified'];
 }
 
 const isDate = (version: string): boolean => !/^(W\/)?"/.test(version) && !Number.isNaN(Date.parse(version));

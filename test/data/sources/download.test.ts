@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -229,6 +229,65 @@ test('a server out of reach is an error after some tries', async (context) => {
   context.server.closeAllConnections();
   const message = await messageFrom(download(context.url, context.dir, QUICK));
   assert.match(message, /^UserError: http.*expected a server that answers: .*ECONNREFUSED/);
+});
+
+test('a server that closes its connection right behind the body, as that of Python does, ends nothing', async ({
+  dir,
+}) => {
+  for (const size of [70_000, 300_000]) {
+    const body = CONTENT.subarray(0, size);
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        socket.write(`HTTP/1.0 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+        socket.end(body);
+      });
+    });
+    await new Promise<void>((done) => void server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const { path } = await download(`http://127.0.0.1:${port}/${size}.zip`, dir, QUICK);
+    assert.ok(readFileSync(path).equals(body));
+    server.close();
+  }
+});
+
+test('redirects are followed, also from where a download broke off', async (context) => {
+  context.answer = (request, response) => {
+    if (request.url === '/sets/val.zip') response.writeHead(302, { location: '/elsewhere/1' }).end();
+    else
+      serve(
+        request,
+        response,
+        CONTENT,
+        '"1"',
+        context.asked.length === 2 ? cutAfter(response, context, 9_000) : undefined,
+      );
+  };
+  const { path } = await download(context.url, context.dir, QUICK);
+  assert.match(path, /-val\.zip$/);
+  assert.ok(readFileSync(path).equals(CONTENT));
+  assert.equal(context.asked.at(-1), ['bytes=9000-', '"1"']);
+});
+
+test('the proxy of the environment is asked, except for hosts of NO_PROXY', async (context) => {
+  const asked: (string | undefined)[] = [];
+  context.answer = (request, response) => {
+    asked.push(request.url);
+    serve(request, response, CONTENT, '"1"');
+  };
+  const before = { ...process.env };
+  const proxy = context.url.replace('/sets/val.zip', '');
+  Object.assign(process.env, { HTTP_PROXY: proxy, http_proxy: proxy, NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' });
+  try {
+    await download('http://images.example/set.zip', context.dir, QUICK);
+    await download(context.url, context.dir, QUICK);
+  } finally {
+    for (const name of ['HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy']) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
+  assert.equal(asked, ['http://images.example/set.zip', '/sets/val.zip']);
 });
 
 test.run();
