@@ -7,13 +7,14 @@ import { describeArchitecture } from '../model/weights/architecture.js';
 import { openNetwork } from '../model/weights/open.js';
 import { defineCommand } from './command.js';
 import { printResult } from './shared.js';
-import { toOpenOptions, weightsOptions } from './weights_options.js';
+import { describeClasses, toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface ExportArgs {
   weights: string;
   out: string;
   size?: [number, number];
   legacy?: boolean;
+  classes?: string;
   json: boolean;
 }
 
@@ -34,10 +35,13 @@ export const exportOnnxCommand = defineCommand({
 
 async function exportCommand(args: ExportArgs): Promise<void> {
   await refuseReplacing(args.out, [args.weights]);
-  const { weights, architecture, preprocess, info } = await openNetwork(args.weights, toOpenOptions(args));
+  const { weights, architecture, preprocess, categories, info } = await openNetwork(
+    args.weights,
+    await toOpenOptions(args),
+  );
   const model = exportOnnx(weights, architecture, preprocess, {
     name: basename(args.out, extname(args.out)),
-    categories: info?.categories,
+    categories,
     source: info?.source ?? basename(args.weights),
   });
   await writeAtomic(args.out, model);
@@ -47,6 +51,7 @@ async function exportCommand(args: ExportArgs): Promise<void> {
     `architecture   ${describeArchitecture(architecture)}`,
     `input          images [batch,3,${preprocess.size.join(',')}], ${preprocess.color.toUpperCase()}`,
     `output         output [batch,anchors,${5 + architecture.classes}]: cx, cy, w, h in pixels, objectness, classes`,
+    `classes        ${describeClasses(categories, architecture.classes)}`,
   ].join('\n');
   printResult(result, lines, args);
 }

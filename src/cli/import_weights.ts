@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { refuseReplacing } from '../base/outputs.js';
 import { text } from '../config/schema.js';
-import { COCO_CLASSES } from '../data/classes.js';
+import { usualClasses } from '../data/classes.js';
 import type { ImportCheck } from '../model/onnx/verify.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
 import { type CheckpointInfo, checkpointMetadata } from '../model/weights/checkpoint.js';
@@ -9,13 +9,14 @@ import { type OpenedNetwork, openNetwork } from '../model/weights/open.js';
 import { writeSafetensors } from '../model/weights/safetensors.js';
 import { defineCommand } from './command.js';
 import { printResult } from './shared.js';
-import { toOpenOptions, weightsOptions } from './weights_options.js';
+import { describeClasses, toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface ImportArgs {
   file: string;
   out: string;
   size?: [number, number];
   legacy?: boolean;
+  classes?: string;
   json: boolean;
 }
 
@@ -29,6 +30,7 @@ export const importWeightsCommand = defineCommand({
   },
   examples: [
     ['import-weights yolox_s.pth --out yolox_s.safetensors', 'Convert published weights'],
+    ['import-weights mine.pth --classes helmet,vest,boots --out mine.safetensors', 'Weights of classes of your own'],
     ['import-weights old.pth --legacy --out old.safetensors', 'Weights of YOLOX before 0.1.1'],
   ],
   handler: importWeights,
@@ -36,13 +38,26 @@ export const importWeightsCommand = defineCommand({
 
 async function importWeights(args: ImportArgs): Promise<void> {
   await refuseReplacing(args.out, [args.file]);
-  const network = await openNetwork(args.file, toOpenOptions(args));
-  const { weights, architecture, preprocess, info, format, folded, legacy, sha256, report, check, notices } = network;
+  const network = await openNetwork(args.file, await toOpenOptions(args));
+  const {
+    weights,
+    architecture,
+    preprocess,
+    categories,
+    info,
+    format,
+    folded,
+    legacy,
+    sha256,
+    report,
+    check,
+    notices,
+  } = network;
   const converted: CheckpointInfo = {
     ...info,
     architecture,
     preprocess,
-    categories: info?.categories ?? (architecture.classes === COCO_CLASSES.length ? [...COCO_CLASSES] : undefined),
+    categories: categories ?? usualClasses(architecture.classes),
     source: info?.source ?? `${basename(args.file)} sha256:${sha256}`,
   };
   await writeSafetensors(args.out, weights, { ...checkpointMetadata(converted), folded: String(folded) });
@@ -62,15 +77,17 @@ async function importWeights(args: ImportArgs): Promise<void> {
     notices,
     ...(check && { check }),
   };
-  printResult(result, describe(args, network), args);
+  printResult(result, describe(args, network, converted), args);
 }
 
-function describe(args: ImportArgs, network: OpenedNetwork): string {
+function describe(args: ImportArgs, network: OpenedNetwork, { categories }: CheckpointInfo): string {
   const { architecture, format, folded, legacy, preprocess, report, check } = network;
+  const guessed = categories && !network.categories ? ": COCO's, as the weights name none" : '';
   const colours = legacy ? 'legacy: RGB, ImageNet statistics' : 'current: BGR, 0 to 255';
   return [
     `written        ${args.out}`,
     `architecture   ${describeArchitecture(architecture)}`,
+    `classes        ${describeClasses(categories, architecture.classes)}${guessed}`,
     `format         ${format}${folded ? ', batch norms folded: training keeps them fixed' : ''}`,
     `preprocessing  ${colours} (${basisOf(args, network)}), input ${preprocess.size.join('×')}`,
     `tensors        ${report.loaded} taken over`,

@@ -70,7 +70,8 @@ export const modelEvalCommand = defineCommand({
         expected: '--images DIR and --annotations FILE with --weights or --bundle',
       });
     }
-    const model = weights === undefined ? { bundle: bundle as string } : { weights, options: toOpenOptions(args) };
+    const model =
+      weights === undefined ? { bundle: bundle as string } : { weights, options: await toOpenOptions(args) };
     const evaluation = await evaluateOnDataset({ model, images, annotations, config, out, strict });
     const notes = [...describeGate(evaluation.gate, evaluation), ...describePart(evaluation)];
     if (args.json) for (const note of notes) log(`model-eval: ${note}`);

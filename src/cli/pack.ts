@@ -55,6 +55,7 @@ interface PackArgs {
   image: string[];
   size?: [number, number];
   legacy?: boolean;
+  classes?: string;
   json: boolean;
 }
 
@@ -75,7 +76,7 @@ async function pack(
   const { openNetwork } = await import('../model/weights/open.js');
   const { categoriesOf } = await import('../pipeline/weights_detector.js');
   const { packBundle } = await import('../pipeline/pack_bundle.js');
-  const network = await openNetwork(args.weights, toOpenOptions(args));
+  const network = await openNetwork(args.weights, await toOpenOptions(args));
   await makeDir(dirname(bundle));
   const drawn = await mkdtemp(join(tmpdir(), 'yolox-pack-'));
   try {

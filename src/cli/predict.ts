@@ -40,7 +40,8 @@ export const predictCommand = defineCommand({
     const { maxPixels, decodeTimeout } = (await config()).data;
     const { images, skipped } = await findImages(paths, out);
     for (const { count, reason, first } of skipped) log(`skipped ${count} ${reason}, the first ${first}`);
-    const source = weights === undefined ? { bundle: bundle as string } : { weights, options: toOpenOptions(flags) };
+    const source =
+      weights === undefined ? { bundle: bundle as string } : { weights, options: await toOpenOptions(flags) };
     const detector = await openDetector(source);
     const thresholds = { ...(confidence !== undefined && { confidence }), ...(nms !== undefined && { nms }) };
     const options = { out, thresholds, limits: { maxPixels, decodeTimeout } };

@@ -1,16 +1,35 @@
 import { z } from 'zod';
 import { inputSize } from '../config/preprocess.js';
+import { text } from '../config/schema.js';
+import { readClassNames } from '../data/class_names.js';
 import type { OpenOptions } from '../model/weights/open.js';
 
-/** The options that say how foreign weights want their input. */
+/** The options that say what foreign weights don't: how they want their input, and what their classes are called. */
 export const weightsOptions = {
   size: inputSize.optional().describe('Height and width of the input, pixels; one number is a square'),
   legacy: z
     .boolean()
     .optional()
     .describe('Weights of YOLOX before 0.1.1 (RGB, ImageNet statistics); --no-legacy: since. Guessed when absent'),
+  classes: text
+    .optional()
+    .describe('Names of the classes of weights that have none: a,b,c or a file: one a line, COCO JSON, YAML'),
 };
 
-export function toOpenOptions({ size, legacy }: { size?: [number, number]; legacy?: boolean }): OpenOptions {
-  return { size, legacy };
+interface WeightsArgs {
+  size?: [number, number];
+  legacy?: boolean;
+  classes?: string;
+}
+
+/** @throws UserError for a file of names that cannot be read */
+export async function toOpenOptions({ size, legacy, classes }: WeightsArgs): Promise<OpenOptions> {
+  return { size, legacy, categories: classes === undefined ? undefined : await readClassNames(classes) };
+}
+
+/** The names of a network's classes for people, the first of many. */
+export function describeClasses(categories: readonly { name: string }[] | undefined, count: number): string {
+  if (categories === undefined) return `${count} without names: --classes names them`;
+  const names = categories.slice(0, 6).map(({ name }) => name);
+  return `${names.join(', ')}${categories.length > names.length ? `, … (${categories.length})` : ''}`;
 }

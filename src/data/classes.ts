@@ -85,3 +85,7 @@ export function palette(index: number): string {
   };
   return `#${channel(0)}${channel(8)}${channel(4)}`;
 }
+
+/** The classes of weights of so many that don't name them: COCO's where there are as many, else unknown. */
+export const usualClasses = (count: number): CocoCategory[] | undefined =>
+  count === COCO_CLASSES.length ? [...COCO_CLASSES] : undefined;

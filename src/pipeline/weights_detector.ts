@@ -1,7 +1,8 @@
 import { UserError } from '../base/errors.js';
+import { log } from '../base/progress.js';
 import type { Preprocess } from '../config/preprocess.js';
 import { configSchema } from '../config/schema.js';
-import { COCO_CLASSES } from '../data/classes.js';
+import { COCO_CLASSES, usualClasses } from '../data/classes.js';
 import type { CocoCategory } from '../data/coco.js';
 import { type Detection, type Thresholds, toPicture } from '../data/detections.js';
 import { letterbox } from '../data/letterbox.js';
@@ -65,14 +66,21 @@ export function networkDetector(
   };
 }
 
-/** The categories a weights file names, or COCO's where there are as many. @throws UserError for other unnamed classes */
-export function categoriesOf({ info, architecture: { classes } }: OpenedNetwork, path: string): CocoCategory[] {
-  if (info?.categories) return info.categories;
-  if (classes === COCO_CLASSES.length) return [...COCO_CLASSES];
+/**
+ * The names of a network's classes: the file's, those given, or COCO's where there are as many.
+ * @throws UserError for other unnamed classes
+ */
+export function categoriesOf({ categories, architecture: { classes } }: OpenedNetwork, path: string): CocoCategory[] {
+  if (categories) return categories;
+  const usual = usualClasses(classes);
+  if (usual) {
+    log(`${path}: its ${classes} classes have no names and are taken for COCO's; --classes names others`);
+    return usual;
+  }
   throw new UserError({
     where: path,
     expected: `weights that name their classes, or have COCO's ${COCO_CLASSES.length}`,
     received: `${classes} unnamed classes`,
-    hint: 'Fine-tune them with `yolox run --weights FILE`, which stores the names.',
+    hint: 'Name them in their order with --classes a,b,c or --classes FILE.',
   });
 }

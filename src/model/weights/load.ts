@@ -36,15 +36,18 @@ export interface LoadedWeights {
   sha256: string;
 }
 
-/** Reads weights in any form: our safetensors, torch checkpoints of Megvii or mmdetection, ONNX. Told by content. */
-export async function loadWeights(path: string): Promise<LoadedWeights> {
+/**
+ * Reads weights in any form: our safetensors, torch checkpoints of Megvii or mmdetection, ONNX. Told by content. An ONNX
+ * file of no fixed input size is compared with what was read from it at `size`, height and width, if given.
+ */
+export async function loadWeights(path: string, size?: readonly [number, number]): Promise<LoadedWeights> {
   const file = await readBytes(path);
-  const { weights, format, notices = [], metadata = {}, size, verify } = await parseAny(file, path);
+  const { weights, format, notices = [], metadata = {}, fixedSize, verify } = await parseAny(file, path);
   for (const notice of notices) log(`${path}: ${notice}`);
   assertNumbers(weights, path);
   const info = parseCheckpointMetadata(metadata, path);
   const legacy = info ? info.preprocess.color === LEGACY_PREPROCESS.color : guessLegacy(weights);
-  const preprocess = info?.preprocess ?? usualPreprocess(weights, legacy ?? false, path, size);
+  const preprocess = info?.preprocess ?? usualPreprocess(weights, legacy ?? false, path, fixedSize);
   return {
     weights,
     format,
@@ -53,7 +56,7 @@ export async function loadWeights(path: string): Promise<LoadedWeights> {
     legacy,
     preprocess,
     info,
-    check: await verify?.(preprocess),
+    check: await verify?.(size ? { ...preprocess, size: [...size] } : preprocess),
     path,
     sha256: sha256(file),
   };
@@ -72,7 +75,7 @@ interface Found extends Pick<LoadedWeights, 'weights' | 'format'> {
   notices?: string[];
   metadata?: Record<string, string>;
   /** Input height, width fixed in the file. */
-  size?: [number, number];
+  fixedSize?: [number, number];
   /** Compares the weights with the file they were read from. */
   verify?: (preprocess: Preprocess) => Promise<ImportCheck>;
 }
@@ -92,7 +95,10 @@ async function parseAny(file: Buffer, where: string): Promise<Found> {
     return { ...network, format: 'safetensors', metadata };
   }
   // The first field of an ONNX file is ir_version.
-  if (file[0] === 0x08) return { ...(await loadOnnx(file, where)), format: 'onnx' };
+  if (file[0] === 0x08) {
+    const { size: fixedSize, ...network } = await loadOnnx(file, where);
+    return { ...network, fixedSize, format: 'onnx' };
+  }
   throw new UserError({
     where,
     expected: 'weights as safetensors, torch checkpoint or ONNX',

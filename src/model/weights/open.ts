@@ -2,6 +2,7 @@ import { UserError } from '../../base/errors.js';
 import { LEGACY_PREPROCESS, preprocessSchema } from '../../config/preprocess.js';
 import type { Architecture } from '../network.js';
 import { inferArchitecture } from './architecture.js';
+import type { CheckpointInfo } from './checkpoint.js';
 import { type FitReport, fitWeights } from './fit.js';
 import { type LoadedWeights, loadWeights } from './load.js';
 
@@ -10,17 +11,25 @@ export interface OpenOptions {
   size?: readonly [number, number];
   /** Preprocessing before YOLOX 0.1.1, or that since; as the file says or its weights suggest when absent. */
   legacy?: boolean;
+  /** Names of the classes, for weights that have none. */
+  categories?: CheckpointInfo['categories'];
 }
 
 /** A network as its file has it: the weights hold every parameter of the architecture. */
 export interface OpenedNetwork extends LoadedWeights {
   architecture: Architecture;
+  /** In the order of the classes: what the file says, else what was given. */
+  categories?: CheckpointInfo['categories'];
   report: FitReport;
 }
 
-/** Opens weights of any form with the architecture they have. UserError when tensors of it are missing. */
-export async function openNetwork(path: string, { size, legacy }: OpenOptions = {}): Promise<OpenedNetwork> {
-  const loaded = await loadWeights(path);
+/**
+ * Opens weights of any form with the architecture they have. UserError when tensors of it are missing, or classes are
+ * given that are not those of the weights.
+ */
+export async function openNetwork(path: string, options: OpenOptions = {}): Promise<OpenedNetwork> {
+  const { size, legacy } = options;
+  const loaded = await loadWeights(path, size);
   const architecture = loaded.info?.architecture ?? inferArchitecture(loaded.weights, path);
   const { weights, report } = fitWeights(loaded.weights, architecture, { where: path });
   const lacking = [...report.missing, ...report.mismatched.map(({ name }) => name)];
@@ -46,7 +55,42 @@ export async function openNetwork(path: string, { size, legacy }: OpenOptions = 
       received: size,
     });
   }
-  return { ...loaded, weights, legacy: legacy ?? loaded.legacy, preprocess: preprocess.data, architecture, report };
+  return {
+    ...loaded,
+    weights,
+    legacy: legacy ?? loaded.legacy,
+    preprocess: preprocess.data,
+    architecture,
+    categories: namedClasses(path, architecture.classes, loaded.info?.categories, options.categories),
+    report,
+  };
+}
+
+type Categories = OpenedNetwork['categories'];
+
+/** The names the file has; those given to one without, which must be as many as it has classes. */
+function namedClasses(path: string, count: number, known: Categories, given: Categories): Categories {
+  const names = (categories: Categories) => categories?.map(({ name }) => name).join(', ');
+  if (known && known.length !== count) {
+    const received = `${known.length} of them`;
+    throw new UserError({ where: path, field: 'metadata.categories', expected: `names of ${count} classes`, received });
+  }
+  if (given === undefined) return known;
+  if (given.length !== count) {
+    const received = `${given.length}: ${names(given)}`;
+    throw new UserError({
+      where: '--classes',
+      expected: `a name for each of the ${count} classes of ${path}`,
+      received,
+    });
+  }
+  if (known === undefined || names(known) === names(given)) return known ?? given;
+  throw new UserError({
+    where: '--classes',
+    expected: `the classes that ${path} names: ${names(known)}`,
+    received: names(given),
+    hint: 'Leave --classes out.',
+  });
 }
 
 const { color, scale, mean, std } = preprocessSchema.parse({});

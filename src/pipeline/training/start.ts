@@ -89,6 +89,10 @@ function describeFit(report: FitReport, path: string, classRows?: readonly (numb
   for (const name of unexpected) log(`  unexpected: ${name}`);
   for (const { name, expected, received } of mismatched)
     log(`  ${name}: [${received}] in the file, [${expected}] here`);
+  if (!classRows) {
+    const fate = reinitialised.length > 0 ? 'their heads start afresh' : 'their heads are taken over in their order';
+    log(`  the file does not name its classes: ${fate}; \`yolox import-weights --classes\` names them`);
+  }
   if (carried > 0) log(`  ${carried} of ${classRows?.length} classes are taken over by name`);
   if (reinitialised.length > 0) log(`  initialised anew: ${reinitialised.join(', ')}`);
 }

@@ -1,0 +1,95 @@
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { parse } from 'yaml';
+import { messageOf, UserError } from '../base/errors.js';
+import { readText } from '../base/files.js';
+import type { CocoCategory } from './coco.js';
+
+/** Endings of files that hold names; other files are taken for lists, one name a line. */
+const FILE_ENDING = /\.(txt|names|json|ya?ml)$/i;
+
+/** Keys under which files of others keep names: Ultralytics, mmdetection, Hugging Face. */
+const NAME_KEYS = ['names', 'classes', 'CLASSES', 'id2label'];
+
+/**
+ * Classes in the order of a network, from what stands behind `--classes`: names with commas between them, or a file.
+ * A file is text of one name a line, JSON or YAML: a list, one under `names`, numbers from 0 with their names, or
+ * COCO's `categories`, which count by ascending id as in Megvii's YOLOX. Names are text, digits too.
+ * @throws UserError for a file that is missing or says something else, and for names that are empty or come twice
+ */
+export async function readClassNames(given: string, where = '--classes'): Promise<CocoCategory[]> {
+  if ((await stat(given).catch(() => undefined))?.isFile()) return checked(await readFileOf(given), given);
+  if (FILE_ENDING.test(given) || given.includes('/')) {
+    throw new UserError({
+      where,
+      expected: 'names with commas between them, or a file that is there',
+      received: given,
+    });
+  }
+  return checked(numbered(given.split(',')), where);
+}
+
+async function readFileOf(path: string): Promise<CocoCategory[]> {
+  const text = (await readText(path)).replace(/^\uFEFF/, '');
+  const structured = /^\.(json|ya?ml)$/i.test(extname(path)) || /^\s*[[{]/.test(text);
+  if (!structured) return numbered(text.split(/\r?\n/).filter((line) => line.trim() !== ''));
+  const found = categoriesIn(parseStructured(text, path));
+  if (found !== undefined) return found;
+  throw new UserError({
+    where: path,
+    expected: 'names of classes: a list, `names`, or the `categories` of COCO',
+    received: text.slice(0, 60),
+  });
+}
+
+function parseStructured(text: string, path: string): unknown {
+  try {
+    // Without types, a name of digits stays as it is written; JSON has quotes for that and is faster read by itself.
+    return /^\s*[[{]/.test(text) ? JSON.parse(text) : parse(text, { schema: 'failsafe' });
+  } catch (error) {
+    throw new UserError({ where: path, expected: 'valid JSON or YAML', received: messageOf(error) }, { cause: error });
+  }
+}
+
+function categoriesIn(value: unknown): CocoCategory[] | undefined {
+  if (Array.isArray(value)) return value.every(isName) ? numbered(value.map(String)) : cocoCategories(value);
+  if (typeof value !== 'object' || value === null) return undefined;
+  const object = value as Record<string, unknown>;
+  if (Array.isArray(object.categories)) return categoriesIn(object.categories);
+  const key = NAME_KEYS.find((name) => name in object);
+  return key === undefined ? indexed(object) : categoriesIn(object[key]);
+}
+
+const isName = (value: unknown): value is string | number => typeof value === 'string' || typeof value === 'number';
+
+const numbered = (names: readonly string[]): CocoCategory[] =>
+  names.map((name, i) => ({ id: i + 1, name: name.trim() }));
+
+/** `{0: a, 1: b}`: every number from 0 once. */
+function indexed(object: Record<string, unknown>): CocoCategory[] | undefined {
+  const names = Object.keys(object).map((_, i) => object[i]);
+  return names.length > 0 && names.every(isName) ? numbered(names.map(String)) : undefined;
+}
+
+/** The categories of COCO by ascending id, with their ids where these are whole numbers. */
+function cocoCategories(list: readonly unknown[]): CocoCategory[] | undefined {
+  const categories = list.map((entry) => {
+    const { id, name, supercategory } = (entry ?? {}) as Record<string, unknown>;
+    return isName(name) && isName(id) && Number.isSafeInteger(Number(id))
+      ? { id: Number(id), name: String(name), ...(typeof supercategory === 'string' && { supercategory }) }
+      : undefined;
+  });
+  const known = categories.filter((category) => category !== undefined);
+  return known.length === list.length ? known.sort((a, b) => a.id - b.id) : undefined;
+}
+
+function checked(categories: CocoCategory[], where: string): CocoCategory[] {
+  const fail = (expected: string, received: unknown) => new UserError({ where, expected, received });
+  if (categories.length === 0) throw fail('at least one name', 'none');
+  for (const [i, { name, id }] of categories.entries()) {
+    if (name === '') throw fail('names that are not empty', `none for class ${i}`);
+    if (categories.findIndex((other) => other.name === name) < i) throw fail('different names', `${name} twice`);
+    if (categories.findIndex((other) => other.id === id) < i) throw fail('different ids', `${id} twice`);
+  }
+  return categories;
+}
