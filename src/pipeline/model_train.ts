@@ -6,7 +6,6 @@ import { formatSeconds, log, type Progress, startProgress } from '../base/progre
 import type { CocoDataset } from '../data/coco.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
 import { formatFigure } from '../data/coco_eval/summary.js';
-import type { Store } from '../data/store.js';
 import { readDataset } from '../data/tables.js';
 import type { Architecture } from '../model/network.js';
 import { learningRate } from '../model/schedule.js';
@@ -15,9 +14,9 @@ import type { Weights } from '../model/weights/weights.js';
 import { trainingReport } from '../report/training_report.js';
 import { evaluateDetector } from './evaluate.js';
 import type { StepContext } from './step.js';
-import type { Example } from './training/augment.js';
 import { loadResume, type RunProgress, saveResume, saveWeights } from './training/checkpoint.js';
 import { diverged, explainStepError } from './training/divergence.js';
+import { toExamples } from './training/examples.js';
 import { type Batch, BatchLoader } from './training/loader.js';
 import { readLog, TrainingLog } from './training/log.js';
 import { startingWeights } from './training/start.js';
@@ -58,7 +57,7 @@ interface Run {
 
 /**
  * Trains YOLOX on the train split, validating on the val split. Stopped at any time, the next call goes on after the
- * last completed epoch and gives the same losses as an unbroken run.
+ * last completed epoch and, on a CPU, gives the same losses as an unbroken run.
  */
 export async function modelTrain(inputs: ModelTrainInputs, context: StepContext): Promise<ModelTrainOutputs> {
   const started = performance.now();
@@ -282,19 +281,6 @@ function checkpointInfo(
     ema: config.train.ema.enabled,
     source,
   };
-}
-
-function toExamples({ images, annotations, categories }: CocoDataset, store: Store): Example[] {
-  const classOf = new Map(categories.map(({ id }, index) => [id, index]));
-  const examples = new Map<number, Example>();
-  for (const { id, file_name: name, sha256, width, height } of images) {
-    examples.set(id, { name, path: store.objectPath(sha256 as string), width, height, objects: [] });
-  }
-  for (const { image_id, category_id, bbox, iscrowd } of annotations) {
-    // A crowd is a region, not an object; nothing should learn its box.
-    if (!iscrowd) examples.get(image_id)?.objects.push({ classIndex: classOf.get(category_id) as number, bbox });
-  }
-  return [...examples.values()];
 }
 
 function median(values: number[]): number {

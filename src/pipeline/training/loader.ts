@@ -114,7 +114,8 @@ export class BatchLoader {
     return new UserError({
       ...problem,
       where: `${name} (${path})`,
-      hint: problem.hint ?? 'Its copy in the store is damaged or gone: `yolox data-load --force` brings it in again.',
+      // Not the decoder's remedy: the file is the store's.
+      hint: 'Its copy in the store is damaged or gone: `yolox data-load --force` brings it in again.',
     });
   }
 
