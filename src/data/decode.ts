@@ -165,7 +165,7 @@ async function checkedHeader(
 ): Promise<PictureHeader> {
   const header = await guarded({ work: 'header', file }, source, options, () => readHeaderHere(file));
   const expected = excess(header, options);
-  if (!expected) return header;
+  if (!expected) return { ...header, frames: file.survey.frames };
   const { width, height } = header;
   throw new ImageError('tooManyPixels', { where: nameOf(source, options), expected, received: `${width}x${height}` });
 }
@@ -220,8 +220,14 @@ async function guarded<T extends ApartTask>(
   if ('result' in reply) return reply.result as ApartResults[T['work']];
   if ('problem' in reply) throw new ImageError('format', { where, ...reply.problem });
   if (isCutOff(bytes, format)) throw cutOff(where, format, reply.failed);
-  const [received] = reply.failed.split('\n');
+  const received = reasonOf(reply.failed);
   throw new ImageError('damaged', { where, expected: `a sound ${FORMATS[format]} image`, received, hint: AGAIN });
+}
+
+/** A library adds a line per place it passed; that it looked beyond the end of the file is the least of them. */
+function reasonOf(said: string): string {
+  const lines = said.split('\n').map((line) => line.trim());
+  return lines.find((line) => line !== '' && !line.startsWith('source: bad seek')) ?? lines[0];
 }
 
 function cutOff(where: string | undefined, format: ImageFormat, cause: unknown): ImageError {

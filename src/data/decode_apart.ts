@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Problem } from '../base/errors.js';
-import type { ImageFile, PictureHeader } from './decode_here.js';
+import type { ImageFile, LibraryHeader } from './decode_here.js';
 import type { Picture } from './picture.js';
 
 /** Milliseconds a process may take to start, on a busy machine. */
@@ -14,12 +14,12 @@ const LONGEST_MS = 600_000;
 /** Work of `decode_here.ts` that is done in a process of its own. */
 export type ApartTask =
   | { work: 'header'; file: ImageFile }
-  | { work: 'decode'; file: ImageFile; header: PictureHeader; fit?: readonly [number, number] }
+  | { work: 'decode'; file: ImageFile; header: LibraryHeader; fit?: readonly [number, number] }
   | { work: 'check'; file: ImageFile };
 
 /** What it gives. */
 export interface ApartResults {
-  header: PictureHeader;
+  header: LibraryHeader;
   decode: Picture;
   check: undefined;
 }

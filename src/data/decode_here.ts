@@ -33,7 +33,12 @@ export interface PictureHeader {
   colourSpace: string;
   /** Whether a channel says how transparent pixels are. */
   alpha: boolean;
+  /** Frames or pages of the file, of which this is the first. */
+  frames: number;
 }
+
+/** What the library of its format says of it. */
+export type LibraryHeader = Omit<PictureHeader, 'frames'>;
 
 /** Channels of a colour. */
 const COLOURS: Record<string, number> = { cmyk: 4, 'b-w': 1, grey16: 1 };
@@ -42,7 +47,7 @@ const COLOURS: Record<string, number> = { cmyk: 4, 'b-w': 1, grey16: 1 };
  * Reads the header, by the library of its format.
  * @throws UserError for channels whose meaning is unknown, Error of the library for a damaged one
  */
-export async function readHeaderHere({ bytes, format }: ImageFile): Promise<PictureHeader> {
+export async function readHeaderHere({ bytes, format }: ImageFile): Promise<LibraryHeader> {
   if (format === 'bmp') {
     const header = readBmpHeader(bytes);
     if (!header) throw new Error('the header is cut off');
@@ -86,7 +91,7 @@ function saysAlpha(bytes: Uint8Array): boolean {
 /** Decodes as `decodePicture` says. @throws Error of the library */
 export async function decodeHere(
   file: ImageFile,
-  header: PictureHeader,
+  header: LibraryHeader,
   fit?: readonly [number, number],
 ): Promise<Picture> {
   const reduced = fit && reducedSize(header, fit);
@@ -100,7 +105,7 @@ export async function decodeHere(
 }
 
 /** The upright and opaque image for sharp to go on with. */
-export async function openHere({ bytes, format }: ImageFile, { colourSpace, alpha }: PictureHeader): Promise<Sharp> {
+export async function openHere({ bytes, format }: ImageFile, { colourSpace, alpha }: LibraryHeader): Promise<Sharp> {
   if (format === 'bmp') {
     const { data, width, height } = await decodeBmp(bytes);
     return sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
@@ -111,7 +116,7 @@ export async function openHere({ bytes, format }: ImageFile, { colourSpace, alph
 }
 
 /** The size to which a picture is reduced for the network's input; undefined when it stays whole. */
-export function reducedSize(original: Pick<PictureHeader, 'width' | 'height'>, fit: readonly [number, number]) {
+export function reducedSize(original: Pick<LibraryHeader, 'width' | 'height'>, fit: readonly [number, number]) {
   return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
 }
 

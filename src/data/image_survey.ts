@@ -29,9 +29,15 @@ export function surveyImage(file: Uint8Array, format: ImageFormat): Survey {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (format === 'jpeg') return ofScans(countScans(bytes));
   if (format === 'tiff') return ofPages(bytes);
-  const frames = format === 'gif' ? countGifFrames(bytes) : format === 'webp' ? countWebpFrames(bytes) : 1;
+  const frames = COUNT_FRAMES[format]?.(bytes) ?? 1;
   return { scans: 1, frames, ...(frames > MAX_FRAMES && { excess: tooManyFrames('frames') }) };
 }
+
+const COUNT_FRAMES: Partial<Record<ImageFormat, (bytes: Buffer) => number>> = {
+  gif: countGifFrames,
+  webp: countWebpFrames,
+  png: countPngFrames,
+};
 
 /** Whether the file ends before its own structure says so; false where that cannot be told. */
 export function isCutOff(file: Uint8Array, format: ImageFormat): boolean {
@@ -99,7 +105,19 @@ function countWebpFrames(bytes: Buffer): number {
   return Math.max(1, frames);
 }
 
-const countGifFrames = (bytes: Buffer): number => Math.max(1, walkGif(bytes, MAX_FRAMES).frames);
+/** Frames that an animated PNG announces in front of its pixels: the PNG specification, acTL. */
+function countPngFrames(bytes: Buffer): number {
+  for (let at = 8; at + 12 <= bytes.length; at += 12 + bytes.readUInt32BE(at)) {
+    const type = bytes.toString('latin1', at + 4, at + 8);
+    if (type === 'acTL') return Math.max(1, bytes.readUInt32BE(at + 8));
+    if (type === 'IDAT') break;
+  }
+  return 1;
+}
+
+function countGifFrames(bytes: Buffer): number {
+  return Math.max(1, walkGif(bytes, MAX_FRAMES).frames);
+}
 
 /** Goes from block to block: GIF89a. */
 function walkGif(bytes: Buffer, most: number): { frames: number; cutOff: boolean } {

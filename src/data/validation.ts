@@ -32,6 +32,7 @@ export const PROBLEMS = {
   missingPicture: 'picture file not found',
   unreadablePicture: 'picture file corrupt, truncated, too large or no picture',
   annotationOfDropped: 'annotation of a picture or category that was dropped',
+  severalFrames: 'image file of several frames or pages: the first was taken',
   sizeMismatch: 'size given for the picture is not that of the file',
   rotatedPicture: 'annotated before EXIF rotation: boxes were turned with the picture',
   unlistedPicture: 'picture file that no image entry mentions',

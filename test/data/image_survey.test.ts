@@ -19,6 +19,12 @@ test('scans, frames and pages are counted', async () => {
   assert.is(surveyImage(await gifFrames(7), 'gif').frames, 7);
   assert.is(surveyImage(makeTiff({ pages: 7 }), 'tiff').frames, 7);
   assert.is(surveyImage(makeTiff({ pages: 7, big: true }), 'tiff').frames, 7);
+  const png = await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
+    .png()
+    .toBuffer();
+  const control = Buffer.from('\0\0\0\x08acTL\0\0\0\x07\0\0\0\0crc ', 'latin1');
+  assert.is(surveyImage(png, 'png').frames, 1);
+  assert.is(surveyImage(Buffer.concat([png.subarray(0, 33), control, png.subarray(33)]), 'png').frames, 7);
   for (const format of ['png', 'avif'] as const)
     assert.equal(surveyImage(Buffer.alloc(40), format), { scans: 1, frames: 1 });
 });

@@ -47,7 +47,8 @@ function reconcile(
   { header, sha256: hash }: Inspected,
   validation: Validation,
 ): CheckedImage {
-  const { width, height, orientation } = header;
+  const { width, height, orientation, frames } = header;
+  if (frames > 1) validation.fixed('severalFrames', listed.where, `1 of ${frames}`);
   const image: CocoImage = { id: listed.id, file_name: file, width, height, ...(hash && { sha256: hash }) };
   if (listed.width === width && listed.height === height) return { image, turn: 1 };
   const given = `${listed.width}x${listed.height} given, ${width}x${height} in the file`;

@@ -135,15 +135,20 @@ async function inspect(
   { store, ...options }: CocoOptions,
 ): Promise<Inspected | Unusable> {
   let bytes: Buffer;
-  let header: Inspected['header'];
-  let stored = false;
   try {
     bytes = await files.read(name);
-    header = await readHeader(bytes, options);
-    stored = store !== undefined && (await store.hasObject(sha256(bytes)));
-    if (options.checkPixels && !stored) await checkPixels(bytes, options);
   } catch (error) {
     return { kind: 'unreadablePicture', detail: messageOf(error) };
+  }
+  const stored = store !== undefined && (await store.hasObject(sha256(bytes)));
+  let header: Inspected['header'];
+  try {
+    header = await readHeader(bytes, options);
+    if (options.checkPixels && !stored) await checkPixels(bytes, options);
+  } catch (error) {
+    // A fault of ours must not look like one of the picture.
+    if (!(error instanceof UserError)) throw error;
+    return { kind: 'unreadablePicture', detail: error.message };
   }
   // Outside the try: a full disk is not the picture's fault.
   return { header, sha256: await store?.putObject(bytes) };

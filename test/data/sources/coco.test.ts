@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert';
 import { readCoco } from '../../../src/data/sources/coco.js';
 import type { ValidationReport } from '../../../src/data/validation.js';
 import { shared, suiteNeeding } from '../../helpers.js';
+import { webpFrames } from '../make_hostile.js';
+import { makeTiff } from '../make_tiff.js';
 import { annotate, jpeg, messageFrom, writeTree } from './make_coco.js';
 
 const test = suite<{ dir: string; images: string; labels: string }>('coco');
@@ -77,6 +79,29 @@ test('every kind of unusable picture is dropped with its annotations and listed'
   const listed = report.items.map(({ where }) => where);
   for (const [i, name] of names.slice(1).entries()) assert.ok(listed.includes(`images[${i + 1}] ${name}`), name);
   assert.match(report.items.find(({ where }) => where.endsWith('huge.png'))?.detail ?? '', /at most 500000 pixels/);
+});
+
+test('of several frames or pages the first is taken, and that is told', async ({ dir, images, labels }) => {
+  const files = {
+    'pages.tif': makeTiff({ width: 80, height: 60, pages: 3 }),
+    'animated.webp': await webpFrames(5, 60),
+    'one.png': await sharp(await jpeg(1))
+      .png()
+      .toBuffer(),
+  };
+  await writeTree(images, files);
+  const made = annotate(Object.keys(files));
+  made.images[1].width = 60;
+  await writeTree(dir, { 'labels.json': JSON.stringify(made) });
+  const { dataset, report } = await readCoco(images, labels, { checkPixels: true });
+  assert.is(dataset.images.length, 3);
+  assert.equal(
+    report.items.map(({ kind, where, action, detail }) => [kind, where, action, detail]),
+    [
+      ['severalFrames', 'images[0] pages.tif', 'fixed', '1 of 3'],
+      ['severalFrames', 'images[1] animated.webp', 'fixed', '1 of 5'],
+    ],
+  );
 });
 
 test('without checkPixels only the headers are read', async ({ dir, images, labels }) => {
