@@ -3,6 +3,7 @@ import { UserError } from '../base/errors.js';
 import { writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
+import { formatFigure } from '../data/coco_eval/summary.js';
 import { type Comparison, checkBaseline, compareRuns, type Plan, readBaseline } from '../loadtest/baseline.js';
 import { describeComparison, describeRun } from '../loadtest/describe.js';
 import { picturesHash } from '../loadtest/payload.js';
@@ -30,20 +31,20 @@ interface LoadFigures {
   seconds: number;
   /** Requests answered a second. */
   throughput: number;
-  /** Latencies of 2xx answers in milliseconds, to 0.1 %; 0 when there were none. */
-  p50_ms: number;
-  p90_ms: number;
-  p99_ms: number;
-  max_ms: number;
+  /** Latencies of 2xx answers in milliseconds, to 0.1 %; null when there were none. */
+  p50_ms: number | null;
+  p90_ms: number | null;
+  p99_ms: number | null;
+  max_ms: number | null;
   /** Requests without an answer: refused and broken connections, timeouts. */
   errors: number;
   /** Answers outside 200–299. */
   non2xx: number;
   /** Whether the throughputs of the last three tenths of the time lie within 10 %. */
   steady: boolean;
-  /** Cores that the server's processes kept busy, and the most memory they held; 0 when the run was too short to tell. */
-  cpu_cores: number;
-  rss_max_mb: number;
+  /** Cores that the server's processes kept busy, and the most memory they held; null when the run was too short to tell. */
+  cpu_cores: number | null;
+  rss_max_mb: number | null;
 }
 
 export interface ModelTestOutputs extends LoadFigures {
@@ -161,10 +162,10 @@ async function loadTest(
 
 function figuresOf(run: RunResult): LoadFigures {
   const { requests, seconds, throughput, steady, latency, process: use } = run;
-  const { p50_ms = 0, p90_ms = 0, p99_ms = 0, max_ms = 0 } = latency ?? {};
+  const { p50_ms = null, p90_ms = null, p99_ms = null, max_ms = null } = latency ?? {};
   const errors = failuresOf({ statuses: {}, errors: run.errors });
   const non2xx = failuresOf(run) - errors;
-  const { cpu_cores = 0, rss_max_mb = 0 } = use ?? {};
+  const { cpu_cores = null, rss_max_mb = null } = use ?? {};
   return {
     requests,
     seconds,
@@ -202,14 +203,14 @@ function describe({ category_id, score, bbox }: AnswerAnnotation): string {
 }
 
 function report(result: ModelTestOutputs, { runs }: LoadTestResult, comparisons: readonly Comparison[]): string {
-  const ms = (value: number) => `${value.toFixed(2)} ms`;
+  const ms = (value: number | null) => `${formatFigure(value, 2)} ms`;
   return `${[
     `result      ${result.failures.length === 0 ? 'passed' : 'FAILED'}`,
     `objects     ${result.matched} of ${result.reference} matched, ${result.extra} extra`,
     `throughput  ${result.throughput.toFixed(1)} requests/s (${result.requests} in ${result.seconds.toFixed(1)} s), ${result.steady ? 'steady' : 'not steady'}`,
     `latency     p50 ${ms(result.p50_ms)}, p90 ${ms(result.p90_ms)}, p99 ${ms(result.p99_ms)}, max ${ms(result.max_ms)}`,
     `errors      ${result.errors} without an answer, ${result.non2xx} outside 2xx`,
-    `server      ${result.cpu_cores.toFixed(2)} cores, ${result.rss_max_mb.toFixed(0)} MB at most`,
+    `server      ${formatFigure(result.cpu_cores, 2)} cores, ${formatFigure(result.rss_max_mb, 0)} MB at most`,
     ...runs.slice(1).map((run) => `sweep       ${describeRun(run)}`),
     ...comparisons.map(describeComparison),
     ...result.failures,

@@ -54,8 +54,8 @@ test('a good bundle: every object matched, every request answered, an orderly en
   const outputs = await modelTest({ bundle }, context);
   assert.is(outputs.matched, annotations.length);
   assert.equal([outputs.missing, outputs.extra, outputs.errors, outputs.non2xx, outputs.exit_code], [0, 0, 0, 0, 0]);
-  assert.ok(outputs.requests > 0 && outputs.throughput > 0 && outputs.p50_ms > 0);
-  assert.ok(outputs.cpu_cores > 0 && outputs.rss_max_mb > 50);
+  assert.ok(outputs.requests > 0 && outputs.throughput > 0 && Number(outputs.p50_ms) > 0);
+  assert.ok(Number(outputs.cpu_cores) > 0 && Number(outputs.rss_max_mb) > 50);
   assert.match(await readText(outputs.report), 'Memory of the server');
   // The store can be moved: names in it are relative.
   const files = { load: 'load.json', report: 'report.html' };
