@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { beforeExit } from './ending.js';
 import { explainFileError } from './file_errors.js';
 import { makeDir, sha256 } from './files.js';
 
@@ -133,7 +134,9 @@ async function takeFile(
     utimes(path, now, now).catch(() => undefined);
   }, beatMs);
   beat.unref();
+  const forget = beforeExit(() => rmSync(path, { force: true }));
   return async () => {
+    forget();
     clearInterval(beat);
     await rm(path, { force: true });
   };

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config/load.js';
 import type { Figure } from '../../src/data/coco_eval/accumulate.js';
+import { planPipeline } from '../../src/pipeline/plan.js';
 import { runPipeline } from '../../src/pipeline/runner.js';
 import { readLog } from '../../src/pipeline/training/log.js';
 
@@ -74,6 +75,84 @@ test('a finished step is not done again', async () => {
   const config = await loadConfig({ flags, environment: {} });
   const before = await runPipeline(config, 'model-train');
   assert.equal(await runPipeline(config, 'model-train'), before);
+});
+
+/** What would become of model-train with other settings. */
+async function planWith(changed: Record<string, string>) {
+  const config = await loadConfig({ flags: { ...flags, ...changed }, environment: {} });
+  return (await planPipeline(config, 'model-train')).at(-1);
+}
+
+test('a gate, images shown, workers, threads, the cache and how often is validated train nothing again', async () => {
+  await runPipeline(await loadConfig({ flags, environment: {} }), 'model-train');
+  const indifferent = {
+    'eval.minMap50': '0.9',
+    'eval.pictures': '3',
+    'eval.confidence': '0.05',
+    'eval.maxDetections': '50',
+    'train.workers': '1',
+    'train.threads': '1',
+    'train.cacheMb': '16',
+    'train.validateEvery': '1',
+    'pack.name': 'other',
+    'serve.port': '1234',
+    'test.seconds': '1',
+  };
+  for (const [key, value] of Object.entries(indifferent)) {
+    assert.is((await planWith({ [key]: value }))?.state, 'finished', key);
+  }
+  const { state, reasons } = (await planWith({ 'train.epochs': '4', 'train.seed': '7' })) ?? {};
+  assert.equal([state, reasons], ['runs', ['train.epochs 3 → 4', 'train.seed 42 → 7']]);
+});
+
+test('weights that lie elsewhere are the same, others are not', async () => {
+  const done = await runPipeline(await loadConfig({ flags, environment: {} }), 'model-train');
+  const { best, last } = done['model-train'] as { best: string; last: string };
+  const start = join(root, 'start.safetensors');
+  copyFileSync(best, start);
+  const weights = { 'train.weights': best, 'train.epochs': '1' };
+  await runPipeline(await loadConfig({ flags: { ...flags, ...weights }, environment: {} }), 'model-train');
+  assert.is((await planWith({ ...weights, 'train.weights': start }))?.state, 'finished');
+  // `best` may be the last epoch: those weights in another file would be the same.
+  const bytes = readFileSync(last);
+  bytes[bytes.length - 3] ^= 1;
+  writeFileSync(start, bytes);
+  const { state, reasons } = (await planWith({ ...weights, 'train.weights': start })) ?? {};
+  assert.equal([state, reasons], ['runs', ['the content of train.weights changed']]);
+});
+
+test('one flipped bit in a checkpoint or in what a training goes on from is named, with the remedy', async () => {
+  const config = await loadConfig({ flags, environment: {} });
+  const { best, last } = (await runPipeline(config, 'model-train'))['model-train'] as { best: string; last: string };
+  const dir = dirname(best);
+  const sound = new Map(
+    [best, last, join(dir, 'resume.safetensors'), join(dir, 'log.jsonl')].map((path) => [path, readFileSync(path)]),
+  );
+  const flip = (path: string) => {
+    const bytes = Buffer.from(readFileSync(path));
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(path, bytes);
+  };
+  for (const path of [best, last, join(dir, 'log.jsonl')]) {
+    flip(path);
+    await runPipeline(config, 'model-train').then(
+      () => assert.unreachable(`${path} was taken`),
+      ({ name, message }: Error) => {
+        assert.is(name, 'UserError');
+        assert.match(message, path);
+        assert.match(message, 'yolox model-train --force');
+      },
+    );
+    writeFileSync(path, sound.get(path) as Buffer);
+  }
+  rmSync(join(dir, '_SUCCESS'));
+  flip(join(dir, 'resume.safetensors'));
+  await runPipeline(config, 'model-train').then(
+    () => assert.unreachable(),
+    ({ message }: Error) => assert.match(message, /resume\.safetensors.*yolox model-train --force/),
+  );
+  writeFileSync(join(dir, 'resume.safetensors'), sound.get(join(dir, 'resume.safetensors')) as Buffer);
+  await runPipeline(config, 'model-train');
 });
 
 test('weights of another architecture are refused, naming what they are', async () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { UserError } from '../../base/errors.js';
 import type { TrainSnapshot } from '../../model/train_state.js';
 import { type CheckpointInfo, checkpointMetadata } from '../../model/weights/checkpoint.js';
 import { assertNumbers } from '../../model/weights/numbers.js';
@@ -18,6 +19,10 @@ export interface RunProgress {
 }
 
 const RESUME_FILE = 'resume.safetensors';
+
+/** What to do when an interrupted training has left something damaged. */
+export const START_OVER =
+  'The training cannot go on from it: `yolox model-train --force` with the same configuration starts over.';
 
 /** Weights for use, by Megvii key. */
 export async function saveWeights(path: string, weights: Weights, info: CheckpointInfo): Promise<void> {
@@ -43,7 +48,9 @@ export async function saveResume(dir: string, snapshot: TrainSnapshot, progress:
 export async function loadResume(dir: string): Promise<{ snapshot: TrainSnapshot; progress: RunProgress } | undefined> {
   const path = join(dir, RESUME_FILE);
   if (!existsSync(path)) return undefined;
-  const { tensors, metadata } = await readSafetensors(path);
+  const { tensors, metadata } = await readSafetensors(path).catch((error) => {
+    throw error instanceof UserError ? new UserError({ ...error.problem, hint: START_OVER }, { cause: error }) : error;
+  });
   const take = (prefix: string): Weights =>
     new Map(
       [...tensors]

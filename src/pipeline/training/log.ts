@@ -1,9 +1,11 @@
 import { appendFileSync, existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDir, writeAtomic } from '../../base/files.js';
+import { UserError } from '../../base/errors.js';
+import { makeDir, readText, writeAtomic } from '../../base/files.js';
 import { tf } from '../../kernels/tf.js';
 import type { TrainingLogEntry } from '../../report/training_report.js';
+import { START_OVER } from './checkpoint.js';
 
 /** The run's history: JSON lines for programs, TensorBoard event files for people. */
 export class TrainingLog {
@@ -49,8 +51,15 @@ export class TrainingLog {
   }
 }
 
-/** The entries of a log; a last line cut short by a crash is left out. */
+/** The entries of a log; a last line cut short by a crash is left out. @throws UserError when another is damaged */
 export async function readLog(path: string): Promise<TrainingLogEntry[]> {
-  const lines = (await readFile(path, 'utf8')).split('\n');
-  return lines.slice(0, -1).map((line) => JSON.parse(line));
+  const lines = (await readText(path)).split('\n');
+  return lines.slice(0, -1).map((line, i) => {
+    try {
+      return JSON.parse(line);
+    } catch (error) {
+      const problem = { where: path, field: `line ${i + 1}`, expected: 'JSON', received: line, hint: START_OVER };
+      throw new UserError(problem, { cause: error });
+    }
+  });
 }
