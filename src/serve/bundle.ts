@@ -11,6 +11,8 @@ import { preprocessSchema } from '../config/preprocess.js';
 /** Name of the file that describes a bundle, inside its folder. */
 export const BUNDLE_FILE = 'bundle.json';
 
+const NO_BUNDLE =
+  'Give the folder of a packed model: yolox-node pack makes one of weights, yolox-node run of your own images.';
 const DAMAGED = 'The bundle is incomplete, damaged or was changed: copy it again.';
 
 /** A file directly inside the bundle's folder. */
@@ -76,7 +78,8 @@ export interface Bundle extends BundleManifest {
  */
 export async function readBundle(dir: string): Promise<Bundle> {
   const path = join(dir, BUNDLE_FILE);
-  const parsed = bundleSchema.safeParse(await readJson(path), { reportInput: true });
+  const manifestJson = await readJson(path).catch((error: unknown) => withHint(error, NO_BUNDLE));
+  const parsed = bundleSchema.safeParse(manifestJson, { reportInput: true });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys : undefined;
@@ -125,7 +128,10 @@ function checkHash(path: string, received: string, expected: string): void {
   throw new UserError({ where: path, expected: `SHA-256 ${expected}`, received, hint: DAMAGED });
 }
 
-function unreadable(error: unknown): never {
-  const missing = error instanceof UserError && error.problem.received === 'ENOENT';
-  throw missing ? new UserError({ ...error.problem, hint: DAMAGED }, { cause: error }) : error;
+const unreadable = (error: unknown): never => withHint(error, DAMAGED);
+
+/** Says what to do about a file that is not there; other errors know it themselves. */
+function withHint(error: unknown, hint: string): never {
+  const missing = error instanceof UserError && ['ENOENT', 'ENOTDIR'].includes(String(error.problem.received));
+  throw missing ? new UserError({ ...error.problem, hint }, { cause: error }) : error;
 }

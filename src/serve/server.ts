@@ -1,9 +1,11 @@
 import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { UserError } from '../base/errors.js';
+import { explainFileError } from '../base/file_errors.js';
 import type { ServeConfig } from '../config/schema.js';
 import { createApp } from './app.js';
 import { readBundle } from './bundle.js';
@@ -39,7 +41,7 @@ export async function startServer(
   given: ServeConfig,
   log: Logger = createLog(given.logLevel),
 ): Promise<RunningServer> {
-  const [bundle, config] = await Promise.all([readBundle(bundleDir), readApiKeys(given)]);
+  const [bundle, config] = await Promise.all([readBundle(bundleDir), readApiKeys(given), checkBundles(given)]);
   const traces = await openTraces(config.otlp, log);
   const metrics = new Metrics(bundle);
   const versions = serveModels(bundle, config, metrics, log);
@@ -66,6 +68,17 @@ export async function startServer(
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** @throws UserError when there is no folder of bundles to load: a typing error would show at the first load only */
+async function checkBundles({ bundles }: ServeConfig): Promise<void> {
+  if (bundles === null) return;
+  const found = await stat(bundles).catch((error: unknown) => {
+    throw explainFileError(error, bundles);
+  });
+  if (!found.isDirectory()) {
+    throw new UserError({ where: 'serve.bundles', expected: 'a folder of bundles', received: bundles });
   }
 }
 

@@ -40,6 +40,11 @@ async function change(edit: (manifest: BundleManifest & Record<string, unknown>)
   await writeJson(path, manifest);
 }
 
+test('what is no bundle is named, with what makes one', async () => {
+  await rm(join(dir, 'bundle.json'));
+  assert.match(await refusal(), /bundle\.json: expected an existing file.*yolox-node pack/);
+});
+
 test('an intact bundle is read whole', async () => {
   const bundle = await readBundle(dir);
   assert.is(bundle.dir, dir);

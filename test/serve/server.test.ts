@@ -141,4 +141,10 @@ test('a port in use and a foreign address are named with a remedy', async () => 
   assert.match(await refusal({ host: '192.0.2.1' }), /192\.0\.2\.1:0: host: expected an address of this machine/);
 });
 
+test('a folder of bundles that is none, and a start that takes too long, are named', async () => {
+  assert.match(await refusal({ bundles: join(dir, 'nothing') }), /nothing: expected an existing file or folder/);
+  assert.match(await refusal({ bundles: join(dir, 'bundle.json') }), /serve\.bundles: expected a folder of bundles/);
+  assert.match(await refusal({ startTimeout: 1 }), /serve\.startTimeout: expected a model that is ready within 1 ms/);
+});
+
 test.run();

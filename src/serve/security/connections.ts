@@ -9,8 +9,11 @@ import { Pool } from './pool.js';
 /** Share of the connections that one client gets, when nobody says. */
 const CLIENT_SHARE = 0.25;
 
-/** Connections kept for probes when all others are taken, and those of one client among them. */
-const RESERVE = { size: 32, share: 8 };
+/**
+ * Connections kept for probes when all others are taken, and those of one client among them. Whatever else comes on them
+ * is answered at once, so that they are many enough for a burst.
+ */
+const RESERVE = { size: 128, share: 32 };
 
 const PROBES = /^\/(healthz|livez|readyz)(\?|$)/;
 
