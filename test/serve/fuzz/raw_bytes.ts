@@ -39,6 +39,7 @@ export const oddBytes: Make<Buffer> = (random, pictures) => {
     Buffer.from('zz\r\n'),
     random.pick(pictures),
   ]);
-  const bytes = Buffer.concat([head, body]);
+  // Sometimes so many at once that they have to wait for each other.
+  const bytes = Buffer.concat(Array<Buffer>(random.chance(0.05) ? 300 : 1).fill(Buffer.concat([head, body])));
   return random.chance(0.6) ? bytes : damaged([bytes], random);
 };

@@ -72,6 +72,7 @@ const VALUES = [
   "'",
   '<script>',
 ];
+const ENCODINGS = ['binary', 'base64', 'quoted-printable', 'x'];
 const SEGMENTS = [
   '..',
   '.',
@@ -130,14 +131,27 @@ const multipart: Make<FuzzRequest> = (random, pictures) => {
       `; filename="${oddText(random, 30)}"`,
       '; filename="../../a.jpg"',
       "; filename*=UTF-8''%00%zz",
+      `; filename*=${random.pick(['utf-8', 'utf-16', 'x', ''])}''${oddText(random, 20)}`,
+      '; filename=a b;c.jpg',
+      '; filename="a',
+      '; filename="a\\"',
       '',
     ]);
-    const type = random.chance(0.5) ? `\r\nContent-Type: ${random.pick(TYPES)}` : '';
-    const head = `--${boundary}\r\nContent-Disposition: form-data; name="${name}"${file}${type}\r\n\r\n`;
+    const type = random.chance(0.5)
+      ? `\r\nContent-Type: ${random.pick([...TYPES, 'multipart/mixed; boundary=b'])}`
+      : '';
+    const encoding = random.chance(0.1) ? `\r\nContent-Transfer-Encoding: ${random.pick(ENCODINGS)}` : '';
+    const field = random.chance(0.8) ? `name="${name}"` : `name=${name}`;
+    const disposition = random.chance(0.9) ? `Content-Disposition: form-data; ${field}${file}` : 'X: a';
+    const end = random.chance(0.95) ? '\r\n\r\n' : random.pick(['\n\n', '\r\n', '']);
+    const head = `--${boundary}\r\n${disposition}${type}${encoding}${end}`;
     return Buffer.concat([Buffer.from(head), damaged(pictures, random), Buffer.from('\r\n')]);
   };
   const end = Buffer.from(random.chance(0.8) ? `--${boundary}--\r\n` : '');
-  const whole = Buffer.concat([...Array.from({ length: random.pick([0, 1, 1, 2, 3, 40]) }, part), end]);
+  const before = Buffer.from(
+    random.chance(0.9) ? '' : random.pick(['\r\n', 'preamble\r\n', '--', oddText(random, 30)]),
+  );
+  const whole = Buffer.concat([before, ...Array.from({ length: random.pick([0, 1, 1, 2, 3, 40]) }, part), end]);
   const declared = random.pick([
     `; boundary=${boundary}`,
     `; boundary="${boundary}"`,
@@ -188,7 +202,8 @@ const json: Make<FuzzRequest> = (random, pictures) => {
   const depth = random.pick([1, 100, 20_000]);
   const nested = `{"images":${'['.repeat(depth)}${']'.repeat(random.pick([0, depth]))}}`;
   const plain = `{${JSON.stringify(key)}:${JSON.stringify(key === 'url' ? url : value())}}`;
-  const body = random.chance(0.1) ? nested : plain;
+  const twice = `${plain.slice(0, -1)},${plain.slice(1)}`;
+  const body = random.pick([plain, plain, plain, plain, plain, plain, plain, plain, nested, twice]);
   const bytes = Buffer.from(body);
   return {
     method: 'POST',
