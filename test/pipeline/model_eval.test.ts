@@ -87,6 +87,18 @@ test('a bundle that is right gets full marks and a report', async () => {
   assert.ok(detections.length > 0 && detections.every(({ bbox }) => bbox.every((side) => side >= 0)));
 });
 
+test('images of one long name in several folders become as many files', async () => {
+  const long = `${'é'.repeat(125)}.jpeg`;
+  const dataset = await makeDataset('long', (full) => ({
+    ...full,
+    images: full.images.map((image) => ({ ...image, file_name: `${image.id}/${long}` })),
+  }));
+  const { pictures } = await modelEval({ bundle, dataset }, contextOf('out-long', { pictures: 12 }));
+  const names = await readdir(pictures);
+  assert.is(new Set(names).size, 4);
+  assert.ok(names.every((name) => Buffer.byteLength(name) <= 255 && name.endsWith('.jpg')));
+});
+
 test('running again replaces the pictures', async () => {
   const dataset = await makeDataset('again');
   const context = contextOf('out-again', { pictures: 3 });
