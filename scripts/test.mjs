@@ -7,7 +7,7 @@ const { isReady, setUp } = await import('./setup/index.mjs');
 const { root } = await import('./setup/paths.mjs');
 const { runTests } = await import('./test/runner.mjs');
 
-const jobs = Number(process.env.YOLOX_TEST_JOBS) || Math.min(2, availableParallelism());
+const jobs = Number(process.env.YOLOX_JOBS) || Math.min(2, availableParallelism());
 try {
   if (!isReady()) await setUp();
   if (!(await runTests(root, process.argv.slice(2), { jobs }))) process.exitCode = 1;
