@@ -41,8 +41,12 @@ export function checkBox(
     validation.fixed('boxFromSegmentation', where, `bbox ${describeValue(bbox)}, ${found.join(' ')} taken`);
     box = found;
   }
+  if (isRelative(box) && stored.width > 1 && stored.height > 1) return { kind: 'relativeBox', detail: box.join(' ') };
   return clip(turnBox(box, checked), image, where, validation);
 }
+
+/** Boxes as shares of the sides lie in the first pixel; an object of so few pixels, and at the very corner, is none. */
+const isRelative = ([x, y, width, height]: Box): boolean => x >= 0 && y >= 0 && x + width <= 1 && y + height <= 1;
 
 function readBox(value: unknown): Box | BadBox {
   const box = Array.isArray(value) && value.length === 4 ? value.map(numberFrom) : [undefined];

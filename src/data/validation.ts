@@ -19,6 +19,7 @@ export const PROBLEMS = {
   emptyBox: 'box of zero area',
   textBox: 'box whose numbers are written as text',
   boxFromSegmentation: 'annotation without a usable box: that of its segmentation was taken',
+  relativeBox: 'box within the first pixel of its picture: shares of the sides rather than pixels',
   boxOutside: 'box wholly outside its picture',
   boxClipped: 'box reaching out of its picture',
   duplicateBox: 'box given twice: same image, category and corners',
@@ -40,7 +41,7 @@ export const PROBLEMS = {
 
 export type ProblemKind = keyof typeof PROBLEMS;
 
-/** What a person does about items that were left out. */
+/** What a person does about it, where the problem does not say it all. */
 const REMEDIES: Partial<Record<ProblemKind, string>> = {
   malformedImage: 'Give every image an id (an integer or text) and a file_name.',
   malformedCategory: 'Give every category an id (an integer or text) and a name.',
@@ -53,6 +54,9 @@ const REMEDIES: Partial<Record<ProblemKind, string>> = {
   nonFiniteBox: 'Write finite numbers as bbox.',
   negativeBox: 'bbox is [x, y, width, height], not two corners.',
   emptyBox: 'bbox is [x, y, width, height] in pixels with both sizes above 0.',
+  relativeBox: 'bbox is in pixels. Multiply them by width and height of the picture.',
+  boxClipped:
+    'Where there are many, bbox may hold two corners instead of [x, y, width, height], or be of another size.',
   boxOutside: 'bbox is in pixels of the picture, not a share of its sides or of another size of it.',
   ambiguousName: 'Write file names relative to the images folder, with their sub-folders.',
   unsafePath: 'Write file names relative to the images folder, or give the folder that holds these files.',
@@ -160,7 +164,7 @@ export function describeReport({ counts, items }: ValidationReport, perKind = 3)
       .slice(0, perKind)
       .map((item) => `    ${[item.where, item.action, item.detail].filter(Boolean).join(', ')}`);
     const rest = own.length > perKind ? [`    … and ${own.length - perKind} more`] : [];
-    const remedy = own.some(({ action }) => action === 'dropped') ? REMEDIES[kind] : undefined;
+    const remedy = REMEDIES[kind];
     return [`  ${counts[kind]} × ${PROBLEMS[kind]}`, ...shown, ...rest, ...(remedy ? [`    ${remedy}`] : [])];
   });
 }

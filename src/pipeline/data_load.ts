@@ -8,7 +8,7 @@ import { readAnnotations } from '../data/sources/annotation_text.js';
 import { type LoadedCoco, loadCoco } from '../data/sources/coco.js';
 import { bringHere, openPictures } from '../data/sources/inputs.js';
 import { writeDataset } from '../data/tables.js';
-import { type Cause, commonestCause, describeReport, Validation, type ValidationReport } from '../data/validation.js';
+import { commonestCause, describeReport, Validation, type ValidationReport } from '../data/validation.js';
 import type { StepContext } from './step.js';
 
 export interface DataLoadOutputs {
@@ -65,7 +65,8 @@ function notStrict(path: string, { items }: ValidationReport): UserError {
     field: 'data.strict',
     expected: 'nothing to drop or mend',
     received: `${changed.length} such items`,
-    hint: `${(commonestCause(changed) as Cause).text}.`,
+    reason: commonestCause(changed)?.text,
+    hint: 'Mend the source, or leave data.strict at false.',
   });
 }
 

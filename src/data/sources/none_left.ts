@@ -10,9 +10,10 @@ export function noneLeft(where: string, field: string, entries: readonly unknown
   return new UserError({
     where,
     field,
-    expected: 'at least one entry that can be used',
-    received: `${entries.length}, none of them usable`,
-    hint: cause && [`${cause.text}.`, cause.remedy].join(' ').trim(),
+    expected: 'at least one usable entry',
+    received: `none of ${entries.length}`,
+    reason: cause?.text,
+    hint: cause?.remedy,
   });
 }
 
@@ -32,7 +33,8 @@ export function noPicture(
     where,
     field: cause?.example.where,
     expected: 'at least one usable picture',
-    received: `${listed.length}, none of them usable`,
-    hint: cause && [`${cause.text}.`, cause.kind === 'unreadablePicture' ? '' : names, cause.remedy].join(' ').trim(),
+    received: `none of ${listed.length}`,
+    reason: cause?.text,
+    hint: cause && [cause.kind === 'unreadablePicture' ? '' : names, cause.remedy].join(' ').trim(),
   });
 }

@@ -288,9 +288,10 @@ test('nothing left of the annotations is an error with the commonest cause and i
   const each = (change: object): object[] => made.annotations.map((annotation) => ({ ...annotation, ...change }));
   assert.match(
     await message(each({ image_id: 'q' })),
-    /annotations: expected at least one entry that can be used, received "3, none of them usable"\. 3 × annotation of an image that is not listed: annotations\[0\] id 1, image_id "q"\. image_id of an annotation must be/,
+    /annotations: expected at least one usable entry, received "none of 3": 3 × annotation of an image that is not listed: annotations\[0\] id 1, image_id "q"\. image_id of an annotation must be/,
   );
-  assert.match(await message(each({ bbox: [0.1, 0.2, 0.1, 0] })), /3 × box of zero area.*above 0\.$/);
+  assert.match(await message(each({ bbox: [1, 2, 1, 0] })), /3 × box of zero area.*above 0\.$/);
+  assert.match(await message(each({ bbox: [0.1, 0.2, 0.5, 0.4] })), /3 × box within the first pixel.*Multiply them/);
   assert.match(
     await message([...each({ bbox: [900, 5, 30, 20] }), { ...made.annotations[0], bbox: [1, 2, 3] }]),
     /3 × box wholly outside.*bbox is in pixels/,
@@ -302,7 +303,7 @@ test('nothing left of the annotations is an error with the commonest cause and i
   );
   assert.match(
     await message([], { images: [1, 2, 3].map(() => made.images[0]).map((image, i) => ({ ...image, width: i })) }),
-    /images: expected at least one entry that can be used, received "3, .*3 × image id used for several images/,
+    /images: expected at least one usable entry, received "none of 3": 3 × image id used for several images/,
   );
 });
 
@@ -310,7 +311,7 @@ test('no usable picture, no folder, no COCO: one clear error', async ({ dir, ima
   await writeTree(dir, { 'labels.json': JSON.stringify(annotate(['a.jpg', 'b.jpg'])), 'broken.json': '{"images": [' });
   assert.match(
     await messageFrom(readCoco(images, labels)),
-    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable picture, received "2, none of them usable"\. 2 × picture file not found: .*The names are like "a\.jpg"; .*images holds no file\./,
+    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable picture, received "none of 2": 2 × picture file not found: .*The names are like "a\.jpg"; .*images holds no file\./,
   );
   assert.match(
     await messageFrom(readCoco(join(dir, 'nowhere'), labels)),
