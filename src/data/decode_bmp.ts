@@ -83,7 +83,9 @@ function asWindows(bytes: Buffer): Buffer {
 
 /** RGB of RGBA; where nothing is visible at all, the fourth byte was never meant as transparency. */
 function onWhite(rgba: Uint8Array): Uint8Array {
-  const opaque = !rgba.some((value, i) => i % 4 === 3 && value !== 0);
+  let visible = 3;
+  while (visible < rgba.length && rgba[visible] === 0) visible += 4;
+  const opaque = visible >= rgba.length;
   const rgb = new Uint8Array((rgba.length / 4) * 3);
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
     const alpha = opaque ? 255 : rgba[from + 3];

@@ -91,8 +91,8 @@ const BMP_HEADERS = new Set([12, 16, 40, 52, 56, 64, 108, 124]);
 export function identifyImage(file: Uint8Array): ImageFormat | Unread {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (bytes.length === 0) return { name: 'an empty file', hint: DAMAGED };
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return 'jpeg';
   const head = bytes.toString('latin1', 0, HEAD_BYTES);
-  if (head.startsWith('\xff\xd8\xff')) return 'jpeg';
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
   if (/^GIF8[79]a/.test(head)) return 'gif';
   if (head.startsWith('RIFF')) return ofRiff(head.slice(8, 12));

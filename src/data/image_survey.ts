@@ -5,6 +5,9 @@ import { readDirectory, TIFF_TAG } from './tiff_header.js';
 /** Most passes over the pixels of one JPEG: encoders make ten or so, and each costs time for all of them. */
 export const MAX_SCANS = 100;
 
+/** Most segments of a JPEG: some hundred hold a large profile or preview; libraries make an entry for each. */
+export const MAX_SEGMENTS = 2000;
+
 /** Most frames of an animation or pages of a file: libraries walk through all, some of them again for each. */
 export const MAX_FRAMES = 2000;
 
@@ -27,7 +30,7 @@ export interface Survey {
 /** Counts what libraries would walk through, without one and without decoding; stops soon after a limit. */
 export function surveyImage(file: Uint8Array, format: ImageFormat): Survey {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  if (format === 'jpeg') return ofScans(countScans(bytes));
+  if (format === 'jpeg') return ofScans(bytes);
   if (format === 'tiff') return ofPages(bytes);
   const frames = COUNT_FRAMES[format]?.(bytes) ?? 1;
   return { scans: 1, frames, ...(frames > MAX_FRAMES && { excess: tooManyFrames('frames') }) };
@@ -46,7 +49,7 @@ export function isCutOff(file: Uint8Array, format: ImageFormat): boolean {
 }
 
 const CUT_OFF: Record<ImageFormat, (bytes: Buffer) => boolean> = {
-  jpeg: (bytes) => !walkJpeg(bytes, Number.POSITIVE_INFINITY).ended,
+  jpeg: (bytes) => !walkJpeg(bytes, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY).ended,
   png: (bytes) => walkChunks(bytes, 8, (at) => 12 + bytes.readUInt32BE(at), 'IEND', 4),
   webp: (bytes) => bytes.length < 12 || 8 + bytes.readUInt32LE(4) > bytes.length,
   gif: (bytes) => walkGif(bytes, Number.POSITIVE_INFINITY).cutOff,
@@ -55,10 +58,16 @@ const CUT_OFF: Record<ImageFormat, (bytes: Buffer) => boolean> = {
   bmp: isBmpCutOff,
 };
 
-function ofScans(scans: number): Survey {
-  if (scans <= MAX_SCANS) return { scans, frames: 1 };
-  const expected = `a JPEG of at most ${MAX_SCANS} scans`;
-  return { scans, frames: 1, excess: { expected, received: 'more scans', hint: 'Save it again as a baseline JPEG.' } };
+function ofScans(bytes: Buffer): Survey {
+  const scans = countScans(bytes);
+  const hint = 'Save it again as a baseline JPEG without metadata.';
+  if (scans > MAX_SCANS) {
+    const expected = `a JPEG of at most ${MAX_SCANS} scans`;
+    return { scans, frames: 1, excess: { expected, received: 'more scans', hint } };
+  }
+  if (walkJpeg(bytes, 0, MAX_SEGMENTS).segments <= MAX_SEGMENTS) return { scans, frames: 1 };
+  const expected = `a JPEG of at most ${MAX_SEGMENTS} segments before its pixels`;
+  return { scans, frames: 1, excess: { expected, received: 'more segments', hint } };
 }
 
 function tooManyFrames(what: string) {
@@ -71,38 +80,40 @@ function countScans(bytes: Buffer): number {
   // These two bytes stand nowhere else but by chance, in a thumbnail or behind the image: if few, there is no need to walk.
   let found = 0;
   for (let at = bytes.indexOf('\xff\xda', 0, 'latin1'); at >= 0; at = bytes.indexOf('\xff\xda', at + 2, 'latin1')) {
-    if (++found > MAX_SCANS) return walkJpeg(bytes, MAX_SCANS).scans;
+    if (++found > MAX_SCANS) return walkJpeg(bytes, MAX_SCANS, Number.POSITIVE_INFINITY).scans;
   }
   return found;
 }
 
-/** Goes from marker to marker as decoders do: ITU-T T.81, annex B. */
-function walkJpeg(bytes: Buffer, most: number): { scans: number; ended: boolean } {
-  let scans = 0;
+/** Goes from marker to marker as decoders do, until there are more than so many: ITU-T T.81, annex B. */
+function walkJpeg(bytes: Buffer, mostScans: number, mostSegments: number) {
+  let [scans, segments] = [0, 0];
   let at = 2;
-  while (scans <= most && at < bytes.length) {
+  while (scans <= mostScans && segments <= mostSegments && at < bytes.length) {
     if (bytes[at++] !== 0xff) continue;
     // A marker may be filled up with ones in front; stuffed zeros and restarts belong to the coded pixels.
     while (bytes[at] === 0xff) at++;
     const marker = bytes[at++];
     if (marker === undefined || marker <= 1 || (marker >= 0xd0 && marker <= 0xd8)) continue;
-    if (marker === 0xd9) return { scans, ended: true };
+    if (marker === 0xd9) return { scans, segments, ended: true };
     if (at + 2 > bytes.length) break;
+    segments++;
     if (marker === 0xda) scans++;
     at += bytes.readUInt16BE(at);
   }
-  return { scans, ended: false };
+  return { scans, segments, ended: false };
 }
 
-/** Chunks of frames in a RIFF file: the WebP container specification. */
+/** Chunks of frames in a RIFF file: the WebP container specification. Too many of other kinds count as well. */
 function countWebpFrames(bytes: Buffer): number {
-  let frames = 0;
-  for (let at = 12; at + 8 <= bytes.length && frames <= MAX_FRAMES; ) {
+  let [frames, others] = [0, 0];
+  for (let at = 12; at + 8 <= bytes.length && frames <= MAX_FRAMES && others <= MAX_FRAMES; ) {
     if (bytes.toString('latin1', at, at + 4) === 'ANMF') frames++;
+    else others++;
     const size = bytes.readUInt32LE(at + 4);
     at += 8 + size + (size % 2);
   }
-  return Math.max(1, frames);
+  return others > MAX_FRAMES ? others : Math.max(1, frames);
 }
 
 /** Frames that an animated PNG announces in front of its pixels: the PNG specification, acTL. */

@@ -41,13 +41,23 @@ test('bytes that look like scans but are none do not count', async () => {
   assert.is((await decodePicture(inSegment)).width, 64);
 });
 
+/** With this many empty comments in front. */
+const withComments = (jpeg: Buffer, comments: number): Buffer =>
+  Buffer.concat([jpeg.subarray(0, 2), Buffer.alloc(4 * comments, '\xff\xfe\0\x02', 'latin1'), jpeg.subarray(2)]);
+
 test('what is beyond a limit is refused with its reason, before it is decoded', async () => {
   const far = MAX_FRAMES + 1;
   const tags = Array.from({ length: 1200 }, (_, i): [number, number, number[]] => [40_000 + i, 4, [i]]);
   const files: [name: string, file: Buffer, expected: RegExp][] = [
     ['progressive', await manyScans(MAX_SCANS + 1), /at most 100 scans/],
     ['baseline', await manyScans(MAX_SCANS + 1, 1240, false), /at most 100 scans/],
+    ['comments', withComments(await manyScans(1, 64), 2500), /at most 2000 segments/],
     ['WebP', await webpFrames(far), /at most 2000 frames/],
+    [
+      'chunks of a WebP',
+      Buffer.concat([await webpFrames(1), Buffer.alloc(8 * far, 'abcd\0\0\0\0')]),
+      /at most 2000 frames/,
+    ],
     ['GIF', await gifFrames(far), /at most 2000 frames/],
     ['TIFF', makeTiff({ pages: far }), /at most 2000 pages/],
     ['BigTIFF', makeTiff({ pages: far, big: true }), /at most 2000 pages/],
