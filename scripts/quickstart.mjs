@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { requireNode } from './setup/node_version.mjs';
 
 requireNode();
 const startedAt = Date.now();
-const { reportFailure } = await import('./setup/console.mjs');
+const { reportFailure, say } = await import('./setup/console.mjs');
 const { setUp } = await import('./setup/index.mjs');
 const { root } = await import('./setup/paths.mjs');
 
@@ -17,8 +18,9 @@ try {
   const env = { ...process.env, YOLOX_STARTED_AT: String(startedAt) };
   const run = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => run.kill(signal));
-  run.on('close', (code) => {
-    process.exitCode = code ?? 1;
+  run.on('close', (code, signal) => {
+    if (signal) say(`error: the run was ended by ${signal}`);
+    process.exitCode = code ?? 128 + constants.signals[signal];
   });
 } catch (error) {
   reportFailure(error);

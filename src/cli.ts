@@ -1,5 +1,5 @@
 import { hideBin } from 'yargs/helpers';
-import { exitOnSignals } from './base/ending.js';
+import { exitOnSignals, exitWithReader } from './base/ending.js';
 import { closeProgress } from './base/progress.js';
 import type { Command } from './cli/command.js';
 import { reportFailure } from './cli/failure.js';
@@ -25,6 +25,7 @@ const MODULES: [commands: string[], load: () => Promise<Command[]>][] = [
 
 const argv = hideBin(process.argv);
 exitOnSignals();
+exitWithReader();
 // Rejections that nothing handles come here, too.
 process.on('uncaughtException', fail);
 

@@ -40,6 +40,14 @@ export function exitOnSignals(): void {
   }
 }
 
+/** Ends the process quietly, as SIGPIPE would, when what reads its output has gone: `yolox doctor | head -1`. */
+export function exitWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(128 + constants.signals.SIGPIPE);
+  });
+}
+
 /**
  * Runs `work`, then `end` whatever came of it. The first error wins: one of `end` is thrown only where `work` succeeded.
  */

@@ -9,6 +9,7 @@ export async function mapConcurrent<T, R>(
 ): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
+  let first: { error: unknown } | undefined;
   const worker = async (): Promise<void> => {
     while (next < items.length) {
       const index = next++;
@@ -16,13 +17,12 @@ export async function mapConcurrent<T, R>(
         results[index] = await map(items[index], index);
       } catch (error) {
         next = items.length;
-        throw error;
+        first ??= { error };
       }
     }
   };
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(limit, items.length) }, worker));
-  const failed = ended.find((end) => end.status === 'rejected');
-  if (failed) throw failed.reason;
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  if (first) throw first.error;
   return results;
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { beforeExit } from '../base/ending.js';
 import type { Problem } from '../base/errors.js';
 import type { ImageFile, LibraryHeader } from './decode_here.js';
 import type { Picture } from './picture.js';
@@ -64,7 +65,10 @@ async function askFresh(task: ApartTask, timeout: number): Promise<ApartReply> {
 async function start(): Promise<ChildProcess> {
   const entry = fileURLToPath(new URL(`./decode_child${extname(import.meta.url)}`, import.meta.url));
   const started = fork(entry, { stdio: ['ignore', 'ignore', 2, 'ipc'], serialization: 'advanced' });
+  // In the middle of an image it would not hear that we have ended.
+  const forget = beforeExit(() => started.kill('SIGKILL'));
   started.once('exit', () => {
+    forget();
     if (child === started) child = undefined;
   });
   await nextMessage(started, START_MS);

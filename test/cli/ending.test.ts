@@ -83,6 +83,13 @@ test('SIGTERM while the service is tested ends the server and its model, too', a
   for (const pid of family) await gone(pid);
 });
 
+test('output that nobody reads any more ends a command quietly', async () => {
+  const program = start(['coco-eval', '--help']);
+  program.child.stdout?.destroy();
+  assert.equal(await program.ended, [141, null]);
+  assert.is(program.said(), '');
+});
+
 for (const [what, fault] of [
   ['an error that nothing catches', "throw new Error('planted')"],
   ['a rejection that nothing handles', "void Promise.reject(new Error('planted'))"],
@@ -93,6 +100,8 @@ for (const [what, fault] of [
     const program = start(['serve', bundle, '--port', '0', '--serve.logLevel', 'silent'], preload);
     await once(program.child.stdout as NodeJS.ReadableStream, 'data');
     const family = familyOf(program.child.pid as number);
+    // Nor a model that stands still.
+    for (const pid of family.slice(1)) process.kill(pid, 'SIGSTOP');
     program.child.kill('SIGUSR2');
     assert.equal(await program.ended, [70, null]);
     assert.is(

@@ -38,6 +38,19 @@ test('the first failure is thrown, nothing starts after it, nothing still runs',
   assert.ok(started <= 6, `${started} started`);
 });
 
+test('of several failures the first in time is thrown, whatever the order of the items', async () => {
+  let failSecond = () => {};
+  const second = new Promise<void>((resolve) => {
+    failSecond = resolve;
+  });
+  const work = mapConcurrent([0, 1], 2, async (n) => {
+    if (n === 0) await second;
+    else queueMicrotask(failSecond);
+    throw new Error(`failure of ${n}`);
+  });
+  assert.is(await work.catch((error) => error.message), 'failure of 1');
+});
+
 test('nothing to do is done at once', async () => {
   assert.equal(await mapConcurrent([], 4, async () => assert.unreachable()), []);
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { extname } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { beforeExit } from '../../base/ending.js';
 import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../bundle.js';
 import type { EngineInfo, OpenOptions } from '../engine/engine.js';
@@ -45,11 +46,14 @@ export class EngineProcess {
       execArgv: [...process.execArgv, V8],
     });
     this.lanes = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamLane(stream as Duplex));
-    this.ended = new Promise((resolve) => {
+    // Otherwise it ends with its streams, but not while it stands still.
+    const forget = beforeExit(() => this.kill());
+    this.ended = new Promise<void>((resolve) => {
       this.#child.on('exit', () => resolve());
       // Without a process number it never began; otherwise a message was for one that has just died.
       this.#child.on('error', () => this.#child.pid ?? resolve());
     });
+    void this.ended.then(forget);
   }
 
   get pid(): number | undefined {
