@@ -7,7 +7,7 @@ import { describeArchitecture } from '../model/weights/architecture.js';
 import { openNetwork } from '../model/weights/open.js';
 import { defineCommand } from './command.js';
 import { printResult } from './shared.js';
-import { describeClasses, toOpenOptions, weightsOptions } from './weights_options.js';
+import { describeCheck, describeClasses, toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface ExportArgs {
   weights: string;
@@ -35,7 +35,7 @@ export const exportOnnxCommand = defineCommand({
 
 async function exportCommand(args: ExportArgs): Promise<void> {
   await refuseReplacing(args.out, [args.weights]);
-  const { weights, architecture, preprocess, categories, info } = await openNetwork(
+  const { weights, architecture, preprocess, categories, info, check } = await openNetwork(
     args.weights,
     await toOpenOptions(args),
   );
@@ -52,6 +52,7 @@ async function exportCommand(args: ExportArgs): Promise<void> {
     `input          images [batch,3,${preprocess.size.join(',')}], ${preprocess.color.toUpperCase()}`,
     `output         output [batch,anchors,${5 + architecture.classes}]: cx, cy, w, h in pixels, objectness, classes`,
     `classes        ${describeClasses(categories, architecture.classes)}`,
+    ...describeCheck(check),
   ].join('\n');
   printResult(result, lines, args);
 }

@@ -2,14 +2,13 @@ import { basename } from 'node:path';
 import { refuseReplacing } from '../base/outputs.js';
 import { text } from '../config/schema.js';
 import { usualClasses } from '../data/classes.js';
-import type { ImportCheck } from '../model/onnx/verify.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
 import { type CheckpointInfo, checkpointMetadata } from '../model/weights/checkpoint.js';
 import { type OpenedNetwork, openNetwork } from '../model/weights/open.js';
 import { writeSafetensors } from '../model/weights/safetensors.js';
 import { defineCommand } from './command.js';
 import { printResult } from './shared.js';
-import { describeClasses, toOpenOptions, weightsOptions } from './weights_options.js';
+import { describeCheck, describeClasses, toOpenOptions, weightsOptions } from './weights_options.js';
 
 interface ImportArgs {
   file: string;
@@ -91,13 +90,10 @@ function describe(args: ImportArgs, network: OpenedNetwork, { categories }: Chec
     `format         ${format}${folded ? ', batch norms folded: training keeps them fixed' : ''}`,
     `preprocessing  ${colours} (${basisOf(args, network)}), input ${preprocess.size.join('×')}`,
     `tensors        ${report.loaded} taken over`,
-    ...(check ? [`compared       with the file in onnxruntime: ${describeCheck(check)}`] : []),
+    ...describeCheck(check),
     ...report.unexpected.map((name) => `unexpected     ${name}`),
   ].join('\n');
 }
-
-const describeCheck = ({ difference, magnitude, size }: ImportCheck): string =>
-  `raw outputs up to ${magnitude.toPrecision(3)} differ by ${difference.toExponential(1)} on a drawn image of ${size.join('×')}`;
 
 /** Where the preprocessing was known from. */
 function basisOf(args: ImportArgs, { info, legacy }: OpenedNetwork): string {

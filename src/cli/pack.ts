@@ -13,7 +13,7 @@ import { TUNING_FILE } from '../serve/engine/tuning.js';
 import { defineCommand } from './command.js';
 import { DECODE_KEYS } from './config_options.js';
 import { printResult } from './shared.js';
-import { toOpenOptions, weightsOptions } from './weights_options.js';
+import { describeCheck, toOpenOptions, weightsOptions } from './weights_options.js';
 
 /** What a bundle declares, where the checkpoint is given as a file, and what its pictures may cost. */
 const PACK_KEYS = [
@@ -84,10 +84,15 @@ async function pack(
     const limits = { maxPixels, decodeTimeout };
     const parts = { network, categories: categoriesOf(network, args.weights), pictures, limits, settings };
     const packed = await packBundle(bundle, { ...parts, weightsPath: args.weights });
-    const result = { bundle, ...packed, test_image: args.image[packed.test_image] ?? null };
-    const { detections } = packed;
-    const lines = `written        ${args.out}\ntest image     ${result.test_image ?? 'drawn'}, ${detections} objects found`;
-    printResult(result, `${lines}\nserve it       npx yolox serve ${args.out}`, args);
+    const test = { test_image: args.image[packed.test_image] ?? null };
+    const result = { bundle, ...packed, ...test, ...(network.check && { source_check: network.check }) };
+    const lines = [
+      `written        ${args.out}`,
+      `test image     ${test.test_image ?? 'drawn'}, ${packed.detections} objects found`,
+      ...describeCheck(network.check),
+      `serve it       npx yolox serve ${args.out}`,
+    ];
+    printResult(result, lines.join('\n'), args);
   } finally {
     await rm(drawn, { recursive: true });
   }

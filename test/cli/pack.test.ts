@@ -37,8 +37,15 @@ async function weightsOf(classes: number, named = true): Promise<string> {
   return path;
 }
 
+interface Packed {
+  bundle: string;
+  test_image: string | null;
+  detections: number;
+  source_check?: { difference: number };
+}
+
 /** What the command prints as JSON. */
-async function pack(...args: string[]): Promise<{ bundle: string; test_image: string | null; detections: number }> {
+async function pack(...args: string[]): Promise<Packed> {
   let printed = '';
   const { log } = console;
   console.log = (line: string) => {
@@ -107,8 +114,9 @@ realTest.after.each(tearDown);
 
 realTest('pretrained weights find the dog', async () => {
   const out = join(root, 'nano');
-  const { detections } = await pack('--weights', NANO, '--image', DOG, '--out', out);
+  const { detections, source_check } = await pack('--weights', NANO, '--image', DOG, '--out', out);
   assert.ok(detections >= 3);
+  assert.ok(source_check && source_check.difference < 1e-3, 'compared with the file it was made of');
   assert.is((await readBundle(out)).name, 'yolox_nano');
 });
 

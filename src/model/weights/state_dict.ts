@@ -43,6 +43,9 @@ const WRAPPERS = new Set([
 /** The end of a name that every YOLOX has: Megvii's, mmdetection's. */
 const SIGNATURES = ['head.cls_preds.0.weight', 'bbox_head.multi_level_conv_cls.0.weight'];
 
+/** How the names of what a network computes with end. */
+const PARAMETER = /\.(weight|bias|running_mean|running_var)$/;
+
 /** Says of a place that averaged weights lie there. */
 const AVERAGED = /(^|[._])(ema|swa|avg|average|averaged)([._]|$)/i;
 
@@ -63,7 +66,8 @@ export async function readNetwork(dicts: readonly StateDict[], where: string): P
     const tensor = dict.tensors.get(stored) as StoredTensor;
     if (isBookkeeping(name)) continue;
     if (!isFloating(tensor.dtype)) {
-      if (!names.has(name)) continue;
+      // Counters, such as how many steps were averaged.
+      if (!PARAMETER.test(name)) continue;
       const hint = 'Quantised weights cannot be read: give those they were made of.';
       throw new UserError({ where, field: stored, expected: 'floating-point numbers', received: tensor.dtype, hint });
     }
