@@ -45,7 +45,7 @@ const predict = (security: Security): Part =>
         content: { ...(json('Answer', 'Answers', 'CocoResults').content as Part), ...bytes('image/png') },
       },
     },
-    problems: [400, 401, 403, 413, 415, 422, 503],
+    problems: [400, 401, 403, 408, 413, 415, 422, 429, 503],
     security,
   });
 
