@@ -1,6 +1,6 @@
 """YOLOX on onnxruntime in Python as one would write it by hand: what the peers of the serving benchmark share.
 
-Reads the same bundle as `yolox serve` and answers with the same JSON: OpenCV decodes, resizes and suppresses, numpy does
+Reads the same bundle as `yolox-node serve` and answers with the same JSON: OpenCV decodes, resizes and suppresses, numpy does
 the rest.
 """
 

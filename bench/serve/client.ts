@@ -16,7 +16,7 @@ export interface LoadOptions {
   warmUp: number;
 }
 
-/** Keeps `concurrency` requests under way, by `yolox load-test` in a process of its own. */
+/** Keeps `concurrency` requests under way, by `yolox-node load-test` in a process of its own. */
 export const closed = (server: RunningServer, concurrency: number, options: LoadOptions): Promise<RunResult> =>
   loadTest(server, closedLoad(concurrency), options).result;
 

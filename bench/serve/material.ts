@@ -63,7 +63,7 @@ export function build(): void {
   if (status !== 0) log(`The sources do not compile without errors:\n${stdout.trim()}`);
 }
 
-/** Packs a network with `yolox pack` and lets `yolox tune` choose how it is run, as a user would; once for all parts. */
+/** Packs a network with `yolox-node pack` and lets `yolox-node tune` choose how it is run, as a user would; once for all parts. */
 export async function makeBundle(
   { work, pictures, plan }: Pick<Bench, 'work' | 'pictures' | 'plan'>,
   network: Network,

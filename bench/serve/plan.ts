@@ -10,7 +10,7 @@ export interface Plan {
   warmUp: number;
   /** Seconds for choosing among variants of one server. */
   trial: number;
-  /** Longest seconds of one measurement of `yolox tune`. */
+  /** Longest seconds of one measurement of `yolox-node tune`. */
   tune: number;
   /** Starts of each server. */
   starts: number;

@@ -46,7 +46,7 @@ export interface RunningServer {
 const QUIET = ['--serve.logLevel', 'warn'];
 
 export const ours = (bundle: string, flags: readonly string[] = [], env: Record<string, string> = {}): Server => ({
-  name: 'yolox serve',
+  name: 'yolox-node serve',
   command: (port) => ({
     file: process.execPath,
     args: [CLI, 'serve', bundle, '--port', String(port), ...QUIET, ...flags],

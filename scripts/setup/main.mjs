@@ -3,7 +3,7 @@ import { reportFailure, SetupError, say } from './console.mjs';
 import { setUp } from './index.mjs';
 
 const HELP = `Usage: npm run setup [-- OPTIONS]    (in a clone)
-       npx yolox setup [OPTIONS]       (installed as a package)
+       npx yolox-node setup [OPTIONS]       (installed as a package)
 
 Installs what yolox-node needs and checks it: npm packages, TensorFlow, the binding between them, our ops.
 Safe to interrupt and to run again.
@@ -24,7 +24,7 @@ export async function main(args) {
     const start = performance.now();
     const result = await setUp(choices);
     const seconds = (performance.now() - start) / 1000;
-    say(`Set-up is complete (${seconds.toFixed(1)} s). Try: npx yolox --help`);
+    say(`Set-up is complete (${seconds.toFixed(1)} s). Try: npx yolox-node --help`);
     if (json) console.log(JSON.stringify({ ...result, seconds: { ...result.seconds, total: seconds } }));
   } catch (error) {
     reportFailure(error, { json: args.includes('--json') });

@@ -13,7 +13,7 @@ import { makeDir, sha256 } from './files.js';
 export interface LockHolder {
   pid: number;
   host: string;
-  /** `yolox run`, without its flags: they may hold secrets. */
+  /** `yolox-node run`, without its flags: they may hold secrets. */
   command: string;
   /** ISO 8601. */
   since: string;
@@ -68,7 +68,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
   }
 }
 
-/** The holder in words: `pid 7 on host (yolox run), since 2026-…`. */
+/** The holder in words: `pid 7 on host (yolox-node run), since 2026-…`. */
 export function describeHolder(holder: LockHolder | undefined): string {
   if (!holder) return 'another process';
   const { pid, host, command, since } = holder;

@@ -9,7 +9,7 @@ import { printResult } from './shared.js';
 
 /** Folder of this package, from src/cli and dist/cli alike. */
 const packageRoot = resolve(import.meta.dirname, '../..');
-const setUpCommand = existsSync(join(packageRoot, 'package-lock.json')) ? 'npm run setup' : 'npx yolox setup';
+const setUpCommand = existsSync(join(packageRoot, 'package-lock.json')) ? 'npm run setup' : 'npx yolox-node setup';
 const require = createRequire(import.meta.url);
 
 interface Tensorflow {

@@ -90,7 +90,7 @@ async function pack(
       `written        ${args.out}`,
       `test image     ${test.test_image ?? 'drawn'}, ${packed.detections} objects found`,
       ...describeCheck(network.check),
-      `serve it       npx yolox serve ${args.out}`,
+      `serve it       npx yolox-node serve ${args.out}`,
     ];
     printResult(result, lines.join('\n'), args);
   } finally {

@@ -1,6 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import yargs, { type Argv } from 'yargs';
 import { didYouMean, UserError } from '../base/errors.js';
 import { type Command, type FlagSyntax, kebab, repeated } from './command.js';
+
+// yargs would take that of the project this package is installed in.
+const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
 
 /** Name of the program in texts; also how npx finds it. */
 export const PROGRAM = 'yolox-node';
@@ -26,6 +31,7 @@ export async function runCommandLine(argv: readonly string[], commands: readonly
 function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Argv {
   return yargs(argv)
     .scriptName(PROGRAM)
+    .version(version)
     .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
     .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
     .epilogue(

@@ -46,6 +46,6 @@ export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summ
   pictures       ${pictures}
   total time     ${summary.seconds} s
 
-  Serve it:      npx yolox serve ${summary.bundle}
+  Serve it:      npx yolox-node serve ${summary.bundle}
 `;
 }

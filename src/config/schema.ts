@@ -233,7 +233,7 @@ const serve = z.strictObject({
   urlHosts: z.array(z.string().regex(URL_HOST, 'a host name, *.example.org or http://example.org')).default([]),
   /** Milliseconds for fetching a picture by its URL. */
   urlTimeout: z.int().min(1).max(600_000).default(5_000),
-  /** Sessions of the model, each with a batch of its own; null takes what `yolox tune` saved in the bundle, else 1. */
+  /** Sessions of the model, each with a batch of its own; null takes what `yolox-node tune` saved in the bundle, else 1. */
   sessions: z.int().min(1).max(64).nullable().default(null),
   /** Threads of each session, 0 lets onnxruntime choose; null takes what was tuned, else the cores shared out. */
   threads: z.int().min(0).nullable().default(null),

@@ -65,7 +65,8 @@ export class Store {
       const bytes = await readFile(where).catch(() => undefined);
       const received = bytes === undefined ? 'nothing there' : sha256(bytes);
       if (received !== hash) {
-        const hint = 'It was lost or damaged: `yolox data-load --force` with the same configuration brings it back.';
+        const hint =
+          'It was lost or damaged: `npx yolox-node data-load --force` with the same configuration brings it back.';
         throw new UserError({ where, expected: `an image of SHA-256 ${hash}`, received, hint });
       }
       this.#verified.add(hash);

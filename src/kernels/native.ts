@@ -42,7 +42,7 @@ function absent(received: string, cause?: unknown): UserError {
       where: buildDir,
       expected: 'our TensorFlow ops compiled for this processor (yolox_ops.*.node)',
       received,
-      hint: 'Run `npx yolox setup` (`npm run setup` in a clone), or set YOLOX_OPS=reference to do without.',
+      hint: 'Run `npx yolox-node setup` (`npm run setup` in a clone), or set YOLOX_OPS=reference to do without.',
     },
     { cause },
   );

@@ -45,7 +45,7 @@ function absent(received: string, cause?: unknown): UserError {
       where: '@tensorflow/tfjs-node-gpu',
       expected: 'the TensorFlow that set-up provides',
       received,
-      hint: 'Run `npx yolox setup` (`npm run setup` in a clone), then `npx yolox doctor`.',
+      hint: 'Run `npx yolox-node setup` (`npm run setup` in a clone), then `npx yolox-node doctor`.',
     },
     { cause },
   );

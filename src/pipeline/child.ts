@@ -31,7 +31,7 @@ export interface ServerProcess {
 }
 
 /**
- * Runs `use` against a server in a process of its own, started by `yolox serve` with these arguments. The server ends
+ * Runs `use` against a server in a process of its own, started by `yolox-node serve` with these arguments. The server ends
  * with this process, however that ends.
  * `exitCode` is the server's after SIGTERM: 0 when it shut down in order, null when it had to be killed.
  * @throws UserError with the end of the server's log when it does not get ready, or dies before it is asked to stop
@@ -49,7 +49,12 @@ export async function withServer<T>(
   const exited = endingOf(child);
   const died = (expected: string, ending: Ending, cause?: unknown) =>
     new UserError(
-      { where: 'yolox serve', expected, received: describeEnding(ending), hint: `Its log ends:\n${logEnd.trim()}` },
+      {
+        where: 'yolox-node serve',
+        expected,
+        received: describeEnding(ending),
+        hint: `Its log ends:\n${logEnd.trim()}`,
+      },
       { cause },
     );
   try {
@@ -104,7 +109,7 @@ async function announcedUrl(child: Child, exited: Promise<Ending>): Promise<stri
   const lines = createInterface({ input: child.stdout });
   const announced = once(lines, 'line', { signal: AbortSignal.timeout(START_S * 1000) }).catch((cause) => {
     const received = `no answer in ${START_S} s`;
-    throw new UserError({ where: 'yolox serve', expected: 'a server that gets ready', received }, { cause });
+    throw new UserError({ where: 'yolox-node serve', expected: 'a server that gets ready', received }, { cause });
   });
   const died = exited.then((ending) => {
     throw new Died(ending);

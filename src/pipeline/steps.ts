@@ -125,7 +125,7 @@ async function bundleFiles(packed: Lineage<'model-pack'>): Promise<InputFiles> {
   };
 }
 
-/** What `yolox tune` saved in the bundle since: a server goes by it. */
+/** What `yolox-node tune` saved in the bundle since: a server goes by it. */
 async function tuningOf({ outputs }: Lineage<'model-pack'>): Promise<InputFiles> {
   const path = join(outputs.bundle, TUNING_FILE);
   return existsSync(path) ? { [`model-pack/bundle/${TUNING_FILE}`]: await sha256File(path) } : {};

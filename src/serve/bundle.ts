@@ -88,7 +88,7 @@ export async function readBundle(dir: string): Promise<Bundle> {
       field: issue.path.join('.'),
       expected: unknown ? 'known keys only' : expectedOf(issue, schemaAt(issue.path, bundleSchema)),
       received: unknown ?? issue.input,
-      hint: 'Pack the model again with this version: `yolox model-pack`.',
+      hint: 'Pack the model again with this version: `npx yolox-node model-pack`.',
     });
   }
   const manifest = parsed.data;

@@ -77,7 +77,7 @@ test('a lock left by a dead process of this machine is taken at once, whoever ha
 
 test('a holder on another machine is waited for while it gives signs of life, then taken over', async () => {
   const path = join(root, 'elsewhere.lock');
-  const holder: LockHolder = { pid: 1, host: 'elsewhere', command: 'yolox run', since: '2026', realm: 'another' };
+  const holder: LockHolder = { pid: 1, host: 'elsewhere', command: 'yolox-node run', since: '2026', realm: 'another' };
   writeFileSync(path, JSON.stringify(holder));
   let told: LockHolder | undefined;
   const options = {

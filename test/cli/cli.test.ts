@@ -1,8 +1,13 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UserError } from '../../src/base/errors.js';
+import { commandsFor } from '../../src/cli/commands.js';
+import { runCommandLine } from '../../src/cli/parser.js';
 
 const test = suite('command line');
 const cli = resolve(import.meta.dirname, '../../src/cli.ts');
@@ -39,14 +44,20 @@ const misuses: [string, string[], RegExp][] = [
 ];
 
 for (const [title, args, message] of misuses) {
-  test(title, () => {
-    const { status, stderr, stdout } = yolox(...args);
-    assert.is(status, 2, stderr);
-    assert.match(stderr, message);
-    assert.not.match(stderr, /\n\s+at /);
-    assert.is(stdout, '');
+  test(title, async () => {
+    const error = await runCommandLine(args, await commandsFor(args)).catch((thrown: unknown) => thrown);
+    assert.instance(error, UserError);
+    assert.is((error as UserError).exitCode, 2);
+    assert.match((error as UserError).message, message);
   });
 }
+
+test('misuse ends with 2, one line on stderr and nothing on stdout', () => {
+  const { status, stderr, stdout } = yolox('model-train', '--epochz', '3');
+  assert.is(status, 2);
+  assert.match(stderr, /^yolox-node: --epochz: expected a known option\. Did you mean "epochs"\?\n$/);
+  assert.is(stdout, '');
+});
 
 test('help lists every step', () => {
   const { status, stdout } = yolox('--help');
@@ -63,6 +74,13 @@ test('help lists every step', () => {
   ]) {
     assert.match(stdout, `yolox-node ${step}`);
   }
+});
+
+test('the version is that of this package, whatever project it is called in', () => {
+  const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
+  const tsx = pathToFileURL(resolve(import.meta.dirname, '../../node_modules/tsx/dist/loader.mjs')).href;
+  const elsewhere = { cwd: tmpdir(), encoding: 'utf8' } as const;
+  assert.is(spawnSync(process.execPath, ['--import', tsx, cli, '--version'], elsewhere).stdout, `${version}\n`);
 });
 
 test('the process that speaks HTTP loads no decoder, no model and no TensorFlow', () => {

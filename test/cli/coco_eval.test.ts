@@ -37,7 +37,7 @@ async function run(...args: string[]): Promise<string> {
   return lines.join('\n');
 }
 
-const test = suite('yolox coco-eval');
+const test = suite('yolox-node coco-eval');
 
 test('--json prints one object', async () => {
   const { map, map50, stats, names, per_category } = JSON.parse(await run('--gt', gt, '--dt', dt, '--json'));

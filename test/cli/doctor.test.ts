@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert';
 
 const root = resolve(import.meta.dirname, '../..');
 
-const test = suite('yolox doctor');
+const test = suite('yolox-node doctor');
 
 /** Runs the doctor of the project in `dir`; returns its exit code, its JSON answer and what it said on stderr. */
 function doctorOf(dir: string) {
@@ -48,7 +48,7 @@ test('without TensorFlow says so with the remedy, exit code 1 and no stack trace
     assert.is(status, 1);
     assert.not(answer.ok);
     assert.not(answer.tensorflow.works);
-    assert.match(answer.tensorflow.error, 'run "npx yolox setup"');
+    assert.match(answer.tensorflow.error, 'run "npx yolox-node setup"');
     assert.not.match(stderr, /^\s+at /m);
   } finally {
     rmSync(dir, { recursive: true });

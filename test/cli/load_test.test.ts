@@ -7,7 +7,7 @@ import { loadTestCommand } from '../../src/cli/load_test.js';
 import { runCommandLine } from '../../src/cli/parser.js';
 import { withLocalServer } from '../loadtest/local_server.js';
 
-const test = suite('yolox load-test');
+const test = suite('yolox-node load-test');
 const root = mkdtempSync(join(tmpdir(), 'load-test-cli-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
 const image = join(root, 'picture.jpg');

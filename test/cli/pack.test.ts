@@ -16,7 +16,7 @@ import { type BundleManifest, readBundle } from '../../src/serve/bundle.js';
 import { shared, suiteNeeding } from '../helpers.js';
 import { randomJpeg } from '../serve/make_bundle.js';
 
-const test = suite('yolox pack');
+const test = suite('yolox-node pack');
 const PICO = { depth: 0.33, width: 0.125, depthwise: false, classes: 2 };
 const categories = ['cat', 'dog'].map((name, i) => ({ id: i + 1, name }));
 let root: string;
@@ -108,7 +108,7 @@ test.run();
 
 const NANO = shared('weights/yolox_nano.onnx');
 const DOG = shared('photos/dog.jpg');
-const realTest = suiteNeeding('yolox pack, real', [NANO, DOG]);
+const realTest = suiteNeeding('yolox-node pack, real', [NANO, DOG]);
 realTest.before.each(setUp);
 realTest.after.each(tearDown);
 

@@ -59,7 +59,7 @@ for (const [what, damage] of [
       ({ name, message }: Error) => {
         assert.is(name, 'UserError');
         assert.match(message, path);
-        assert.match(message, 'yolox data-load --force');
+        assert.match(message, 'yolox-node data-load --force');
       },
     );
     await store.putObject(bytes);

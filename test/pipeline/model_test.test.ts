@@ -153,7 +153,7 @@ test('a server that does not get ready is reported with the end of its log', asy
   await seal();
   assert.match(
     (await failure()).message,
-    /yolox serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s,
+    /yolox-node serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s,
   );
 });
 

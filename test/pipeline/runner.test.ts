@@ -254,7 +254,7 @@ for (const [file, what, damage] of DAMAGES) {
     damage(join(before?.dataset as string, file));
     const { message } = await refusal(runPipeline(config(), 'data-prep'));
     assert.match(message, file);
-    assert.match(message, 'yolox data-load --force');
+    assert.match(message, 'yolox-node data-load --force');
     await runPipeline(config(), 'data-load', { force: true });
     await runPipeline(config(), 'data-prep');
   });
@@ -280,7 +280,7 @@ for (const [what, damage] of [
     damage(path);
     const { message } = await refusal(runPipeline(config(), 'data-prep'));
     assert.match(message, path);
-    assert.match(message, 'yolox data-load --force');
+    assert.match(message, 'yolox-node data-load --force');
     await runPipeline(config(), 'data-load', { force: true });
     assert.ok(readFileSync(path).equals(sound));
     await runPipeline(config(), 'data-prep');

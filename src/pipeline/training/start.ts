@@ -91,7 +91,7 @@ function describeFit(report: FitReport, path: string, classRows?: readonly (numb
     log(`  ${name}: [${received}] in the file, [${expected}] here`);
   if (!classRows) {
     const fate = reinitialised.length > 0 ? 'their heads start afresh' : 'their heads are taken over in their order';
-    log(`  the file does not name its classes: ${fate}; \`yolox import-weights --classes\` names them`);
+    log(`  the file does not name its classes: ${fate}; \`npx yolox-node import-weights --classes\` names them`);
   }
   if (carried > 0) log(`  ${carried} of ${classRows?.length} classes are taken over by name`);
   if (reinitialised.length > 0) log(`  initialised anew: ${reinitialised.join(', ')}`);

@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import { readJson, writeJson } from '../../base/files.js';
 import type { ProviderChoice } from './providers.js';
 
-/** What `yolox tune` saves in a bundle's folder; it is no part of the bundle and has no checksum there. */
+/** What `yolox-node tune` saves in a bundle's folder; it is no part of the bundle and has no checksum there. */
 export const TUNING_FILE = 'tuning.json';
 
 const choiceSchema = z.object({
