@@ -179,7 +179,7 @@ async function readHolder(path: string): Promise<LockHolder | undefined> {
 
 function commandName(): string {
   const [, , name = ''] = process.argv;
-  return /^[a-z-]+$/.test(name) ? `yolox ${name}` : 'yolox';
+  return /^[a-z-]+$/.test(name) ? `yolox-node ${name}` : 'yolox-node';
 }
 
 /** Processes that see each other's abstract sockets: of one boot of one kernel, in one network namespace. */
