@@ -140,7 +140,7 @@ test('one flipped bit in a checkpoint or in what a training goes on from is name
       ({ name, message }: Error) => {
         assert.is(name, 'UserError');
         assert.match(message, path);
-        assert.match(message, 'yolox model-train --force');
+        assert.match(message, 'yolox-node model-train --force');
       },
     );
     writeFileSync(path, sound.get(path) as Buffer);
@@ -149,7 +149,7 @@ test('one flipped bit in a checkpoint or in what a training goes on from is name
   flip(join(dir, 'resume.safetensors'));
   await runPipeline(config, 'model-train').then(
     () => assert.unreachable(),
-    ({ message }: Error) => assert.match(message, /resume\.safetensors.*yolox model-train --force/),
+    ({ message }: Error) => assert.match(message, /resume\.safetensors.*yolox-node model-train --force/),
   );
   writeFileSync(join(dir, 'resume.safetensors'), sound.get(join(dir, 'resume.safetensors')) as Buffer);
   await runPipeline(config, 'model-train');
