@@ -40,7 +40,7 @@ export function exitOnSignals(): void {
   }
 }
 
-/** Ends the process quietly, as SIGPIPE would, when what reads its output has gone: `yolox doctor | head -1`. */
+/** Ends the process quietly, as SIGPIPE would, when what reads its output has gone: `yolox-node doctor | head -1`. */
 export function exitWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;

@@ -22,7 +22,7 @@ const RESUME_FILE = 'resume.safetensors';
 
 /** What to do when an interrupted training has left something damaged. */
 export const START_OVER =
-  'The training cannot go on from it: `yolox-node model-train --force` with the same configuration starts over.';
+  'The training cannot go on from it: `npx yolox-node model-train --force` with the same configuration starts over.';
 
 /** Weights for use, by Megvii key. */
 export async function saveWeights(path: string, weights: Weights, info: CheckpointInfo): Promise<void> {
