@@ -65,7 +65,7 @@ function notStrict(path: string, { items }: ValidationReport): UserError {
     field: 'data.strict',
     expected: 'nothing to drop or mend',
     received: `${changed.length} such items`,
-    reason: commonestCause(changed)?.text,
+    reason: commonestCause(changed, items)?.text,
     hint: 'Mend the source, or leave data.strict at false.',
   });
 }
