@@ -1,4 +1,5 @@
 import { UserError } from '../../base/errors.js';
+import { log } from '../../base/progress.js';
 import { LEGACY_PREPROCESS, preprocessSchema } from '../../config/preprocess.js';
 import type { Architecture } from '../network.js';
 import { inferArchitecture } from './architecture.js';
@@ -42,6 +43,7 @@ export async function openNetwork(path: string, options: OpenOptions = {}): Prom
       hint,
     });
   }
+  checkUnexpected(path, report.unexpected);
   const preprocess = preprocessSchema.safeParse({
     ...loaded.preprocess,
     ...(legacy !== undefined && (legacy ? LEGACY_PREPROCESS : currentColours)),
@@ -64,6 +66,24 @@ export async function openNetwork(path: string, options: OpenOptions = {}): Prom
     categories: namedClasses(path, architecture.classes, loaded.info?.categories, options.categories),
     report,
   };
+}
+
+/**
+ * Tensors inside backbone, neck or head that YOLOX has no place for belong to modules that would be left out: another
+ * network. Others, of losses and the like, are told.
+ */
+function checkUnexpected(path: string, names: readonly string[]): void {
+  const inside = names.filter((name) => /^(backbone|neck|head|bbox_head)\./.test(name));
+  const listed = (some: readonly string[]) => `${some.slice(0, 3).join(', ')}${some.length > 3 ? ', …' : ''}`;
+  if (inside.length > 0) {
+    throw new UserError({
+      where: path,
+      expected: 'no tensors but those of a YOLOX',
+      received: `${inside.length} more: ${listed(inside)}`,
+      hint: 'The network has modules that are not computed here; it would give other results.',
+    });
+  }
+  if (names.length > 0) log(`${path}: ${names.length} tensors beside the network are not used: ${listed(names)}`);
 }
 
 type Categories = OpenedNetwork['categories'];

@@ -15,7 +15,7 @@ const weights = initialWeights(PICO, 3);
 const named = (...names: string[]) => names.map((name, i) => ({ id: i + 1, name }));
 
 let dir: string;
-const test = suite('classes of an opened network');
+const test = suite('an opened network');
 test.before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'open-'));
 });
@@ -35,7 +35,7 @@ async function refusal(...args: Parameters<typeof open>): Promise<string> {
   return (error as UserError).message;
 }
 
-test('are those of the file, or those given to one that has none', async () => {
+test('its classes are those of the file, or those given to one that has none', async () => {
   assert.is((await open(undefined, undefined)).categories, undefined);
   assert.equal((await open(undefined, named('cat', 'dog'))).categories, named('cat', 'dog'));
   const ours = [
@@ -46,7 +46,7 @@ test('are those of the file, or those given to one that has none', async () => {
   assert.equal((await open(ours, named('cat', 'dog'))).categories, ours);
 });
 
-test('are as many as the network has, and not others than the file names', async () => {
+test('its classes are as many as the network has, and not others than the file names', async () => {
   assert.match(
     await refusal(undefined, named('cat')),
     /--classes: expected a name for each of the 2 classes of .*received "1: cat"/,
@@ -56,6 +56,22 @@ test('are as many as the network has, and not others than the file names', async
     /--classes: expected the classes that .* names: cat, dog, received "dog, cat"\. Leave/,
   );
   assert.match(await refusal(named('cat'), undefined), /metadata\.categories: expected names of 2 classes/);
+});
+
+test('a network with modules of its own is refused, tensors beside it are not', async () => {
+  const path = join(dir, 'more.safetensors');
+  const extra = (name: string) => new Map([...weights, [name, { shape: [1], data: Float32Array.of(1) }]]);
+  for (const name of ['backbone.attention.weight', 'backbone.backbone.dark2.0.conv.bias', 'head.scale']) {
+    await writeSafetensors(path, extra(name));
+    const error = await openNetwork(path).catch((thrown: unknown) => thrown);
+    assert.instance(error, UserError);
+    assert.match(
+      (error as UserError).message,
+      new RegExp(`no tensors but those of a YOLOX.*1 more: ${name}.*modules that are not`),
+    );
+  }
+  await writeSafetensors(path, extra('loss.scale'));
+  assert.equal((await openNetwork(path)).report.unexpected, ['loss.scale']);
 });
 
 test.run();
