@@ -34,6 +34,9 @@ export interface LockOptions {
 const BEAT_MS = 15_000;
 const STALE_MS = 15 * 60_000;
 
+/** Milliseconds within which a new holder has written its name. */
+const NAMED_MS = 200;
+
 /** Milliseconds between looks at the lock of another machine. */
 const POLL_MS = 1000;
 
@@ -51,8 +54,15 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
   await makeDir(dirname(path));
   let told = false;
   const tell = async () => {
-    if (!told) options.onWait?.(await readHolder(path));
+    if (told) return;
     told = true;
+    let holder = await readHolder(path);
+    if (!holder) {
+      // It has the socket and is about to write its name.
+      await sleep(NAMED_MS);
+      holder = await readHolder(path);
+    }
+    options.onWait?.(holder);
   };
   const socket = await listen(await socketName(path), tell);
   try {

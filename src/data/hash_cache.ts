@@ -83,7 +83,7 @@ export class HashCache {
       try {
         const before = await file.stat({ bigint: true });
         const started = Date.now();
-        const digest = await hashOf(file);
+        const digest = await hashOf(file, Number(before.size));
         this.reads++;
         const key = keyOf(before);
         if (key !== keyOf(await file.stat({ bigint: true }))) continue;
@@ -112,9 +112,9 @@ export class HashCache {
   }
 }
 
-async function hashOf(file: FileHandle): Promise<string> {
+async function hashOf(file: FileHandle, size: number): Promise<string> {
   const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+  const buffer = Buffer.allocUnsafe(Math.min(size + 1, CHUNK_BYTES));
   for (let position = 0; ; ) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return hash.digest('hex');

@@ -40,10 +40,12 @@ export async function runPipeline(config: Config, target: StepName, options: Run
   const outputs = {} as Outputs;
   try {
     // What is missing is said now, not after hours of training.
-    for (const name of names) await readSources(name, config, store);
-    for (const name of names) {
+    const found = await Promise.all(names.map((name) => readSources(name, config, store)));
+    for (const [i, name] of names.entries()) {
       const inputs = await STEPS[name].inputs(done, config);
-      const job = makeJob(name, config, store, await readSources(name, config, store), inputs);
+      // Hours later they may be others.
+      const sources = i === 0 ? found[0] : await readSources(name, config, store);
+      const job = makeJob(name, config, store, sources, inputs);
       const lineage = await finish(job, outputs, options.force === true && name === target);
       Object.assign(done, { [name]: lineage });
       Object.assign(outputs, { [name]: lineage.outputs });
