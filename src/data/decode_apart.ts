@@ -71,7 +71,10 @@ async function start(): Promise<ChildProcess> {
     forget();
     if (child === started) child = undefined;
   });
-  await nextMessage(started, START_MS);
+  await nextMessage(started, START_MS).catch((cause) => {
+    // No fault of the image's.
+    throw new Error('The process that decodes large images does not start.', { cause });
+  });
   child = started;
   hold(started, false);
   return started;

@@ -11,6 +11,8 @@ const end = () => process.kill(process.pid, 'SIGKILL');
 let idle = setTimeout(end, IDLE_MS);
 
 process.on('disconnect', end);
+// Ctrl-C reaches the whole group; who started it may have images in hand, and takes it along when it ends.
+process.on('SIGINT', () => {}).on('SIGTERM', () => {});
 process.on('message', async (task: ApartTask) => {
   clearTimeout(idle);
   process.send?.(await reply(task));

@@ -20,6 +20,17 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
   );
 }
 
+test('a process that does not start is no fault of the image', async () => {
+  process.execArgv.push('--no-such-option');
+  try {
+    const error = await failure(decodePicture(large, WITHIN));
+    assert.not.instance(error, ImageError);
+    assert.match(String(error), 'does not start');
+  } finally {
+    process.execArgv.pop();
+  }
+});
+
 test('what may take long gives the same pixels from a process of its own', async () => {
   const here = await decodePicture(large, CHECKED);
   const apart = await decodePicture(large, WITHIN);

@@ -4,6 +4,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readBundle } from '../../../src/serve/bundle.js';
 import { UploadDetector } from '../../../src/serve/engine/upload_detector.js';
+import { manyScans } from '../../data/make_hostile.js';
+import { makeTiff } from '../../data/make_tiff.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('upload detector');
@@ -41,6 +43,27 @@ test('pictures that are refused leave the others of their batch as they would be
     alone.map((one) => one.outcomes[0]),
   );
   assert.ok(times.decode > 0 && times.inference > 0);
+});
+
+test('what takes long is left for later, unless it is alone', async () => {
+  const strict = await UploadDetector.open(await readBundle(dir), {
+    threads: 1,
+    maxPixels: 20_000_000,
+    maxSide: 5000,
+    decodeTimeout: 6000,
+  });
+  const [long, good] = [await manyScans(90, 3000, false), await randomJpeg(1)];
+  const damaged = makeTiff({ more: [[259, 3, [9999]]] });
+  const first = await strict.detectBatch([{ bytes: long }, { bytes: good }, { bytes: damaged, draw: true }]);
+  assert.equal([first.outcomes[0], first.outcomes[2]], [{ long: true }, { long: true }]);
+  assert.ok('detections' in first.outcomes[1]);
+  const [again] = (await strict.detectBatch([{ bytes: long, alone: true }])).outcomes;
+  assert.ok('detections' in again);
+  assert.equal([again.width, again.height], [3000, 3000]);
+  const [refused] = (await strict.detectBatch([{ bytes: damaged, alone: true }])).outcomes;
+  assert.ok('refused' in refused && refused.refused.status === 422);
+  assert.match(String(refused.refused.reason.received), '9999');
+  await strict.detector.close();
 });
 
 test('a batch of which nothing is left is answered without running the model', async () => {
