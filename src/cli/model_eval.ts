@@ -56,12 +56,12 @@ export const modelEvalCommand = defineCommand({
   async handler({ weights, bundle, out, strict, ...args }, { given, ...context }) {
     refuseTogether(given, ['bundle', 'weights']);
     if (weights === undefined && bundle === undefined) {
-      refuseUnused(given, [...OWN, ...Object.keys(weightsOptions)], 'acts with --weights or --bundle');
+      refuseUnused(given, [...OWN, ...Object.keys(weightsOptions)], 'with --weights or --bundle');
       return runStepCommand('model-eval', await context.config(), args, given);
     }
     refusePipelineOptions(given);
-    if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'acts with --weights');
-    if (out === undefined) refuseUnused(given, ['eval.pictures'], 'acts with --out');
+    if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'with --weights');
+    if (out === undefined) refuseUnused(given, ['eval.pictures'], 'with --out');
     const config = await context.config();
     const { images, annotations } = config.data;
     if (images === null || annotations === null) {
@@ -89,7 +89,7 @@ function refusePipelineOptions(given: ReadonlySet<string>): void {
   refuseUnused(
     given,
     [...config, ...pipeline],
-    'acts in the pipeline, where the weights to start from are --train.weights; ' +
+    'in the pipeline, where the weights to start from are --train.weights; ' +
       '--weights and --bundle evaluate a model as it is',
   );
 }

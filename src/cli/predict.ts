@@ -36,7 +36,7 @@ export const predictCommand = defineCommand({
   epilogue: `Limits of the images are keys of the configuration: ${DECODE_KEYS.map((key) => `--${key}`).join(', ')}.`,
   async handler({ images: paths, weights, bundle, out, confidence, nms, json, ...flags }, { given, config }) {
     requireOneOf(given, ['bundle', 'weights']);
-    if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'acts with --weights');
+    if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'with --weights');
     const { maxPixels, decodeTimeout } = (await config()).data;
     const { images, skipped } = await findImages(paths, out);
     for (const { count, reason, first } of skipped) log(`skipped ${count} ${reason}, the first ${first}`);

@@ -129,5 +129,10 @@ function contentHash({ images }: CocoDataset): string {
 }
 
 function missing(field: string, expected: string): UserError {
-  return new UserError({ field, expected, received: null, hint: 'Or leave data.source at builtin.' });
+  return new UserError({
+    field,
+    expected,
+    received: null,
+    hint: 'Images and annotations go together; without both, and without data.source, the built-in images are used.',
+  });
 }

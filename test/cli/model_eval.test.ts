@@ -29,14 +29,14 @@ for (const option of [
 ]) {
   for (const model of ['--weights', '--bundle']) {
     test(`${option[0]} does not act with ${model}`, async () => {
-      assert.match(await refused(model, 'absent', ...DATASET, ...option), /acts in the pipeline.*no effect/);
+      assert.match(await refused(model, 'absent', ...DATASET, ...option), /only in the pipeline.*no effect/);
     });
   }
 }
 
 for (const option of [['--size', '64'], ['--legacy'], ['--out', 'x'], ['--strict']]) {
   test(`${option[0]} does not act in the pipeline`, async () => {
-    assert.match(await refused(...option), `${option[0]}: expected it only acts with --weights or --bundle`);
+    assert.match(await refused(...option), `${option[0]}: expected it only with --weights or --bundle`);
   });
 }
 
@@ -45,8 +45,8 @@ test('a configuration file beside --weights may mean the start of training', asy
 });
 
 test('options of weights do not act on a bundle, those of the report only with --out', async () => {
-  assert.match(await refused('--bundle', 'b', '--size', '64', ...DATASET), 'acts with --weights');
-  assert.match(await refused('--bundle', 'b', '--eval.pictures', '3', ...DATASET), 'acts with --out');
+  assert.match(await refused('--bundle', 'b', '--size', '64', ...DATASET), 'only with --weights');
+  assert.match(await refused('--bundle', 'b', '--eval.pictures', '3', ...DATASET), 'only with --out');
 });
 
 test('numbers are checked as those of the configuration', async () => {
