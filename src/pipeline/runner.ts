@@ -61,7 +61,7 @@ export async function runPipeline(config: Config, target: StepName, options: Run
 async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, force: boolean): Promise<Lineage<Name>> {
   const { name, dir, lock, config } = job;
   const before = force ? undefined : await finishedBefore(job);
-  if (before && isShown(before, config)) return before;
+  if (before && isShown(before, config)) return tellFinished(job, before);
   const onWait = (holder: Parameters<typeof describeHolder>[0]) =>
     log(`${name}: waits for ${describeHolder(holder)}, which works on the same`);
   return withLock(
@@ -76,10 +76,13 @@ async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, forc
 }
 
 /** The record of the step, its files verified, or undefined where it is not finished. */
-async function finishedBefore<Name extends StepName>({ name, dir, config }: Job<Name>) {
+async function finishedBefore<Name extends StepName>({ name, dir }: Job<Name>): Promise<Lineage<Name> | undefined> {
   const lineage = await readLineage(dir, name);
-  if (!lineage) return undefined;
-  await verifyFiles(dir, lineage);
+  if (lineage) await verifyFiles(dir, lineage);
+  return lineage;
+}
+
+function tellFinished<Name extends StepName>({ name, dir, config }: Job<Name>, lineage: Lineage<Name>): Lineage<Name> {
   log(`${name}: finished before, ${dir}`);
   const ignored = settingChanges(ignoredSettings(name, lineage.config), ignoredSettings(name, config));
   if (ignored.length > 0) log(`${name}: ${ignored.join(', ')} is no reason to train again; --force does`);
@@ -91,14 +94,15 @@ const isShown = ({ step, shown }: Lineage, config: Config): boolean =>
 
 /** Shows and judges finished outputs by the settings of now. */
 async function showAnew<Name extends StepName>(
-  { name, config, store, dir }: Job<Name>,
+  job: Job<Name>,
   lineage: Lineage<Name>,
   done: Outputs,
 ): Promise<Lineage<Name>> {
+  const { name, config, store, dir } = job;
   const { show } = STEPS[name];
   const shown = shownSettings(name, config);
   const changes = settingChanges(lineage.shown, shown);
-  if (!show || changes.length === 0) return lineage;
+  if (!show || changes.length === 0) return tellFinished(job, lineage);
   log(`${name}: shown anew, ${changes.join(', ')}`);
   const { files, ...record } = lineage;
   await verifyImages(name, done, store);
