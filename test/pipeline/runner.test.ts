@@ -20,13 +20,13 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UserError } from '../../src/base/errors.js';
 import { type Config, configSchema } from '../../src/config/schema.js';
 import { Store } from '../../src/data/store.js';
 import { readDataset } from '../../src/data/tables.js';
 import { planPipeline, planText } from '../../src/pipeline/plan.js';
 import { runPipeline } from '../../src/pipeline/runner.js';
 import { annotate, jpeg, writeTree } from '../data/sources/make_coco.js';
+import { linesOf, refusal } from './runs.js';
 
 interface Context {
   dir: string;
@@ -56,33 +56,6 @@ test.before.each(async (context) => {
     });
 });
 test.after.each(({ dir }) => rmSync(dir, { recursive: true }));
-
-/** What the runner says of a run. */
-async function linesOf(work: () => Promise<unknown>): Promise<string> {
-  const { write } = process.stderr;
-  let text = '';
-  process.stderr.write = ((chunk: string) => {
-    text += chunk;
-    return true;
-  }) as typeof process.stderr.write;
-  try {
-    await work();
-  } finally {
-    process.stderr.write = write;
-  }
-  return text;
-}
-
-async function refusal(work: Promise<unknown>): Promise<UserError> {
-  try {
-    await work;
-  } catch (error) {
-    assert.instance(error, UserError, (error as Error).stack);
-    return error as UserError;
-  }
-  assert.unreachable('went through');
-  throw new Error();
-}
 
 const stateOf = async (config: Config) => (await planPipeline(config, 'data-prep')).map(({ state }) => state);
 
