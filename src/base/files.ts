@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, UserError } from './errors.js';
 import { explainFileError } from './file_errors.js';
+import { decodeText } from './text.js';
 
 /** Ending of files that are being written; one found without its writer can be removed. */
 export const TEMPORARY = '.tmp';
@@ -80,10 +81,10 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Reads a text or JSON file the user named; a missing or unreadable one is a UserError. */
+/** Reads a text file the user named, as {@link decodeText} does; a missing or unreadable one is a UserError. */
 export async function readText(path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return decodeText(await readFile(path), path);
   } catch (error) {
     throw explainFileError(error, path);
   }

@@ -30,7 +30,7 @@ export async function readClassNames(given: string, where = '--classes'): Promis
 }
 
 async function readFileOf(path: string): Promise<CocoCategory[]> {
-  const text = (await readText(path)).replace(/^\uFEFF/, '');
+  const text = await readText(path);
   const structured = /^\.(json|ya?ml)$/i.test(extname(path)) || /^\s*[[{]/.test(text);
   if (!structured) return numbered(text.split(/\r?\n/).filter((line) => line.trim() !== ''));
   const found = categoriesIn(parseStructured(text, path));

@@ -45,8 +45,8 @@ export function checkBox(
   return clip(turnBox(box, checked), image, where, validation);
 }
 
-/** Boxes as shares of the sides lie in the first pixel; an object of so few pixels, and at the very corner, is none. */
-const isRelative = ([x, y, width, height]: Box): boolean => x >= 0 && y >= 0 && x + width <= 1 && y + height <= 1;
+/** Shares of the sides, from a corner or the centre; in pixels, an object so small and at the very corner is none. */
+const isRelative = (box: Box): boolean => box.every((value) => value >= 0 && value <= 1);
 
 function readBox(value: unknown): Box | BadBox {
   const box = Array.isArray(value) && value.length === 4 ? value.map(numberFrom) : [undefined];

@@ -34,9 +34,16 @@ export function parseJsonIds(text: string, where: string, longMark = ''): unknow
     try {
       return JSON.parse(body.replace(STRING_OR_WORD, (token) => (token.startsWith('"') ? token : 'null')));
     } catch {
-      throw new UserError({ where, expected: 'valid JSON', reason: messageOf(error) }, { cause: error });
+      const reason = messageOf(error);
+      throw new UserError({ where, expected: 'valid JSON', reason, hint: hintFor(reason) }, { cause: error });
     }
   }
+}
+
+function hintFor(reason: string): string {
+  return /end of JSON|Unterminated/.test(reason)
+    ? 'It is cut off: export or copy it again.'
+    : 'JSON has no comments, no comma before ] or }, and double quotes only.';
 }
 
 /**

@@ -19,7 +19,7 @@ export const PROBLEMS = {
   emptyBox: 'box of zero area',
   textBox: 'box whose numbers are written as text',
   boxFromSegmentation: 'annotation without a usable box: that of its segmentation was taken',
-  relativeBox: 'box within the first pixel of its picture: shares of the sides rather than pixels',
+  relativeBox: 'box of numbers up to 1: shares of the sides rather than pixels',
   boxOutside: 'box wholly outside its picture',
   boxClipped: 'box reaching out of its picture',
   duplicateBox: 'box given twice: same image, category and corners',
@@ -54,11 +54,14 @@ const REMEDIES: Partial<Record<ProblemKind, string>> = {
   nonFiniteBox: 'Write finite numbers as bbox.',
   negativeBox: 'bbox is [x, y, width, height], not two corners.',
   emptyBox: 'bbox is [x, y, width, height] in pixels with both sizes above 0.',
-  relativeBox: 'bbox is in pixels. Multiply them by width and height of the picture.',
+  relativeBox:
+    'bbox is [x, y, width, height] in pixels, x and y of the corner. Multiply by width and height of the image.',
   boxClipped:
     'Where there are many, bbox may hold two corners instead of [x, y, width, height], or be of another size.',
   boxOutside: 'bbox is in pixels of the picture, not a share of its sides or of another size of it.',
   ambiguousName: 'Write file names relative to the images folder, with their sub-folders.',
+  sizeMismatch:
+    'Boxes are taken as pixels of the file: where images were resized after they were annotated, scale the boxes too.',
   unsafePath: 'Write file names relative to the images folder, or give the folder that holds these files.',
   missingPicture: 'Write file names relative to the images folder, or give the folder that holds these files.',
 };

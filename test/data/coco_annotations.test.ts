@@ -60,6 +60,7 @@ const DROPPED: [kind: ProblemKind, change: object][] = [
   ['negativeBox', { bbox: [10, 10, -5, 5] }],
   ['emptyBox', { bbox: [10, 10, 0, 5] }],
   ['relativeBox', { bbox: [0.25, 0.5, 0.75, 0.5] }],
+  ['relativeBox', { bbox: [0.8, 0.9, 0.4, 0.2] }],
   ['boxOutside', { bbox: [WIDTH, 10, 5, 5] }],
   ['boxOutside', { bbox: [-30, 10, 30, 5] }],
 ];

@@ -36,6 +36,27 @@ test('what is not JSON or not COCO is refused with file and field', () => {
   refused(parse(JSON.stringify({ ...sound, images: [] })), /^x\.json: images: expected at least one entry/);
 });
 
+test('damaged JSON comes with a hint', () => {
+  const text = JSON.stringify(sound);
+  refused(() => parseCoco(text.slice(0, -9), 'x.json'), /It is cut off/);
+  for (const damaged of [`// note\n${text}`, text.replace(/}$/, ',}'), text.replaceAll('"', "'")]) {
+    refused(() => parseCoco(damaged, 'x.json'), /no comments, no comma before \] or }, and double quotes only/);
+  }
+});
+
+test('a list that the outermost object has twice is refused, inner keys of its name are not', () => {
+  const text = JSON.stringify({ ...sound, info: { images: [{ images: '{"' }] } });
+  assert.equal(parseCoco(text, 'x.json').images, [image]);
+  refused(
+    () => parseCoco(text.replace(/}$/, ', "images" : []}'), 'x.json'),
+    /^x\.json: images: expected one list, received "two"/,
+  );
+  refused(
+    () => parseCoco(text.replace(/}$/, ',"annotations":[]}'), 'x.json'),
+    /^x\.json: annotations: expected one list/,
+  );
+});
+
 test("Python's bare NaN and Infinity are null, strings that hold them are left alone", () => {
   const text = String.raw`{"images": [{"file_name": "NaN, \"-Infinity\" \\"}], "categories": [NaN],
     "annotations": [{"bbox": [NaN, -Infinity,Infinity,1e999]}]}`;

@@ -1,8 +1,9 @@
 import { constants } from 'node:buffer';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { messageOf, UserError } from '../../base/errors.js';
-import { explainFileError } from '../../base/file_errors.js';
+import { readText } from '../../base/files.js';
+import { decodeText } from '../../base/text.js';
 import { statInput } from './inputs.js';
 import { isZip, openZip, type ZipArchive } from './zip.js';
 
@@ -21,7 +22,7 @@ export interface AnnotationText {
 export async function readAnnotations(path: string, entry?: string): Promise<AnnotationText> {
   const info = await statInput(path);
   if (info.isDirectory()) throw await folderGiven(path);
-  if (!(await isZip(path))) return { text: await readDecoded(path), where: path };
+  if (!(await isZip(path))) return { text: await readText(path), where: path };
   const zip = await openZip(path);
   try {
     const name = entry ?? onlyAnnotations(zip, path);
@@ -33,37 +34,22 @@ export async function readAnnotations(path: string, entry?: string): Promise<Ann
         hint: candidatesOf(jsonNames(zip)),
       });
     }
-    return { text: await entryText(zip, path, name), where: `${path}#${name}` };
+    const where = `${path}#${name}`;
+    return { text: decodeText(await entryBytes(zip, path, name), where), where };
   } finally {
     zip.close();
   }
 }
 
-async function entryText(zip: ZipArchive, path: string, name: string): Promise<string> {
+async function entryBytes(zip: ZipArchive, path: string, name: string): Promise<Buffer> {
   try {
-    return decodeText(await zip.read(name, constants.MAX_STRING_LENGTH));
+    return await zip.read(name, constants.MAX_STRING_LENGTH);
   } catch (error) {
     throw new UserError(
       { where: path, field: name, expected: 'a readable entry', reason: messageOf(error) },
       { cause: error },
     );
   }
-}
-
-async function readDecoded(path: string): Promise<string> {
-  try {
-    return decodeText(await readFile(path));
-  } catch (error) {
-    throw explainFileError(error, path);
-  }
-}
-
-/** PowerShell and old Windows programs write UTF-16, with a byte order mark. */
-function decodeText(bytes: Buffer): string {
-  const mark = bytes.subarray(0, 2).toString('hex');
-  return mark === 'fffe' || mark === 'feff'
-    ? new TextDecoder(mark === 'fffe' ? 'utf-16le' : 'utf-16be').decode(bytes)
-    : bytes.toString('utf8');
 }
 
 /** A folder where a file is wanted: names the JSON in it, or what its files look like. */

@@ -66,14 +66,18 @@ export async function bringHere(location: string, options: BringOptions): Promis
   return { path: base, entry, sha256 };
 }
 
-/** What lies at a path that the user named. @throws UserError when there is nothing that can be looked at */
+/** What lies at a path that the user named. @throws UserError when it is no file or folder that can be looked at */
 export async function statInput(path: string, field?: string): Promise<Stats> {
-  return stat(path).catch((error: NodeJS.ErrnoException) => {
+  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw explainFileError(error, path);
     const quoted = path.startsWith('~') ? ' The shell replaces ~ only where it is not quoted.' : '';
     const hint = `Mend the path; it is seen from ${process.cwd()}.${quoted}`;
     throw new UserError({ where: path, field, expected: 'an existing path or a URL', hint }, { cause: error });
   });
+  if (info.isFile() || info.isDirectory()) return info;
+  // It is read more than once; a pipe has its bytes once.
+  const hint = 'Write what comes from it to a file, and name that.';
+  throw new UserError({ where: path, field, expected: 'a file or a folder', received: 'a pipe or a device', hint });
 }
 
 /** Opens a folder or a zip of pictures. @throws UserError when it is neither */

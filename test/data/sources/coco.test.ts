@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -291,7 +292,7 @@ test('nothing left of the annotations is an error with the commonest cause and i
     /annotations: expected at least one usable entry, received "none of 3": 3 × annotation of an image that is not listed: annotations\[0\] id 1, image_id "q"\. image_id of an annotation must be/,
   );
   assert.match(await message(each({ bbox: [1, 2, 1, 0] })), /3 × box of zero area.*above 0\.$/);
-  assert.match(await message(each({ bbox: [0.1, 0.2, 0.5, 0.4] })), /3 × box within the first pixel.*Multiply them/);
+  assert.match(await message(each({ bbox: [0.1, 0.2, 0.5, 0.4] })), /3 × box of numbers up to 1.*Multiply by/);
   assert.match(
     await message([...each({ bbox: [900, 5, 30, 20] }), { ...made.annotations[0], bbox: [1, 2, 3] }]),
     /3 × box wholly outside.*bbox is in pixels/,
@@ -304,6 +305,19 @@ test('nothing left of the annotations is an error with the commonest cause and i
   assert.match(
     await message([], { images: [1, 2, 3].map(() => made.images[0]).map((image, i) => ({ ...image, width: i })) }),
     /images: expected at least one usable entry, received "none of 3": 3 × image id used for several images/,
+  );
+});
+
+test('a pipe among images, or as annotations, is refused instead of waited for', async ({ dir, images, labels }) => {
+  await writeTree(images, { 'a.jpg': await jpeg(1) });
+  await writeTree(dir, { 'labels.json': JSON.stringify(annotate(['a.jpg', 'b.jpg'])) });
+  execFileSync('mkfifo', [join(images, 'b.jpg'), join(dir, 'pipe.json')]);
+  const { dataset, report } = await readCoco(images, labels);
+  assert.is(dataset.images.length, 1);
+  assert.match(report.items[0].detail, /pipe/);
+  assert.match(
+    await messageFrom(readCoco(images, join(dir, 'pipe.json'))),
+    /^UserError: .*received "a pipe or a device"/,
   );
 });
 
