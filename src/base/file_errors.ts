@@ -29,7 +29,9 @@ const DISK = say('a disk that works', 'The disk or the network drive failed; see
 const EXPLANATIONS: Record<string, Explanation> = {
   ENOENT: say('an existing file or folder', (path) => {
     const missing = firstAncestor(path, (parent) => statSync(parent, { throwIfNoEntry: false }) === undefined);
-    return missing === undefined || missing === path ? 'Check the path.' : `There is no ${missing}.`;
+    if (missing !== undefined && missing !== path) return `There is no ${missing}.`;
+    // Node puts this character for bytes that are no text.
+    return path.includes('\uFFFD') ? 'If its name is not in UTF-8, rename it, as with convmv.' : 'Check the path.';
   }),
   ENOTDIR: say('a folder on the way to it', (path) => {
     const file = firstAncestor(path, (parent) => statSync(parent, { throwIfNoEntry: false })?.isDirectory() === false);

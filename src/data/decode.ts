@@ -99,7 +99,7 @@ interface Surveyed extends ImageFile {
  * @throws ImageError when it is no image, damaged, larger than the limits, or takes too long
  */
 export async function decodePicture(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
-  const file = await open(source, options);
+  const file = await openWhole(source, options);
   const plain = await decodePlain(file, options);
   if (plain) return plain;
   const header = await checkedHeader(file, source, options);
@@ -120,11 +120,11 @@ export async function readHeader(source: Uint8Array | string, options: DecodeOpt
 
 /**
  * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the picture in memory.
- * Stricter than {@link decodePicture}: a JPEG whose decoder warns about its pixels is damaged. A JPEG without its end
- * marker has all its pixels; whether the decoder notices depends on them. Errors as in {@link decodePicture}.
+ * Stricter than {@link decodePicture}: a JPEG whose decoder warns about its pixels is damaged. Errors as in
+ * {@link decodePicture}.
  */
 export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
-  const file = await open(source, options);
+  const file = await openWhole(source, options);
   const header = await checkedHeader(file, source, options);
   const check = () => checkHere(file).then(() => undefined);
   await guarded({ work: 'check', file }, source, options, unlessLong(file, header, options, check));
@@ -135,7 +135,7 @@ export async function checkPixels(source: Uint8Array | string, options: DecodeOp
  * sharp. For images that {@link checkPixels} has passed.
  */
 export async function openPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Sharp> {
-  const file = await open(source, options);
+  const file = await openWhole(source, options);
   return openHere(file, await checkedHeader(file, source, options));
 }
 
@@ -151,6 +151,19 @@ async function open(source: Uint8Array | string, options: DecodeOptions): Promis
   const survey = surveyImage(bytes, format);
   if (survey.excess) throw new ImageError('tooManyParts', { where, ...survey.excess });
   return { bytes, format, survey };
+}
+
+/** The same for an image whose pixels are wanted. */
+async function openWhole(source: Uint8Array | string, options: DecodeOptions): Promise<Surveyed> {
+  const file = await open(source, options);
+  if (lacksEnd(file)) throw cutOff(nameOf(source, options), file.format);
+  return file;
+}
+
+/** A JPEG without its end marker, such as one whose tail is zeros: decoders may take what is missing for grey pixels. */
+function lacksEnd({ bytes, format }: ImageFile): boolean {
+  const [last, end] = bytes.subarray(-2);
+  return format === 'jpeg' && !(last === 0xff && end === 0xd9) && isCutOff(bytes, format);
 }
 
 function refuseFile(error: unknown, path: string): never {
@@ -240,7 +253,7 @@ function reasonOf(said: string): string {
   return lines.find((line) => line !== '' && !line.startsWith('source: bad seek')) ?? lines[0];
 }
 
-function cutOff(where: string | undefined, format: ImageFormat, cause: unknown): ImageError {
+function cutOff(where: string | undefined, format: ImageFormat, cause?: unknown): ImageError {
   const expected = `a whole ${FORMATS[format]} image`;
   return new ImageError('damaged', { where, expected, received: 'one that is cut off', hint: AGAIN }, { cause });
 }

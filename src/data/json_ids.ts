@@ -41,6 +41,7 @@ export function parseJsonIds(text: string, where: string, longMark = ''): unknow
 }
 
 function hintFor(reason: string): string {
+  if (/after JSON/.test(reason)) return 'It holds several values: put them into one list.';
   return /end of JSON|Unterminated/.test(reason)
     ? 'It is cut off: export or copy it again.'
     : 'JSON has no comments, no comma before ] or }, and double quotes only.';

@@ -125,6 +125,20 @@ test('a cut-off file of any format is named so', async () => {
   }
 });
 
+test('a JPEG whose tail is zeros or missing is refused, one with more behind its end is not', async () => {
+  const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i) % 251);
+  const jpeg = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+    .jpeg()
+    .toBuffer();
+  const start = jpeg.subarray(0, jpeg.length - 400);
+  for (const bytes of [Buffer.concat([start, Buffer.alloc(400)]), jpeg.subarray(0, jpeg.length - 2)]) {
+    for (const work of [decodePicture, checkPixels]) {
+      assert.match((await refusal(work(bytes))).message, /a whole JPEG image, received "one that is cut off"/);
+    }
+  }
+  assert.is((await decodePicture(Buffer.concat([jpeg, Buffer.from('and more')]))).width, 64);
+});
+
 test('reasons of images decoded at the same time are each their own', async () => {
   const soft = sharp({ create: { width: 90, height: 90, channels: 3, background: '#804020' } });
   const jpeg = await soft.clone().jpeg().toBuffer();

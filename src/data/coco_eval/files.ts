@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors.js';
 import { readText } from '../../base/files.js';
 import type { CocoAnnotation, CocoDataset, CocoDetection } from '../coco.js';
-import { parseCoco } from '../coco_parse.js';
+import { isRecord, parseCoco } from '../coco_parse.js';
 import { parseJsonIds } from '../json_ids.js';
 import { type Entry, entriesOf } from './entries.js';
 import { describeId, isZero, LONG_ID, numberInOrder, type SourceId } from './ids.js';
@@ -53,12 +53,7 @@ export async function readDetections(
 ): Promise<CocoDetection[]> {
   const list = parseJsonIds(await readText(path), path, LONG_ID);
   if (!Array.isArray(list)) {
-    throw new UserError({
-      where: path,
-      expected: 'an array of detections, COCO results',
-      received: typeof list,
-      hint: 'Is this the ground truth? That goes to --gt.',
-    });
+    throw new UserError({ where: path, expected: 'an array of detections, COCO results', ...describeOther(list) });
   }
   if (list.length === 0) notices.add('noDetections', path);
   const counts = new Map<string, number>();
@@ -67,7 +62,7 @@ export async function readDetections(
     const category_id = categoryIds.get(entry.id('category_id'));
     const [bbox, score] = [entry.box(), entry.number('score')];
     if (image_id === undefined) {
-      return entry.refuse('image_id', 'the id of an image in the ground truth', 'Text and numbers are different ids.');
+      return entry.refuse('image_id', 'the id of an image in the ground truth', unknownImageHint(entry, imageIds));
     }
     if (category_id === undefined) {
       notices.add('unknownDetectedCategory', place(entry, 'category_id'));
@@ -80,6 +75,26 @@ export async function readDetections(
     if (count > MAX_DETECTIONS) notices.add('beyondLimit', entry.where);
     return [{ image_id, category_id, bbox, score }];
   });
+}
+
+/** What is not a list of detections, and what to do. */
+function describeOther(value: unknown): { received: unknown; hint?: string } {
+  if (!isRecord(value)) return { received: value };
+  if ('images' in value) {
+    return { received: 'a COCO dataset', hint: 'Is this the ground truth? That goes to --gt.' };
+  }
+  const key = Object.keys(value).find((name) => Array.isArray(value[name]));
+  if (key === undefined) return { received: 'an object' };
+  const received = `an object with a list under ${JSON.stringify(key)}`;
+  return { received, hint: 'Write a list of {image_id, category_id, bbox, score} alone.' };
+}
+
+function unknownImageHint(entry: Entry, imageIds: GroundTruth['imageIds']): string {
+  const [example] = imageIds.keys();
+  const like = `Its ids are like ${describeId(example)}`;
+  return typeof entry.id('image_id') === 'string' && typeof example !== 'string'
+    ? `${like}: write these numbers, neither text nor file names.`
+    : `${like}: is it the ground truth of these detections?`;
 }
 
 /** Numbers for the ids of a list. @throws UserError for ids of numbers and of text in one list */

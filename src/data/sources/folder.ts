@@ -24,13 +24,19 @@ export async function openFolder(root: string): Promise<PictureFiles> {
     },
     async read(name) {
       const path = join(root, name);
-      const info = await stat(path);
+      const info = await stat(path).catch(explain(path));
       // Reading a pipe would wait for ever.
       if (!info.isFile()) throw new Error('it is a pipe, a folder or a device, not a file');
       const { size } = info;
       if (size > MAX_FILE_BYTES) throw new Error(`the file has ${size} bytes`);
-      return readFile(path);
+      return readFile(path).catch(explain(path));
     },
     close() {},
+  };
+}
+
+function explain(path: string): (error: unknown) => never {
+  return (error) => {
+    throw explainFileError(error, path);
   };
 }

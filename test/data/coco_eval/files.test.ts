@@ -99,6 +99,25 @@ for (const [name, content, field] of [
   });
 }
 
+for (const [name, content, pattern] of [
+  ['of the ground truth', dataset, /a COCO dataset.*--gt/],
+  ['wrapped', { annotations: [detection] }, /an object with a list under .*"annotations.*Write a list/],
+  [
+    'JSON lines',
+    `${JSON.stringify(detection)}\n${JSON.stringify(detection)}`,
+    /several values: put them into one list/,
+  ],
+  ['of text ids', [{ ...detection, image_id: 'a.jpg' }], /ids are like 5: write these numbers/],
+  ['of another dataset', [{ ...detection, image_id: 99 }], /ids are like 5: is it the ground truth of these/],
+] as const) {
+  test(`detections, the remedy: ${name}`, async () => {
+    await readDetections(write(content), known, new Notices()).then(
+      () => assert.unreachable(),
+      (error) => assert.match(error.message, pattern),
+    );
+  });
+}
+
 test('detections beyond the best hundred are counted', async () => {
   const notices = new Notices();
   await readDetections(write(new Array(103).fill(detection)), known, notices);
