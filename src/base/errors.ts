@@ -19,19 +19,11 @@ export interface Problem {
 export class UserError extends Error {
   override name = 'UserError';
   readonly problem: Problem;
-  /** Of a command that ends with it. */
-  readonly exitCode: number = 2;
 
   constructor(problem: Problem, options?: ErrorOptions) {
     super(describeProblem(problem), options);
     this.problem = problem;
   }
-}
-
-/** A check that was not passed, such as a gate: the input was fine, its result is not good enough. CLI exit code 1. */
-export class CheckError extends UserError {
-  override name = 'CheckError';
-  override readonly exitCode = 1;
 }
 
 function describeProblem({ where, field, expected, received, reason, hint }: Problem): string {

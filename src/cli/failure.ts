@@ -2,7 +2,8 @@ import { messageOf, UserError } from '../base/errors.js';
 import { explainFileError } from '../base/file_errors.js';
 import { PROGRAM } from './parser.js';
 
-/** A fault of our own, sysexits' EX_SOFTWARE. Bad input and use are 2, a missed gate 1: see UserError. */
+/** Exit codes: bad input or use, and a fault of our own, sysexits' EX_SOFTWARE. A missed gate, which is no error, is 1. */
+const BAD_INPUT = 2;
 const OUR_FAULT = 70;
 
 /** Longest text of a received value in JSON. */
@@ -12,7 +13,7 @@ const RECEIVED_LENGTH = 1000;
 export function reportFailure(thrown: unknown, argv: readonly string[]): number {
   const error = explainFileError(thrown);
   const known = error instanceof UserError;
-  const code = known ? error.exitCode : OUR_FAULT;
+  const code = known ? BAD_INPUT : OUR_FAULT;
   const options = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const trace = options.includes('--trace');
   const hint = known

@@ -13,6 +13,9 @@ import { printResult } from './shared.js';
 
 const force = z.boolean().default(false);
 
+/** Failures of model-test that are printed; its result has them all. */
+const SHOWN_FAILURES = 10;
+
 /** The flag that turns a run into an answer: what would be done, and why. */
 export const explain = z.boolean().default(false).describe('Tell which steps would run and why, and run none');
 
@@ -92,10 +95,12 @@ function importRunner({ train }: Config) {
   return import('../pipeline/runner.js');
 }
 
-/** Exit code 1 for a missed quality gate: there is a report to look at, so it isn't an error. */
-function failOn(outputs: RunOutputs): void {
-  const evaluation = outputs['model-eval'];
-  if (!evaluation || evaluation.gate.passed) return;
-  for (const sentence of describeGate(evaluation.gate, evaluation)) log(`model-eval: ${sentence}`);
-  process.exitCode = 1;
+/** Exit code 1 for a missed gate or a test that is not passed: there is a report to look at, so it isn't an error. */
+function failOn({ 'model-eval': evaluation, 'model-test': test }: RunOutputs): void {
+  const missed = evaluation && !evaluation.gate.passed ? describeGate(evaluation.gate, evaluation) : [];
+  const failures = test?.failures ?? [];
+  for (const sentence of missed) log(`model-eval: ${sentence}`);
+  for (const failure of failures.slice(0, SHOWN_FAILURES)) log(`model-test: ${failure}`);
+  if (failures.length > SHOWN_FAILURES) log(`model-test: ${failures.length} failures in all, see its result.txt`);
+  if (missed.length + failures.length > 0) process.exitCode = 1;
 }

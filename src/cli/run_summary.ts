@@ -18,6 +18,7 @@ export function summarizeRun(outputs: Outputs, seconds: number) {
     images_per_second: outputs['model-train'].images_per_second,
     p50_ms: test.p50_ms,
     p99_ms: test.p99_ms,
+    test_passed: test.failures.length === 0,
     report: evaluation.report,
     bundle: outputs['model-pack'].bundle,
     seconds,
@@ -26,6 +27,9 @@ export function summarizeRun(outputs: Outputs, seconds: number) {
 
 const WORSE = `
   WORSE than the weights it started from: lower train.optimizer.lr, train longer, or compare the evaluation's errors`;
+
+const NOT_PASSED = `
+  model-test     NOT PASSED: what failed is said above and in its result.txt`;
 
 /** The same for a person. */
 export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summarizeRun>, config: Config): string {
@@ -39,7 +43,7 @@ export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summ
   mAP            ${formatFigure(summary.map, 4)}  (IoU .50:.95, ${images} test pictures${was(before?.map)})
   mAP@.5         ${formatFigure(summary.map50, 4)}${was(before?.map50)}${gateText}${summary.worse ? WORSE : ''}
   training       ${summary.images_per_second.toFixed(1)} images/s
-  service        ${throughput.toFixed(1)} requests/s with ${connections} client${connections === 1 ? '' : 's'}; p50 ${summary.p50_ms} ms, p90 ${p90_ms} ms, p99 ${summary.p99_ms} ms
+  service        ${throughput.toFixed(1)} requests/s with ${connections} client${connections === 1 ? '' : 's'}; p50 ${summary.p50_ms} ms, p90 ${p90_ms} ms, p99 ${summary.p99_ms} ms${summary.test_passed ? '' : NOT_PASSED}
   data report    ${outputs['data-prep'].report}
   training       ${outputs['model-train'].report}
   evaluation     ${summary.report}

@@ -26,6 +26,11 @@ export const DEPENDENT_KEYS: readonly DependentKeys[] = [
     words: 'data.annotations',
   },
   {
+    keys: ['train.freeze'],
+    acts: ({ train }) => train.weights !== null,
+    words: 'train.weights',
+  },
+  {
     keys: ['train.multiscaleEvery'],
     acts: ({ train }) => train.multiscale > 0,
     words: 'train.multiscale above 0',

@@ -107,6 +107,7 @@ async function showAnew<Name extends StepName>(
   const { files, ...record } = lineage;
   await verifyImages(name, done, store);
   const outputs = await show(lineage.outputs, done, { config, dir, store });
+  if (hasFailed(name, outputs)) return { ...lineage, outputs };
   return writeLineage(dir, { ...record, shown, outputs });
 }
 
@@ -125,7 +126,7 @@ async function runStep<Name extends StepName>(job: Job<Name>, done: Outputs, for
   const outputs = (await step.run(done, context)) as Outputs[Name];
   if (name === 'data-load') await refuseChanged(job);
   const seconds = (performance.now() - started) / 1000;
-  const lineage = await writeLineage<Name>(dir, {
+  const record = {
     step: name,
     fingerprint,
     ...ingredients,
@@ -136,9 +137,13 @@ async function runStep<Name extends StepName>(job: Job<Name>, done: Outputs, for
     commit: await gitCommit(),
     finished: new Date().toISOString(),
     seconds,
-  });
+  };
   log(`${name}: done in ${formatSeconds(seconds)}`);
-  return lineage;
+  return hasFailed(name, outputs) ? { ...record, files: {} } : writeLineage<Name>(dir, record);
+}
+
+function hasFailed<Name extends StepName>(name: Name, outputs: Outputs[Name]): boolean {
+  return (STEPS[name].failures?.(outputs).length ?? 0) > 0;
 }
 
 /** Images are read by their names in the store; what they hold is looked at once, before the work. */

@@ -40,6 +40,8 @@ interface Step<Name extends StepName> {
   /** Folders of tables whose images it reads from the store. */
   images(done: Outputs): string[];
   run(done: Outputs, context: StepContext): Promise<Outputs[Name]>;
+  /** What of the outputs is not good enough. Such a step is not finished: the next run does it again. */
+  failures?(outputs: Outputs[Name]): readonly string[];
   /** Shows and judges finished outputs by other settings (see `shownSettings`), without the work before. */
   show?(outputs: Outputs[Name], done: Outputs, context: StepContext): Promise<Outputs[Name]>;
 }
@@ -97,6 +99,7 @@ export const STEPS: { [Name in StepName]: Step<Name> } = {
     inputs: async (done) => ({ ...(await bundleFiles(done['model-pack'])), ...(await tuningOf(done['model-pack'])) }),
     images: () => [],
     run: (done, context) => modelTest({ bundle: done['model-pack'].bundle }, context),
+    failures: ({ failures }) => failures,
     show: (outputs, _, context) => judgeAgain(outputs, context),
   },
 };

@@ -7,7 +7,10 @@ import type { Outputs } from '../../src/pipeline/steps.js';
 
 const config = configSchema.parse({});
 
-function textOf(evaluation: Partial<ModelEvalOutputs>): { text: string; json: ReturnType<typeof summarizeRun> } {
+function textOf(
+  evaluation: Partial<ModelEvalOutputs>,
+  failures: string[] = [],
+): { text: string; json: ReturnType<typeof summarizeRun> } {
   const outputs = {
     'data-prep': { report: 'data.html' },
     'model-train': { images_per_second: 8, report: 'train.html' },
@@ -22,8 +25,8 @@ function textOf(evaluation: Partial<ModelEvalOutputs>): { text: string; json: Re
       gate: { minMap50: null, passed: true },
       ...evaluation,
     },
-    'model-test': { throughput: 100, p50_ms: 1, p90_ms: 2, p99_ms: 3 },
-  } as Outputs;
+    'model-test': { throughput: 100, p50_ms: 1, p90_ms: 2, p99_ms: 3, failures },
+  } as unknown as Outputs;
   const json = summarizeRun(outputs, 60);
   return { text: runSummaryText(outputs, json, config), json };
 }
@@ -59,6 +62,13 @@ test('absent figures are dashes and null', () => {
   assert.match(text, 'mAP            –  (IoU .50:.95, 160 test pictures, – before fine-tuning)\n');
   assert.match(text, 'mAP@.5         –, – before fine-tuning  gate ≥ 0.5: MISSED\n');
   assert.equal([json.map, json.map50], [null, null]);
+});
+
+test('a test of the service that is not passed does not take the other figures away', () => {
+  const { text, json } = textOf({}, ['nothing to compare']);
+  assert.match(text, /mAP@\.5 +0\.7364\n.*model-test +NOT PASSED/s);
+  assert.is(json.test_passed, false);
+  assert.not.match(textOf({}).text, 'NOT PASSED');
 });
 
 test.run();

@@ -41,7 +41,7 @@ function check(baseline: LoadTestResult, plan: Partial<Plan>): string {
   try {
     return checkBaseline('old.json', baseline, full).join('; ');
   } catch (error) {
-    assert.is((error as UserError).exitCode, 2);
+    assert.instance(error, UserError);
     return (error as UserError).message;
   }
 }
