@@ -2,14 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { UserError } from '../base/errors.js';
 import { explainFileError } from '../base/file_errors.js';
-import {
-  type ApartResults,
-  type ApartTask,
-  DecoderDied,
-  decodeApart,
-  prepareApart,
-  TookTooLong,
-} from './decode_apart.js';
+import { type ApartResults, type ApartTask, DecoderDied, decodeApart, TookTooLong } from './decode_apart.js';
 import { withinBudget } from './decode_budget.js';
 import {
   checkHere,
@@ -231,10 +224,7 @@ async function guarded<T extends ApartTask>(
     if (!(error instanceof UserError) && isCutOff(bytes, format)) throw cutOff(where, format, error);
   }
   const { decodeTimeout = TIMEOUT_MS, short = false } = options;
-  if (short) {
-    prepareApart();
-    throw new TakesLong();
-  }
+  if (short) throw new TakesLong();
   const reply = await decodeApart({ ...task, file: { bytes, format } }, decodeTimeout).catch((error: unknown) => {
     if (error instanceof TookTooLong) throw tooSlow(where, decodeTimeout, error);
     if (error instanceof DecoderDied) return { failed: 'its decoder crashes on it' };

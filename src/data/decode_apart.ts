@@ -50,11 +50,6 @@ export function decodeApart(task: ApartTask, timeout: number): Promise<ApartRepl
   return reply;
 }
 
-/** Starts the process for a task that is to come, and waits for nothing. */
-export function prepareApart(): void {
-  last = last.then(() => child ?? start()).catch(() => {});
-}
-
 /** A process that was idle may have ended as it was asked: then another one is. */
 async function askFresh(task: ApartTask, timeout: number): Promise<ApartReply> {
   if (child) {

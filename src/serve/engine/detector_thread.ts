@@ -6,7 +6,7 @@ import { BlockingStream } from './blocking_stream.js';
 import { collectAll, collectYoung } from './collect.js';
 import type { PictureLimits } from './decode_upload.js';
 import type { Detector, DetectorOptions } from './detector.js';
-import { decodeTasks, encodeFailure, encodeOutcomes } from './frames.js';
+import { decodeTasks, encodeFailure, encodeOutcomes, type Frame } from './frames.js';
 import { UploadDetector } from './upload_detector.js';
 
 /** What a thread is started with. */
@@ -19,13 +19,20 @@ export interface DetectorThreadData {
 export type Opened = Pick<Detector, 'maxBatch' | 'provider'> | { problem: Problem };
 
 const { bundle, options } = workerData as DetectorThreadData;
-const opened = UploadDetector.open(bundle, options);
-// A failure is that of who asks; until somebody does it must not end the thread.
-opened.catch(() => {});
+let opened: Promise<UploadDetector> | undefined;
+
+/** The model, loaded when it is wanted first; a failure is that of who asks, and the next tries again. */
+function model(): Promise<UploadDetector> {
+  opened ??= UploadDetector.open(bundle, options).catch((error) => {
+    opened = undefined;
+    throw error;
+  });
+  return opened;
+}
 
 export async function open(): Promise<Opened> {
   try {
-    const { maxBatch, provider } = (await opened).detector;
+    const { maxBatch, provider } = (await model()).detector;
     collectAll();
     return { maxBatch, provider };
   } catch (error) {
@@ -37,16 +44,20 @@ export async function open(): Promise<Opened> {
 
 /** Answers the batches of a stream, one after the other, until that ends. */
 export default async function serve(file: number): Promise<void> {
-  const model = await opened;
   const stream = new BlockingStream(file);
   for (let frame = stream.read(); frame; frame = stream.read()) {
-    const answer = await model.detectBatch(decodeTasks(frame)).then(encodeOutcomes, (error: unknown) => {
-      return encodeFailure(error instanceof Error ? (error.stack ?? error.message) : String(error));
-    });
-    stream.write(answer);
+    stream.write(await answer(frame));
     collectYoung();
     // What hangs on the collected objects is freed by a task of its own.
     await setImmediate();
   }
-  await model.detector.close();
+  await (await opened)?.detector.close();
+}
+
+async function answer(frame: Frame): Promise<Uint8Array[]> {
+  try {
+    return encodeOutcomes(await (await model()).detectBatch(decodeTasks(frame)));
+  } catch (error) {
+    return encodeFailure(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
 }

@@ -24,7 +24,7 @@ export interface EngineOptions extends PictureLimits {
   provider?: ProviderChoice;
 }
 
-/** What its process is told; it has a session for each of its streams. */
+/** What its process is told; it has a session for each of its streams but the last. */
 export type OpenOptions = Omit<EngineOptions, 'sessions'>;
 
 /** What an engine came out as. */
@@ -37,7 +37,8 @@ export interface EngineInfo {
 
 /**
  * Detectors of a bundle, each in a thread of its own that does all for its pictures and is asked on its own stream:
- * nothing stands between it and the service. They end with their streams.
+ * nothing stands between it and the service. One more is for images that take long, so that they keep no other waiting;
+ * it loads its model with the first of them. They end with their streams.
  */
 export class Engine {
   readonly info: EngineInfo;
@@ -50,33 +51,42 @@ export class Engine {
   }
 
   /**
-   * Loads a bundle once for each stream.
-   * @param streams numbers of open sockets
+   * Loads a bundle once for each stream but the last.
+   * @param streams numbers of open sockets; the last is for long images
    * @throws UserError for a file onnxruntime cannot load, or of another input size, or a provider that is not there
    */
   static async open(bundle: Bundle, options: OpenOptions, streams: readonly number[]): Promise<Engine> {
     const { threads, provider, maxPixels, maxSide, decodeTimeout } = options;
-    const pool = new Piscina({
-      filename: fileURLToPath(new URL(`./detector_thread${extname(import.meta.url)}`, import.meta.url)),
-      minThreads: streams.length,
-      maxThreads: streams.length,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-      workerData: {
-        bundle,
-        options: { threads, provider, maxPixels, maxSide, decodeTimeout },
-      } satisfies DetectorThreadData,
-    });
+    const limits = { threads, maxPixels, maxSide, decodeTimeout };
+    const [long] = streams.slice(-1);
+    const short = streams.slice(0, -1);
+    const pool = threadsOf(short.length, { bundle, options: { ...limits, provider } });
+    // On the CPU, which decoding takes most of its time on: another session costs a GPU memory, and TensorRT minutes.
+    const longPool = threadsOf(1, { bundle, options: { ...limits, provider: 'cpu' } });
     const [first] = await Promise.all(
-      streams.map(async () => {
+      short.map(async () => {
         const opened: Opened = await pool.run(undefined, { name: 'open' });
         if ('problem' in opened) throw new UserError(opened.problem);
         return opened;
       }),
     );
     // Each keeps one thread busy to the end.
-    const ended = Promise.all(streams.map((stream) => pool.run(stream))).then(() => pool.destroy());
+    const ended = Promise.all([...short.map((stream) => pool.run(stream)), longPool.run(long)]).then(() =>
+      Promise.all([pool.destroy(), longPool.destroy()]).then(() => {}),
+    );
     ended.catch(() => {});
     const maxBatch = Math.min(options.maxBatch ?? MAX_BATCH[first.provider], first.maxBatch);
     return new Engine({ ...first, maxBatch }, ended);
   }
+}
+
+/** Threads that do nothing yet. */
+function threadsOf(count: number, workerData: DetectorThreadData): Piscina {
+  return new Piscina({
+    filename: fileURLToPath(new URL(`./detector_thread${extname(import.meta.url)}`, import.meta.url)),
+    minThreads: count,
+    maxThreads: count,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    workerData,
+  });
 }

@@ -13,7 +13,7 @@ export interface UploadTask {
   thresholds?: Partial<Thresholds>;
   /** Whether to answer the picture with its objects drawn into it, too. */
   draw?: boolean;
-  /** Whether it is on its own, and may take as long as images are allowed to. */
+  /** Whether it keeps no other waiting, and may take as long as images are allowed to. */
   alone?: boolean;
 }
 
@@ -23,7 +23,7 @@ export type Outcome =
   | { width: number; height: number; detections: Detection[]; drawn?: Uint8Array }
   /** Why it was not looked at. */
   | { refused: Pick<HttpProblem, 'status' | 'reason'> }
-  /** It would keep the others of its batch waiting: it is to come again, alone. */
+  /** It would keep others waiting: it is to come again, alone. */
   | { long: true };
 
 /** What a batch took, milliseconds of each stage. */
@@ -74,10 +74,12 @@ export class UploadDetector {
     return { outcomes: drawn, times: { decode, ...times } };
   }
 
-  async #decode({ bytes, alone = false }: UploadTask): Promise<Picture | HttpProblem | TakesLong> {
+  async #decode({ bytes, draw = false, alone = false }: UploadTask): Promise<Picture | HttpProblem | TakesLong> {
     const options = { fit: this.#bundle.preprocess.size, inThread: true, short: !alone };
     try {
-      return await decodeUpload(bytes, this.#limits, options);
+      const picture = await decodeUpload(bytes, this.#limits, options);
+      // Decoding the whole of it and writing its PNG takes as long as many others.
+      return draw && !alone && picture.original ? new TakesLong() : picture;
     } catch (error) {
       if (error instanceof HttpProblem || error instanceof TakesLong) return error;
       throw error;

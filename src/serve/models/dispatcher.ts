@@ -25,6 +25,13 @@ export interface DispatcherOptions {
   onBatch?: (size: number) => void;
 }
 
+/** The ways to the detectors of a process. */
+export interface Lanes {
+  lanes: readonly Lane[];
+  /** To the one for images that take long. */
+  long: Lane;
+}
+
 /**
  * The requests of a model on their way to its detectors and back. Whatever has come while a batch ran is in the next, up
  * to the size that measured times show to be best; nobody waits for more while a detector is idle. No request is lost
@@ -32,18 +39,18 @@ export interface DispatcherOptions {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #waiting: Job[] = [];
+  #waiting: Job[] = [];
   /** Batches in hand, and since when. */
   readonly #running = new Map<Job[], number>();
   /** Detectors with nothing to do. */
   #idle: Lane[] = [];
+  /** The one for long images, when it has nothing to do. */
+  #idleLong: Lane[] = [];
   /** Counts the processes. */
   #process = 0;
   /** When a detector of the process answered last. */
   #answered = Number.NEGATIVE_INFINITY;
   #asking?: Promise<boolean>;
-  /** Whether the batch before was of a long one. */
-  #longBefore = false;
   #times = new BatchTimes(1);
 
   constructor(options: DispatcherOptions) {
@@ -79,9 +86,10 @@ export class Dispatcher {
   }
 
   /** A process is ready: its detectors get what waits, in batches of at most `maxBatch`. */
-  connect(lanes: readonly Lane[], maxBatch: number): void {
+  connect({ lanes, long }: Lanes, maxBatch: number): void {
     if (this.#process++ === 0) this.#times = new BatchTimes(maxBatch);
     this.#idle = [...lanes];
+    this.#idleLong = [long];
     this.#answered = Number.NEGATIVE_INFINITY;
     this.#work();
   }
@@ -151,60 +159,62 @@ export class Dispatcher {
   }
 
   #work(): void {
-    while (this.#idle.length > 0 && this.#waiting.length > 0 && !this.#mustWait()) {
-      const batch = this.#next();
-      void this.#runBatch(this.#idle.shift() as Lane, batch);
-    }
+    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) void this.#runBatch(batch);
   }
 
-  /** Suspects, which stand before all others, wait for the next process and are alone with it. */
-  #mustWait(): boolean {
-    const [first] = this.#waiting;
+  /** The next batch that can begin, off the queue; empty when there is none. */
+  #next(): Job[] {
+    const isReady = (job: Job) => this.#idleFor(job).length > 0;
+    const suspect = this.#waiting.find(isSuspect);
+    const first = suspect ?? this.#waiting.find(isReady);
+    if (first === undefined || !isReady(first) || this.#mustWait(first)) return [];
+    const batch = first.alone ? [first] : this.#together(first);
+    this.#waiting = this.#waiting.filter((job) => !batch.includes(job));
+    return batch;
+  }
+
+  /** Suspects, which go before all others, wait for the next process and are alone with it. */
+  #mustWait(first: Job): boolean {
     if (first.suspectOf === this.#process) return true;
     const [inHand] = this.#running.keys();
     return inHand !== undefined && (isSuspect(inHand[0]) || isSuspect(first));
   }
 
-  /** The next batch, off the queue: after a long one another that is not, so that nobody waits for two of them. */
-  #next(): Job[] {
-    const passes = this.#longBefore && this.#waiting[0].long && !isSuspect(this.#waiting[0]);
-    const start = passes
-      ? Math.max(
-          0,
-          this.#waiting.findIndex(({ long }) => !long),
-        )
-      : 0;
-    const { alone, long, seat } = this.#waiting[start];
-    this.#longBefore = long;
-    if (alone) return this.#waiting.splice(start, 1);
-    const end = this.#waiting.findIndex((job, i) => i > start && job.alone);
-    const together = (end < 0 ? this.#waiting.length : end) - start;
-    const share = Math.ceil(together / this.#idle.length);
-    return this.#waiting.splice(start, this.#times.best(share, seat.deadline - performance.now()));
+  #together(first: Job): Job[] {
+    const jobs = this.#waiting.filter(({ alone }) => !alone);
+    const share = Math.ceil(jobs.length / this.#idle.length);
+    return jobs.slice(0, this.#times.best(share, first.seat.deadline - performance.now()));
   }
 
-  async #runBatch(lane: Lane, batch: Job[]): Promise<void> {
+  #idleFor({ long }: Job): Lane[] {
+    return long ? this.#idleLong : this.#idle;
+  }
+
+  async #runBatch(batch: Job[]): Promise<void> {
+    const idle = this.#idleFor(batch[0]);
+    const lane = idle.shift() as Lane;
+    const [{ long }] = batch;
     const start = performance.now();
     const process = this.#process;
     this.#running.set(batch, start);
     const stopWatching = this.#watchBatch();
     this.#options.onBatch?.(batch.length);
     try {
-      const done = await lane.run(batch.map(({ request, alone }) => ({ ...request, alone })));
+      const done = await lane.run(batch.map(({ request }) => ({ ...request, alone: long })));
       this.#answered = performance.now();
-      this.#record(done);
+      if (!long) this.#record(done);
       batch.forEach((job, i) => {
         const outcome = done.outcomes[i];
         if ('long' in outcome) this.#putOff(job);
         else settle(job, outcome, { queue: start - job.since, ...done.times });
       });
-      this.#idle.push(lane);
+      idle.push(lane);
     } catch (error) {
       const died = error instanceof LaneClosed;
       this.#again(batch, error, died ? process : undefined);
-      if (!died) this.#idle.push(lane);
+      if (!died) idle.push(lane);
       // A process ends as a whole.
-      else if (process === this.#process) this.#idle = [];
+      else if (process === this.#process) [this.#idle, this.#idleLong] = [[], []];
     }
     stopWatching();
     this.#running.delete(batch);
@@ -228,7 +238,7 @@ export class Dispatcher {
     }
   }
 
-  /** Lets all pass that wait now: it comes by itself. */
+  /** It keeps nobody waiting where it goes. */
   #putOff(job: Job): void {
     if (job.over) return;
     job.alone = true;

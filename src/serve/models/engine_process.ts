@@ -33,19 +33,23 @@ const FIRST_STREAM = 4;
 export class EngineProcess {
   /** The ways to its detectors. */
   readonly lanes: readonly StreamLane[];
+  /** The way to the one for images that take long. */
+  readonly long: StreamLane;
   /** Resolves when the process has ended, of whatever. */
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
 
-  /** @param sessions how many detectors it shall have */
+  /** @param sessions how many detectors it shall have, besides that for long images */
   constructor(sessions: number) {
     const entry = fileURLToPath(new URL(`../engine/main${extname(import.meta.url)}`, import.meta.url));
     this.#child = fork(entry, {
-      stdio: ['ignore', 2, 2, 'ipc', ...Array<'pipe'>(sessions).fill('pipe')],
+      stdio: ['ignore', 2, 2, 'ipc', ...Array<'pipe'>(sessions + 1).fill('pipe')],
       env: environment(),
       execArgv: [...process.execArgv, V8],
     });
-    this.lanes = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamLane(stream as Duplex));
+    const lanes = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamLane(stream as Duplex));
+    this.lanes = lanes.slice(0, sessions);
+    this.long = lanes[sessions];
     // Otherwise it ends with its streams, but not while it stands still.
     const forget = beforeExit(() => this.kill());
     this.ended = new Promise<void>((resolve) => {
@@ -71,7 +75,7 @@ export class EngineProcess {
    * @throws UserError when it cannot be served, Error when the process died of it
    */
   async open(bundle: Bundle, options: OpenOptions): Promise<EngineInfo> {
-    const streams = this.lanes.map((_, i) => FIRST_STREAM + i);
+    const streams = [...this.lanes, this.long].map((_, i) => FIRST_STREAM + i);
     const opened = once(this.#child, 'message').then(([message]: OpenedMessage[]) => {
       if ('problem' in message) throw new UserError(message.problem);
       return message.info;
@@ -89,7 +93,7 @@ export class EngineProcess {
 
   /** Frees the model and ends the process. */
   async close(): Promise<void> {
-    for (const lane of this.lanes) lane.end();
+    for (const lane of [...this.lanes, this.long]) lane.end();
     const limit = setTimeout(() => this.kill(), END_MS);
     await this.ended;
     clearTimeout(limit);

@@ -12,7 +12,7 @@ export interface Job {
   alone: boolean;
   /** The process that died with it in hand: in the next one nothing is beside it, so that another death names the culprit. */
   suspectOf?: number;
-  /** Takes long to decode: it runs by itself, and never before a request that does not when the one before it did. */
+  /** Takes long to decode: it goes to the detector for such, beside those that look at all others. */
   long: boolean;
   /** Nobody waits for it any more. */
   over: boolean;

@@ -153,7 +153,7 @@ export class ModelProcess implements Model {
     this.#info = await this.#process.open(this.bundle, options);
     this.#problem = undefined;
     this.#up = true;
-    this.#dispatcher.connect(this.#process.lanes, this.#info.maxBatch);
+    this.#dispatcher.connect(this.#process, this.#info.maxBatch);
   }
 
   async #warmUp(): Promise<void> {

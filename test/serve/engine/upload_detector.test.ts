@@ -86,7 +86,9 @@ test('each picture of a batch keeps its own thresholds', async () => {
 
 test('a picture many times larger than the input is answered, and drawn, in its own pixels', async () => {
   const bytes = await randomJpeg(4, 900, 540);
-  const { outcomes } = await model.detectBatch([{ bytes, draw: true }, { bytes }]);
+  const { outcomes: kept } = await model.detectBatch([{ bytes, draw: true }]);
+  assert.equal(kept, [{ long: true }]);
+  const { outcomes } = await model.detectBatch([{ bytes, draw: true, alone: true }, { bytes }]);
   const [drawn, plain] = outcomes;
   assert.ok('detections' in drawn && 'detections' in plain);
   assert.equal([drawn.width, drawn.height], [900, 540]);

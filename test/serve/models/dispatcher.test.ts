@@ -37,9 +37,15 @@ interface Setting {
   deadline?: number;
   patience?: number;
   kill?: () => void;
+  /** For long images. */
+  long?: Lane;
 }
 
-function dispatcherOf(lanes: Lane[], maxBatch = 8, { deadline = 20_000, patience = 60_000, kill }: Setting = {}) {
+function dispatcherOf(
+  lanes: Lane[],
+  maxBatch = 8,
+  { deadline = 20_000, patience = 60_000, kill, long = real }: Setting = {},
+) {
   const admission = new Admission({ queue: 100, deadline, least: 100 });
   const sizes: number[] = [];
   const dispatcher = new Dispatcher({
@@ -48,7 +54,7 @@ function dispatcherOf(lanes: Lane[], maxBatch = 8, { deadline = 20_000, patience
     kill: kill ?? (() => assert.unreachable('nothing is to be killed')),
     onBatch: (size) => sizes.push(size),
   });
-  dispatcher.connect(lanes, maxBatch);
+  dispatcher.connect({ lanes, long }, maxBatch);
   const ask = async (bytes: Uint8Array, signal = new AbortController().signal) => {
     const seat = admission.enter();
     try {
@@ -132,7 +138,7 @@ test('idle detectors share what waits', async () => {
   const { dispatcher, ask } = dispatcherOf([]);
   const asked = pictures.slice(0, 6).map((picture) => ask(picture));
   assert.is(dispatcher.queued, 6);
-  dispatcher.connect([model.lane(), model.lane()], 8);
+  dispatcher.connect({ lanes: [model.lane(), model.lane()], long: real }, 8);
   assert.is(model.batches.length, 2);
   model.open();
   await Promise.all(asked);
@@ -218,9 +224,9 @@ test('what a process had in hand when it died is asked again one by one, and onl
   const ended = Promise.allSettled(asked);
   await sleep(50);
   // The next process dies of it as well, when it is alone with it.
-  dispatcher.connect(mortal(deadly), 1);
+  dispatcher.connect({ lanes: mortal(deadly), long: real }, 1);
   await assertRejects(asked[0], 'kills its process');
-  dispatcher.connect(mortal(deadly), 1);
+  dispatcher.connect({ lanes: mortal(deadly), long: real }, 1);
   const [culprit, ...answers] = await ended;
   assert.is(culprit.status, 'rejected');
   for (const [i, answer] of answers.entries()) {
@@ -241,7 +247,7 @@ test('a process gone before it was asked leaves nobody suspected of its death', 
   const { dispatcher, ask } = dispatcherOf([gone, gone]);
   const asked = ask(pictures[0]);
   await sleep(20);
-  dispatcher.connect([real], 8);
+  dispatcher.connect({ lanes: [real], long: real }, 8);
   assert.equal(await asked, await alone(pictures[0]));
 });
 
@@ -264,26 +270,68 @@ test('a detector that stands still is found beside one that answers', async () =
   assert.equal(await lost, [503, 'deadline_passed']);
 });
 
-test('a long one comes again by itself, and nobody else waits for two of them', async () => {
-  const [long, ...others] = pictures;
-  const order: string[] = [];
-  const lane: Lane = {
-    async run(tasks) {
-      const isLong = tasks.map(({ bytes, alone: own }) => bytes === long && !own);
-      order.push(tasks.map(({ bytes, alone: own }) => (bytes === long ? (own ? 'L' : 'l') : 's')).join(''));
-      const { outcomes, times } = await real.run(tasks);
-      return { times, outcomes: outcomes.map((outcome, i) => (isLong[i] ? { long: true } : outcome)) };
+/** The real model, to which one of the images is long unless it may be. */
+function refusing(long: Uint8Array): { lane: Lane; sent: number } {
+  const seen = {
+    sent: 0,
+    lane: {
+      async run(tasks: readonly SentTask[]) {
+        const isLong = tasks.map(({ bytes, alone: own }) => bytes === long && !own);
+        seen.sent += isLong.filter(Boolean).length;
+        const { outcomes, times } = await real.run(tasks);
+        return { times, outcomes: outcomes.map((outcome, i) => (isLong[i] ? { long: true as const } : outcome)) };
+      },
     },
   };
-  const { ask } = dispatcherOf([lane], 1);
-  const longs = Array.from({ length: 3 }, () => ask(long));
-  const answers = await Promise.all([...longs, ...others.slice(0, 3).map((bytes) => ask(bytes))]);
-  assert.equal(answers.slice(0, 3), Array(3).fill(await alone(long)));
-  assert.equal(answers.slice(3), await Promise.all(others.slice(0, 3).map(alone)));
-  assert.is(order.filter((batch) => batch === 'L').length, 3);
-  assert.not.match(order.join(' '), /L L.* s/);
+  return seen;
+}
+
+test('long ones go one by one to the detector for them, and others wait for none', async () => {
+  const [long, ...others] = pictures;
+  const model = gated();
+  const short = refusing(long);
+  const { ask } = dispatcherOf([short.lane], 4, { long: model.lane() });
+  const longs = Promise.all(Array.from({ length: 3 }, () => ask(long)));
+  // The first stands still in hand, the others wait behind it.
+  assert.equal(await Promise.all(others.map((bytes) => ask(bytes))), await Promise.all(others.map(alone)));
+  assert.is(model.batches.length, 1);
+  model.open();
+  assert.equal(await longs, Array(3).fill(await alone(long)));
+  assert.equal(
+    model.batches.map((tasks) => tasks.map(({ alone: own }) => own)),
+    [[true], [true], [true]],
+  );
   // Each was sent in company no more than once.
-  assert.is(order.join('').split('l').length - 1, 3);
+  assert.is(short.sent, 3);
+});
+
+test('a long one that kills its process is given up, and those beside it are answered', async () => {
+  const [long, ...others] = pictures;
+  let connect = () => {};
+  const process = () => {
+    let die = () => {};
+    const death = new Promise<never>((_, reject) => {
+      die = () => reject(new LaneClosed());
+    });
+    death.catch(() => {});
+    const deadly: Lane = {
+      run() {
+        die();
+        // As a supervisor does when a process has died.
+        setImmediate(() => connect());
+        return death;
+      },
+    };
+    const { lane } = refusing(long);
+    return { lanes: [{ run: (tasks: readonly SentTask[]) => Promise.race([death, lane.run(tasks)]) }], long: deadly };
+  };
+  const { dispatcher, ask } = dispatcherOf([], 4);
+  connect = () => dispatcher.connect(process(), 4);
+  const lost = ask(long);
+  const found = Promise.all(others.map((bytes) => ask(bytes)));
+  connect();
+  await assertRejects(lost, 'kills its process');
+  assert.equal(await found, await Promise.all(others.map(alone)));
 });
 
 test.run();
