@@ -61,8 +61,8 @@ export class Engine {
     const [long] = streams.slice(-1);
     const short = streams.slice(0, -1);
     const pool = threadsOf(short.length, { bundle, options: { ...limits, provider } });
-    // On the CPU, which decoding takes most of its time on: another session costs a GPU memory, and TensorRT minutes.
-    const longPool = threadsOf(1, { bundle, options: { ...limits, provider: 'cpu' } });
+    // Started last, to hold up no start. On the CPU: another session costs a GPU memory, and TensorRT minutes.
+    const longPool = threadsOf(1, { bundle, options: { ...limits, provider: 'cpu' } }, 0);
     const [first] = await Promise.all(
       short.map(async () => {
         const opened: Opened = await pool.run(undefined, { name: 'open' });
@@ -80,11 +80,11 @@ export class Engine {
   }
 }
 
-/** Threads that do nothing yet. */
-function threadsOf(count: number, workerData: DetectorThreadData): Piscina {
+/** Threads that do nothing yet, of which so many are started now. */
+function threadsOf(count: number, workerData: DetectorThreadData, least = count): Piscina {
   return new Piscina({
     filename: fileURLToPath(new URL(`./detector_thread${extname(import.meta.url)}`, import.meta.url)),
-    minThreads: count,
+    minThreads: least,
     maxThreads: count,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     workerData,
