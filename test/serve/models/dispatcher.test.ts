@@ -263,10 +263,9 @@ test('a process that owes an answer for too long is ended', async () => {
 test('a detector that stands still is found beside one that answers', async () => {
   let killed = 0;
   const silent: Lane = { run: () => new Promise(() => {}) };
-  const { ask } = dispatcherOf([silent, real], 1, { patience: 60, deadline: 400, kill: () => killed++ });
+  const { ask } = dispatcherOf([silent, real], 1, { patience: 60, deadline: 2000, kill: () => killed++ });
   const lost = problem(ask(pictures[0]));
-  for (const end = performance.now() + 300; performance.now() < end; ) await ask(pictures[1]);
-  assert.is(killed, 1);
+  while (killed === 0) await ask(pictures[1]);
   assert.equal(await lost, [503, 'deadline_passed']);
 });
 
