@@ -20,7 +20,7 @@ export type PictureLimits = Required<DecodeLimits>;
 
 /** How an image that cannot be had is answered. */
 const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: string }> = {
-  format: { status: 422, code: 'undecodable', message: 'This is not an image that is read.' },
+  format: { status: 422, code: 'undecodable', message: 'This is not an image in a format that can be read.' },
   damaged: { status: 422, code: 'undecodable', message: 'This image is damaged.' },
   tooManyPixels: { status: 413, code: 'too_many_pixels', message: 'The image has too many pixels.' },
   tooManyParts: { status: 413, code: 'too_many_parts', message: 'The image has too many scans, frames or pages.' },

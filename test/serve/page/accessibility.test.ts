@@ -28,7 +28,7 @@ for (const [colorScheme, width] of [
     assert.equal(await violations(), []);
     assert.is(await scene.page.evaluate('document.scrollingElement.scrollWidth'), width);
     await scene.choose('a.jpg', Buffer.from('no picture'));
-    await scene.page.getByRole('alert').getByText('not a picture').waitFor();
+    await scene.page.getByRole('alert').getByText('not an image').waitFor();
     assert.equal(await violations(), []);
   });
 }

@@ -168,7 +168,7 @@ test('what is no picture is refused with the reason, until another picture', asy
   const alarm = scene.page.getByRole('alert');
   assert.is(await alarm.textContent(), '');
   await scene.choose('a.jpg', Buffer.from('no picture'));
-  await alarm.getByText('not a picture').waitFor();
+  await alarm.getByText('not an image').waitFor();
   assert.match(await alarm.innerText(), /Expected: /);
   assert.is(await scene.page.locator('.box').count(), 0);
   assert.is(await scene.page.locator('#objects tr').count(), 0);
