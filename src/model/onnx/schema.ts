@@ -177,6 +177,7 @@ export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
     if (!model.graph) throw new Error('no graph');
     return model as OnnxModel;
   } catch (error) {
-    throw new UserError({ where, expected: 'an ONNX model', reason: messageOf(error) }, { cause: error });
+    const hint = 'If it should be one, it is cut off or damaged: download or copy it again.';
+    throw new UserError({ where, expected: 'an ONNX model', reason: messageOf(error), hint }, { cause: error });
   }
 }

@@ -9,6 +9,7 @@ import { type CheckpointInfo, parseCheckpointMetadata } from './checkpoint.js';
 import { isFolded } from './fold.js';
 import { guessLegacy } from './legacy.js';
 import { assertNumbers } from './numbers.js';
+import { recogniseOther } from './other_formats.js';
 import { readBytes } from './read_bytes.js';
 import { parseSafetensors, type Tensor } from './safetensors.js';
 import { readNetwork } from './state_dict.js';
@@ -99,11 +100,12 @@ async function parseAny(file: Buffer, where: string): Promise<Found> {
     const { size: fixedSize, ...network } = await loadOnnx(file, where);
     return { ...network, fixedSize, format: 'onnx' };
   }
+  const { what, hint } = recogniseOther(file);
   throw new UserError({
     where,
     expected: 'weights as safetensors, torch checkpoint or ONNX',
-    received: file.length === 0 ? 'an empty file' : `a file starting with the bytes ${file.toString('hex', 0, 8)}`,
-    hint: 'Save a torch checkpoint again with torch.save of a current torch.',
+    reason: `it is ${what}`,
+    hint,
   });
 }
 

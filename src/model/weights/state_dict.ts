@@ -2,6 +2,7 @@ import { closest } from 'fastest-levenshtein';
 import { UserError } from '../../base/errors.js';
 import { isFloating } from './dtype.js';
 import { isMmdet, toMegvii } from './key_map.js';
+import { recogniseDetector } from './other_formats.js';
 import type { Weights, WeightTensor } from './weights.js';
 
 /** A tensor in a file, read when it is asked for. */
@@ -155,16 +156,22 @@ function nothingFound(dicts: readonly StateDict[], where: string): UserError {
   const names = dicts.flatMap(({ path, tensors }) =>
     [...tensors.keys()].map((name) => (path ? `${path}: ${name}` : name)),
   );
-  const near = names.length > 0 ? closest(SIGNATURES[0], names) : undefined;
-  const backbone = names.some((name) => /backbone\.(backbone|stem|stage1)\./.test(name));
   return new UserError({
     where,
     expected: `the weights of a YOLOX with its head: a tensor whose name ends in ${SIGNATURES.join(' or ')}`,
     received: `${names.length} tensors ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : ''}`,
-    hint: backbone
-      ? 'The backbone is there, the head is missing: give the checkpoint of the whole detector.'
-      : near && `The nearest name is ${near}.`,
+    hint: hintFor(names),
   });
+}
+
+/** What the names of a file without the network tell its owner. */
+function hintFor(names: readonly string[]): string {
+  if (names.some((name) => /backbone\.(backbone|stem|stage1)\./.test(name)))
+    return 'The backbone is there, the head is missing: give the checkpoint of the whole detector.';
+  const detector = recogniseDetector(names);
+  if (detector) return `It looks like ${detector}: only YOLOX is read.`;
+  const near = names.length > 0 ? closest(SIGNATURES[0], names) : '';
+  return /head|pred/.test(near) ? `The nearest name is ${near}.` : 'Give the checkpoint of a YOLOX.';
 }
 
 /**

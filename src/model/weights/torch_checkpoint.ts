@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { messageOf, UserError } from '../../base/errors.js';
 import { ITEM_BYTES, toFloat32 } from './dtype.js';
+import { recogniseZip } from './other_formats.js';
 import type { StateDict, StoredTensor } from './state_dict.js';
 import { findStateDicts } from './torch_objects.js';
 import { PickledObject, type Storage, type TorchTensor, TorchUnpickler } from './torch_pickle.js';
@@ -27,7 +28,7 @@ interface Container {
  */
 export async function parseTorchCheckpoint(file: Buffer, where: string): Promise<StateDict[]> {
   const { root, read, bigEndian } = await sound(where, () =>
-    startsWith(file, LEGACY_MAGIC) ? openLegacy(file) : openZip(file),
+    startsWith(file, LEGACY_MAGIC) ? openLegacy(file) : openZip(file, where),
   );
   const values = new Map<string, Promise<Float32Array>>();
   const flatOf = (storage: Storage): Promise<Float32Array> => {
@@ -77,10 +78,14 @@ export const isTorchCheckpoint = (file: Buffer): boolean =>
 const startsWith = (file: Buffer, magic: Buffer): boolean => file.subarray(0, magic.length).equals(magic);
 
 /** A zip of `NAME/data.pkl`, `NAME/byteorder` and one stored file `NAME/data/KEY` per storage. */
-async function openZip(file: Buffer): Promise<Container> {
+async function openZip(file: Buffer, where: string): Promise<Container> {
   const zip = await yauzl.fromBufferPromise(file);
   const entries = new Map<string, yauzl.Entry>();
   for await (const entry of zip.eachEntry()) entries.set(entry.fileName.replace(/^[^/]*\//, ''), entry);
+  refuseOtherZip(
+    [...entries.values()].map(({ fileName }) => fileName),
+    where,
+  );
   const read = async (name: string): Promise<Buffer> => {
     const entry = entries.get(name);
     if (entry === undefined) throw new Error(`an archive without ${name}`);
@@ -94,6 +99,19 @@ async function openZip(file: Buffer): Promise<Container> {
   const bigEndian = entries.has('byteorder') && (await read('byteorder')).toString() === 'big';
   const root = new TorchUnpickler(await read('data.pkl')).next();
   return { root, bigEndian, read: ({ key }) => read(`data/${key}`) };
+}
+
+/** @throws UserError for an archive that torch did not write, or that holds a program and not its weights alone */
+function refuseOtherZip(names: readonly string[], where: string): void {
+  const expected = 'a torch checkpoint';
+  const has = (name: string) => names.some((one) => one.endsWith(`/${name}`));
+  if (has('data.pkl') && has('constants.pkl')) {
+    const hint = 'Save model.state_dict() of the model it was made of.';
+    throw new UserError({ where, expected, reason: 'it is a model of TorchScript', hint });
+  }
+  if (has('data.pkl')) return;
+  const { what, hint } = recogniseZip(names);
+  throw new UserError({ where, expected, reason: `it is ${what}`, hint });
 }
 
 /** A row of pickles (magic, version, system, object, storage keys), then each storage: int64 length, values. */
