@@ -58,14 +58,22 @@ function toJson(value: unknown): string {
   }
 }
 
-/** ` Did you mean "x"?` when a known word is near, else the list of known words. */
+/** ` Did you mean "x"?` when a known word or its last part (`lr` of `train.optimizer.lr`) is near, else all known words. */
 export function didYouMean(word: string, known: readonly string[]): string {
   if (known.length === 0) return '';
-  const best = closest(word, known);
-  return distance(word, best) <= Math.max(2, Math.floor(word.length / 3))
-    ? `Did you mean "${best}"?`
-    : `Known: ${known.join(', ')}.`;
+  const best = nearest(word, known, (one) => one) ?? nearest(word, known, lastPart);
+  return best === undefined ? `Known: ${known.join(', ')}.` : `Did you mean "${best}"?`;
 }
+
+function nearest(word: string, known: readonly string[], part: (one: string) => string): string | undefined {
+  const form = (text: string) => part(text).toLowerCase();
+  const best = closest(form(word), known.map(form));
+  const near = distance(form(word), best) <= Math.max(2, Math.floor(form(word).length / 3));
+  // Of a short word anything is a mistyping.
+  return near && distance(form(word), best) < form(word).length ? known.find((one) => form(one) === best) : undefined;
+}
+
+const lastPart = (text: string): string => text.split(/[.\-_]/).at(-1) as string;
 
 /** Text of anything thrown. */
 export function messageOf(error: unknown): string {

@@ -28,6 +28,7 @@ const DISK = say('a disk that works', 'The disk or the network drive failed; see
 /** What the system's errors of files and folders mean, by code (errno(3)), and what to do. */
 const EXPLANATIONS: Record<string, Explanation> = {
   ENOENT: say('an existing file or folder', (path) => {
+    if (/^[a-z]+:\/\//i.test(path)) return 'It is a URL: download it, and give the file.';
     const missing = firstAncestor(path, (parent) => statSync(parent, { throwIfNoEntry: false }) === undefined);
     if (missing !== undefined && missing !== path) return `There is no ${missing}.`;
     // Node puts this character for bytes that are no text.

@@ -19,6 +19,7 @@ export const TEMPORARY = '.tmp';
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
+    await refuseDevice(path);
     const file = await open(temporary, 'w');
     try {
       await file.writeFile(data);
@@ -31,6 +32,18 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
     await rm(temporary, { force: true }).catch(() => undefined);
     throw explainFileError(error, path);
   }
+}
+
+/** A rename would put a file in the place of a device, such as /dev/null, or of a pipe that a program waits at. */
+async function refuseDevice(path: string): Promise<void> {
+  const info = await stat(path).catch(() => undefined);
+  if (info === undefined || info.isFile() || info.isDirectory()) return;
+  throw new UserError({
+    where: path,
+    expected: 'a file',
+    reason: 'it is a device, pipe or socket',
+    hint: 'Name a file.',
+  });
 }
 
 /** A free path in the folder of `path`; its name is short, as that of `path` may be as long as names can be. */

@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { UserError } from './errors.js';
 
 /** A path without links; of one that is not there, by the folder above it that is. */
@@ -39,4 +39,14 @@ export async function refuseReplacing(out: string, inputs: readonly string[], wh
 async function identityOf(path: string): Promise<string | undefined> {
   const info = await stat(path).catch(() => undefined);
   return info && `${info.dev} ${info.ino}`;
+}
+
+/** Endings that say what a file holds to every program that reads weights. */
+const WEIGHTS_ENDINGS = ['.safetensors', '.onnx', '.pth', '.pt', '.ckpt', '.bin', '.npz', '.h5', '.tflite'];
+
+/** @throws UserError for an output whose name ends like weights of another format than is written */
+export function refuseOtherEnding(out: string, ending: '.onnx' | '.safetensors', hint: string): void {
+  const given = extname(out).toLowerCase();
+  if (given === ending || !WEIGHTS_ENDINGS.includes(given)) return;
+  throw new UserError({ where: '--out', expected: `a name ending in ${ending}`, received: out, hint });
 }

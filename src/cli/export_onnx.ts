@@ -1,6 +1,6 @@
 import { basename, extname } from 'node:path';
 import { sha256, writeAtomic } from '../base/files.js';
-import { refuseReplacing } from '../base/outputs.js';
+import { refuseOtherEnding, refuseReplacing } from '../base/outputs.js';
 import { text } from '../config/schema.js';
 import { exportOnnx } from '../model/onnx/export.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
@@ -35,6 +35,7 @@ export const exportOnnxCommand = defineCommand({
 
 async function exportCommand(args: ExportArgs): Promise<void> {
   await refuseReplacing(args.out, [args.weights]);
+  refuseOtherEnding(args.out, '.onnx', '`import-weights` writes safetensors.');
   const { weights, architecture, preprocess, categories, info, check } = await openNetwork(
     args.weights,
     await toOpenOptions(args),

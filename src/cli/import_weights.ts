@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { refuseReplacing } from '../base/outputs.js';
+import { refuseOtherEnding, refuseReplacing } from '../base/outputs.js';
 import { text } from '../config/schema.js';
 import { usualClasses } from '../data/classes.js';
 import { describeArchitecture } from '../model/weights/architecture.js';
@@ -37,6 +37,7 @@ export const importWeightsCommand = defineCommand({
 
 async function importWeights(args: ImportArgs): Promise<void> {
   await refuseReplacing(args.out, [args.file]);
+  refuseOtherEnding(args.out, '.safetensors', '`export-onnx` writes ONNX.');
   const network = await openNetwork(args.file, await toOpenOptions(args));
   const {
     weights,

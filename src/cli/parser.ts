@@ -23,9 +23,17 @@ export class UsageError extends UserError {
 /** Parses a command line and runs its command. @throws UserError for wrong use, and what the command throws */
 export async function runCommandLine(argv: readonly string[], commands: readonly Command[]): Promise<void> {
   const flags = new Map(commands.flatMap((command) => [...command.flags]));
+  refuseUnknown(argv[0], commands);
   const parser = makeParser(prepare(argv, flags), flags);
   for (const command of commands) parser.command(command);
   await parser.parseAsync();
+}
+
+/** @throws UserError for a first word that is no command */
+function refuseUnknown(word: string | undefined, commands: readonly Command[]): void {
+  const known = commands.map(({ command }) => String(command).split(' ')[0]);
+  if (word === undefined || /^-|^$|^help$/.test(word) || known.includes(word)) return;
+  throw new UserError({ where: word, expected: 'a command', hint: didYouMean(word, known) });
 }
 
 function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Argv {
@@ -56,9 +64,14 @@ function usageProblem(message: string, argv: readonly string[], flags: ReadonlyM
   const name = names.trim();
   if (what === 'Unknown') {
     if (!argv.some((arg) => arg.replace(/=.*$/s, '') === `--${name}`)) {
+      const dashed = argv.find((arg) => /^[-–—−][^-]/.test(arg) && arg.includes(name.replace(/^[–—−]/, '')));
+      if (dashed) {
+        const hint = 'Options begin with two hyphens; the help of the command lists them.';
+        return new UserError({ where: dashed, expected: 'a known option', hint });
+      }
       return new UserError({ where: name, expected: 'nothing more', hint: `See \`npx ${PROGRAM} <command> --help\`.` });
     }
-    const hint = didYouMean(name, [...flags.keys()]);
+    const hint = didYouMean(name, [...flags.keys(), 'help', 'version', 'trace']);
     return new UserError({
       where: `--${name}`,
       expected: 'a known option',

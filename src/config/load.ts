@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { didYouMean, UserError } from '../base/errors.js';
 import { readText } from '../base/files.js';
+import { log } from '../base/progress.js';
 import { CONFIG_KEYS, environmentName, isSecret, keysAt, schemaAt } from './keys.js';
 import { isTree, type Layer, merge, originOf, placeOf, problemOf, setAt, type Tree, valueAt } from './layer.js';
 import { type Config, configSchema } from './schema.js';
@@ -92,7 +93,7 @@ async function readTree(path: string): Promise<Tree> {
 function findFile(name: string, extendedBy?: string): { path: string; preset: boolean } {
   const beside = extendedBy === undefined || isAbsolute(name) ? resolve(name) : resolve(dirname(extendedBy), name);
   const preset = join(PRESETS, `${name}.yaml`);
-  const path = [beside, preset].find((path) => existsSync(path));
+  const path = [beside, preset].find((path) => name !== '' && existsSync(path));
   if (path) return { path, preset: dirname(path) === PRESETS };
   const presets = readdirSync(PRESETS)
     .filter((entry) => entry.endsWith('.yaml'))
@@ -117,7 +118,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Layer {
         expected: 'a known environment variable',
         hint: didYouMean(name, [...known.keys()]),
       });
-    }
+    } else tellUnused(name, [...known.keys()]);
   }
   return { tree, nameOf: environmentName, own: true };
 }
@@ -125,6 +126,13 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Layer {
 /** `YOLOX_TRAIN_EPOCH` has the name of a section; `YOLOX_CACHE` and the like belong to others. */
 const isMisspelt = (name: string): boolean =>
   keysAt([]).some((section) => keysAt([section]).length > 0 && name.startsWith(`${environmentName(section)}_`));
+
+/** `YOLOX_EPOCHS`, without its section, and `yolox_train_epochs` set nothing; they may be meant for another program. */
+function tellUnused(name: string, known: readonly string[]): void {
+  const [, end] = /^YOLOX(_.+)$/.exec(name.toUpperCase()) ?? [];
+  const meant = end && known.find((one) => one.endsWith(end));
+  if (meant) log(`${name} is not used. Did you mean ${meant}?`);
+}
 
 function fromFlags(flags: Record<string, string>, names: Record<string, string>): Layer {
   const tree: Tree = {};

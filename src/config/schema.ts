@@ -5,7 +5,14 @@ import { preprocessSchema } from './preprocess.js';
 export const unit = z.number().min(0).max(1);
 
 /** A path, a URL, a name: text that says something. */
-export const text = z.string().min(1, 'text that is not empty');
+export const text = z
+  .string()
+  .min(1, 'text that is not empty')
+  // Only the shell knows it, and only at the start of a word: a folder called "~" would be made.
+  .refine((value) => !value.startsWith('~/'), {
+    error: 'a path without "~"',
+    params: { hint: 'Write the whole path of the home folder.' },
+  });
 
 const name = z
   .string()

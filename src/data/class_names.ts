@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { parse } from 'yaml';
 import { messageOf, UserError } from '../base/errors.js';
 import { readText } from '../base/files.js';
+import { log } from '../base/progress.js';
 import type { CocoCategory } from './coco.js';
 
 /** Endings of files that hold names; other files are taken for lists, one name a line. */
@@ -32,7 +33,10 @@ export async function readClassNames(given: string, where = '--classes'): Promis
 async function readFileOf(path: string): Promise<CocoCategory[]> {
   const text = await readText(path);
   const structured = /^\.(json|ya?ml)$/i.test(extname(path)) || /^\s*[[{]/.test(text);
-  if (!structured) return numbered(text.split(/\r?\n/).filter((line) => line.trim() !== ''));
+  if (!structured) {
+    const lines = text.split(/\r\n|\r|\n/).filter((line) => line.trim() !== '');
+    return numbered(withoutNumbers(lines, path));
+  }
   const found = categoriesIn(parseStructured(text, path));
   if (found !== undefined) return found;
   throw new UserError({
@@ -40,6 +44,17 @@ async function readFileOf(path: string): Promise<CocoCategory[]> {
     expected: 'names of classes: a list, `names`, or the `categories` of COCO',
     received: text.slice(0, 60),
   });
+}
+
+/** Lines that all begin with their own number, from 0 or 1, are numbered names: `0 helmet`, `1: vest`, `2,boots`. */
+function withoutNumbers(lines: readonly string[], path: string): readonly string[] {
+  for (const first of [0, 1]) {
+    const names = lines.map((line, i) => new RegExp(`^\\s*${i + first}\\s*[:,;\\s]\\s*(\\S.*)$`).exec(line)?.[1]);
+    if (lines.length < 2 || names.includes(undefined)) continue;
+    log(`${path}: the numbers before the names, from ${first} to ${lines.length - 1 + first}, are taken off`);
+    return names as string[];
+  }
+  return lines;
 }
 
 function parseStructured(text: string, path: string): unknown {
@@ -87,6 +102,8 @@ function checked(categories: CocoCategory[], where: string): CocoCategory[] {
   const fail = (expected: string, received: unknown) => new UserError({ where, expected, received });
   if (categories.length === 0) throw fail('at least one name', 'none');
   for (const [i, { name, id }] of categories.entries()) {
+    const control = [...name].some((letter) => letter < ' ' || letter === '\x7f');
+    if (control) throw fail('names without tabs and control characters', name);
     if (name === '') throw fail('names that are not empty', `none for class ${i}`);
     if (categories.findIndex((other) => other.name === name) < i) throw fail('different names', `${name} twice`);
     if (categories.findIndex((other) => other.id === id) < i) throw fail('different ids', `${id} twice`);

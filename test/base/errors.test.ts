@@ -37,6 +37,10 @@ test('a near word is suggested, a far one gets the list', () => {
   assert.is(didYouMean('epoch', ['epochs', 'batch']), 'Did you mean "epochs"?');
   assert.is(didYouMean('zzzzzz', ['epochs', 'batch']), 'Known: epochs, batch.');
   assert.is(didYouMean('x', []), '');
+  assert.is(didYouMean('EPOCHS', ['batch', 'epochs']), 'Did you mean "epochs"?');
+  assert.is(didYouMean('lr', ['train.batch', 'train.optimizer.lr']), 'Did you mean "train.optimizer.lr"?');
+  assert.is(didYouMean('trian', ['run', 'model-train', 'model-test']), 'Did you mean "model-train"?');
+  assert.is(didYouMean('q', ['a', 'b']), 'Known: a, b.');
 });
 
 test.run();

@@ -1,5 +1,14 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { suite } from 'uvu';
@@ -84,6 +93,19 @@ async function refusal(work: Promise<unknown>): Promise<UserError['problem']> {
   assert.unreachable('went through');
   throw new Error();
 }
+
+test('a pipe or a device is left where it is', async () => {
+  const pipe = join(dir, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const path of [pipe, '/dev/null']) {
+    assert.match((await refusal(writeAtomic(path, 'x'))).reason as string, /a device, pipe or socket/);
+    assert.not.ok(statSync(path).isFile());
+  }
+});
+
+test('a URL in the place of a path is told', async () => {
+  assert.match((await refusal(readText('https://example.com/w.pth'))).hint as string, /It is a URL: download it/);
+});
 
 test('a name as long as names can be is written and read, also over itself', async () => {
   const path = join(dir, 'é'.repeat(127).concat('x'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import { refuseReplacing } from '../../src/base/outputs.js';
+import { refuseOtherEnding, refuseReplacing } from '../../src/base/outputs.js';
 
 const root = mkdtempSync(join(tmpdir(), 'outputs-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -41,6 +41,13 @@ test('anything else is fine', async () => {
   for (const out of ['in/sub/w.onnx2', 'in/su', 'new/w.onnx', 'in/sub/w.onnx/below']) {
     await refuseReplacing(at(out), [at('in/sub/w.onnx'), at('absent')]);
   }
+});
+
+test('an output is not called like weights of another format', () => {
+  for (const out of ['a.pth', 'A.ONNX', 'dir/a.npz'])
+    assert.throws(() => refuseOtherEnding(out, '.safetensors', 'Do it.'), /^--out: expected a name ending in \.safet/);
+  for (const out of ['a.safetensors', 'a.Safetensors', 'a', 'a.v2', 'a.out'])
+    refuseOtherEnding(out, '.safetensors', 'Do it.');
 });
 
 test.run();

@@ -21,7 +21,11 @@ const yolox = (...args: string[]) =>
 const misuses: [string, string[], RegExp][] = [
   ['an unknown flag suggests the right one', ['model-train', '--epochz', '3'], /epochz.*Did you mean "epochs"/],
   ['an unknown configuration flag too', ['model-train', '--train.epoch', '3'], /Did you mean "train\.epochs"/],
-  ['an unknown command is refused', ['servee'], /Did you mean serve/],
+  ['an unknown command is refused', ['servee'], /^servee: expected a command\. Did you mean "serve"\?$/],
+  ['a part of a command suggests the whole', ['train'], /Did you mean "model-train"/],
+  ['a key without its section suggests the right one', ['run', '--lr', '1'], /Did you mean "train\.optimizer\.lr"/],
+  ['one hyphen is none of an option', ['run', '-epochs', '3'], /^-epochs: expected a known option\..*two hyphens/],
+  ['a dash that an editor made is none either', ['run', '—epochs', '3'], /^—epochs: expected a known option/],
   ['no command at all', [], /Name a command/],
   ['an unknown preset suggests the right one', ['run', '--config', 'quikstart'], /Did you mean "quickstart"/],
   [

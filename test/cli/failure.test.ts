@@ -79,7 +79,7 @@ test('values that JSON does not hold, and endless ones', () => {
 
 test('every kind of misuse ends stdout with the error', async () => {
   for (const [argv, where] of [
-    [['servee'], undefined],
+    [['servee'], 'servee'],
     [['run', '--epochz', '3'], '--epochz'],
     [['predict', 'x.jpg', '--bundle', '/no/such/bundle'], '/no/such/bundle/bundle.json'],
   ] as const) {

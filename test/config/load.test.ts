@@ -123,6 +123,33 @@ test('dots inside a key of a file, and shares that are too much together, are ex
   );
 });
 
+test('a name that is not there, a home folder and letters of another encoding are no files of ours', async () => {
+  assert.match(await failure({ file: '' }), /^--config: expected a configuration file or the name of a preset/);
+  assert.match(await failure({ flags: { store: '~/store' } }), /^--store: expected a path without "~".*whole path/);
+  assert.match(
+    await failure({ file: file('home.yaml', 'data: {images: ~/photos}\n') }),
+    /data\.images: expected a path/,
+  );
+});
+
+test('a variable without its section, or in small letters, is told', async () => {
+  const told = async (name: string) => {
+    const { write } = process.stderr;
+    let text = '';
+    process.stderr.write = ((chunk: string) => {
+      text += chunk;
+      return true;
+    }) as typeof write;
+    await loadConfig({ environment: { [name]: '3' } }).finally(() => {
+      process.stderr.write = write;
+    });
+    return text;
+  };
+  assert.match(await told('YOLOX_EPOCHS'), /YOLOX_EPOCHS is not used\. Did you mean YOLOX_TRAIN_EPOCHS\?/);
+  assert.match(await told('yolox_train_epochs'), /Did you mean YOLOX_TRAIN_EPOCHS\?/);
+  for (const name of ['YOLOX_CACHE', 'YOLOX_OPS', 'YOLOX_DATADIR', 'EPOCHS']) assert.is(await told(name), '');
+});
+
 test('environment names are distinct', () => {
   assert.is(new Set(CONFIG_KEYS.map(environmentName)).size, CONFIG_KEYS.length);
 });

@@ -39,6 +39,9 @@ test('names with commas between them, digits too', async () => {
 const FILES: [name: string, content: unknown][] = [
   ['a.txt', 'helmet\r\ntraffic light\n\n300\n'],
   ['coco.names', '\uFEFFhelmet\ntraffic light\n300'],
+  ['mac.txt', 'helmet\rtraffic light\r300\r'],
+  ['numbered.txt', '0 helmet\n1 traffic light\n2 300\n'],
+  ['from-one.txt', '1: helmet\n2: traffic light\n3: 300\n'],
   ['no-ending', 'helmet\ntraffic light\n300\n'],
   ['list.json', ['helmet', 'traffic light', '300']],
   ['numbers.json', ['helmet', 'traffic light', 300]],
@@ -86,6 +89,7 @@ test('what is no list of names is refused', async () => {
   );
   assert.match(await refusal(readClassNames('a,,b')), /names that are not empty, received "none for class 1"/);
   assert.match(await refusal(readClassNames('a,b,a')), /different names, received "a twice"/);
+  assert.match(await refusal(fromFile('zero.txt', 'a\0b\nc\n')), /names without tabs and control characters/);
   assert.match(await refusal(fromFile('empty.txt', '\n')), /at least one name/);
   assert.match(await refusal(fromFile('broken.json', '["a"')), /broken\.json: expected valid JSON/);
   assert.match(await refusal(fromFile('other.json', { version: 1 })), /other\.json: expected names of classes: a list/);
