@@ -45,6 +45,7 @@ export async function startServer(
   const traces = await openTraces(config.otlp, log);
   const metrics = new Metrics(bundle);
   const versions = serveModels(bundle, config, metrics, log);
+  const forget = logUncaught(log);
   let draining = false;
   const readiness: Readiness = {
     get draining() {
@@ -59,6 +60,7 @@ export async function startServer(
     if (server.listening) await drain(server);
     await versions.close();
     await traces?.close();
+    forget();
     await flushLog(log);
   };
   try {
@@ -69,6 +71,13 @@ export async function startServer(
     await close();
     throw error;
   }
+}
+
+/** Logs the stack of an error of ours that ends the process. @returns a function that takes it back */
+function logUncaught(log: Logger): () => void {
+  const tell = (err: Error) => log.fatal({ err }, 'uncaught error');
+  process.on('uncaughtExceptionMonitor', tell);
+  return () => process.off('uncaughtExceptionMonitor', tell);
 }
 
 /** @throws UserError when there is no folder of bundles to load: a typing error would show at the first load only */

@@ -11,6 +11,7 @@ import { UserError } from '../../src/base/errors.js';
 import { readJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
 import { withServer } from '../../src/pipeline/child.js';
+import { createLog } from '../../src/serve/observe/log.js';
 import { startServer } from '../../src/serve/server.js';
 import { familyOf } from './fuzz/processes.js';
 import { makeBundle } from './make_bundle.js';
@@ -145,6 +146,20 @@ test('a folder of bundles that is none, and a start that takes too long, are nam
   assert.match(await refusal({ bundles: join(dir, 'nothing') }), /nothing: expected an existing file or folder/);
   assert.match(await refusal({ bundles: join(dir, 'bundle.json') }), /serve\.bundles: expected a folder of bundles/);
   assert.match(await refusal({ startTimeout: 1 }), /serve\.startTimeout: expected a model that is ready within 1 ms/);
+});
+
+test('an error that ends the process is logged with its stack', async () => {
+  let logged = '';
+  const log = createLog('error', { write: (line) => (logged += line) });
+  const server = await startServer(dir, config, log);
+  process.emit('uncaughtExceptionMonitor', new Error('a fault'), 'uncaughtException');
+  await server.close();
+  process.emit('uncaughtExceptionMonitor', new Error('after it'), 'uncaughtException');
+  const [line, ...more] = logged.trim().split('\n');
+  const { level, err } = JSON.parse(line);
+  assert.is(level, 'fatal');
+  assert.match(err.stack, /a fault\n {4}at .*server\.test/);
+  assert.equal(more, []);
 });
 
 test.run();

@@ -23,6 +23,9 @@ const MALLOC = {
   MALLOC_TRIM_THRESHOLD_: '268435456',
 };
 
+const DEATH_HINT =
+  "It may have said above why. Without a word, SIGKILL is mostly the system's answer to memory that runs out.";
+
 /** V8 collects garbage in the thread that made it: its helpers would take the cores from onnxruntime, and their caches. */
 const V8 = '--single-threaded-gc';
 
@@ -72,7 +75,7 @@ export class EngineProcess {
 
   /**
    * Loads a bundle; resolves when its detectors can be asked.
-   * @throws UserError when it cannot be served, Error when the process died of it
+   * @throws UserError when it cannot be served, or the process died of it
    */
   async open(bundle: Bundle, options: OpenOptions): Promise<EngineInfo> {
     const streams = [...this.lanes, this.long].map((_, i) => FIRST_STREAM + i);
@@ -81,7 +84,8 @@ export class EngineProcess {
       return message.info;
     });
     const died = this.ended.then(() => {
-      throw new Error(`The process of ${bundle.name}@${bundle.version} ended: ${this.death}.`);
+      const expected = 'a process that loads the model';
+      throw new UserError({ where: bundle.dir, expected, received: this.death, hint: DEATH_HINT });
     });
     if (this.#child.connected) this.#child.send({ bundle, options, streams } satisfies OpenMessage);
     return Promise.race([opened, died]);

@@ -56,6 +56,15 @@ test('a first start that stands still ends in an error, and leaves no process', 
   assert.not(existsSync(`/proc/${pid}`));
 });
 
+test('a first start that dies ends in an error that says of what', async () => {
+  const started = startModel(bundle);
+  const [pid] = modelsBelow();
+  process.kill(pid, 'SIGKILL');
+  const error = await started.catch((reason: unknown) => reason);
+  assert.instance(error, UserError);
+  assert.match((error as UserError).message, /expected a process that loads the model, received "SIGKILL".*memory/);
+});
+
 test('a restart that stands still is found, told and tried again; nothing waits for it', async () => {
   const troubles: string[] = [];
   const options = { ...DEFAULTS, onTrouble: (text: string) => troubles.push(text) };
