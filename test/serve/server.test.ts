@@ -152,9 +152,10 @@ test('an error that ends the process is logged with its stack', async () => {
   let logged = '';
   const log = createLog('error', { write: (line) => (logged += line) });
   const server = await startServer(dir, config, log);
-  process.emit('uncaughtExceptionMonitor', new Error('a fault'), 'uncaughtException');
+  const node: NodeJS.EventEmitter = process;
+  node.emit('uncaughtExceptionMonitor', new Error('a fault'));
   await server.close();
-  process.emit('uncaughtExceptionMonitor', new Error('after it'), 'uncaughtException');
+  node.emit('uncaughtExceptionMonitor', new Error('after it'));
   const [line, ...more] = logged.trim().split('\n');
   const { level, err } = JSON.parse(line);
   assert.is(level, 'fatal');

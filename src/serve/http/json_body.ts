@@ -4,13 +4,14 @@ import { checkJsonShape } from '../security/body_shape.js';
 import { HttpProblem } from './http_problem.js';
 import { parseJson } from './json_text.js';
 
-const ENCODED = 'Base64 (RFC 4648, padded, one line), or the same as a data URL: data:image/…;base64,…';
-const DATA_URL = /^data:image\/[a-z0-9.+-]{1,64};base64,/i;
+const ENCODED = 'Base64 (RFC 4648, padded, in one line or several), or the same as a data URL: data:image/…;base64,…';
+const DATA_URL = /^data:(image\/[a-z0-9.+-]{1,64}|application\/octet-stream)(;[a-z-]{1,64}=[^;,]{0,64})?;base64,/i;
 
 const picture = z
   .string()
   .transform((text, context): Buffer => {
-    const base64 = text.startsWith('data:') ? text.replace(DATA_URL, '') : text;
+    // Android, Java and Python's encodebytes break lines as MIME does.
+    const base64 = text.replace(DATA_URL, '').replace(/\r?\n/g, '');
     const bytes = Buffer.from(base64, 'base64');
     // Node skips what it cannot read; only clean text survives the way back.
     if (bytes.length > 0 && bytes.toString('base64') === base64) return bytes;

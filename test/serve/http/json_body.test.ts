@@ -26,7 +26,11 @@ const post = (body: unknown, type = 'application/json', query = '') =>
   real.post(typeof body === 'string' ? body : JSON.stringify(body), type, `/predict${query}`);
 
 test('a picture in Base64 or as a data URL is answered as the same bytes are', async () => {
-  for (const image of [base64, `data:image/jpeg;base64,${base64}`, `data:image/svg+xml;base64,${base64}`]) {
+  const lines = base64.replace(/.{76}/g, '$&\r\n');
+  const urls = ['image/jpeg', 'image/svg+xml', 'IMAGE/jpeg;charset=utf-8', 'application/octet-stream'].map(
+    (type) => `data:${type};base64,${base64}`,
+  );
+  for (const image of [base64, lines, `${lines}\n`, ...urls]) {
     for (const type of ['application/json', 'Application/JSON; charset=utf-8']) {
       const response = await post({ image }, type);
       assert.is(response.status, 200);
@@ -67,7 +71,7 @@ test('what is not clean Base64 is refused with its field', async () => {
   const broken = [
     '',
     base64.slice(1),
-    `${base64.slice(0, 40)}\n${base64.slice(40)}`,
+    `${base64.slice(0, 40)} ${base64.slice(40)}`,
     ` ${base64}`,
     `${base64}=`,
     `!${base64.slice(1)}`,
