@@ -56,6 +56,14 @@ test('one that goes while it waits, or while its answer is written, leaves no er
   }
 });
 
+test('one that shuts down its sending side has gone, too', async () => {
+  const socket = await wire.open();
+  const before = requests().length;
+  socket.end(Buffer.concat([Buffer.from(postHead('image/jpeg', wire.image.length)), wire.image]));
+  await until(() => requests().length > before && socket.closed);
+  assert.equal([requests()[before].status, requests()[before].level], [499, 'info']);
+});
+
 test('a body that is too slow is 408, one with broken chunks 400', async () => {
   const slow = await wire.ask(`${postHead('image/jpeg', 1000)}half`);
   assert.equal([slow.status, JSON.parse(slow.body).error.code], [408, 'too_slow']);
