@@ -101,8 +101,10 @@ async function run(model: Uint8Array, feeds: Record<string, Tensor>, where: stri
     return (await session.run(feeds)) as Record<string, Tensor>;
   } catch (error) {
     const expected = 'a model that onnxruntime runs, to compare with it the network that was read';
-    const hint = 'Where its input has no fixed size, give the one it was exported for with --size.';
-    throw new UserError({ where, expected, received: messageOf(error), hint }, { cause: error });
+    const hint = session
+      ? 'Where its input has no fixed size, give the one it was exported for with --size.'
+      : 'Export it again with an older opset, without operators of other runtimes and without NMS.';
+    throw new UserError({ where, expected, reason: messageOf(error), hint }, { cause: error });
   } finally {
     await session?.release();
   }
