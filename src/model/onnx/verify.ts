@@ -94,6 +94,9 @@ function compareMaps(a: Tensor, b: Tensor): { difference: number; magnitude: num
   return total;
 }
 
+/** onnxruntime's words for an opset, an IR version or an operator that it has not. */
+const UNKNOWN_TO_ONNXRUNTIME = /opset|IR version|invalid model|not a registered|No opset|NOT_IMPLEMENTED/i;
+
 async function run(model: Uint8Array, feeds: Record<string, Tensor>, where: string): Promise<Record<string, Tensor>> {
   let session: InferenceSession | undefined;
   try {
@@ -101,10 +104,11 @@ async function run(model: Uint8Array, feeds: Record<string, Tensor>, where: stri
     return (await session.run(feeds)) as Record<string, Tensor>;
   } catch (error) {
     const expected = 'a model that onnxruntime runs, to compare with it the network that was read';
-    const hint = session
-      ? 'Where its input has no fixed size, give the one it was exported for with --size.'
-      : 'Export it again with an older opset, without operators of other runtimes and without NMS.';
-    throw new UserError({ where, expected, reason: messageOf(error), hint }, { cause: error });
+    const reason = messageOf(error);
+    const hint = UNKNOWN_TO_ONNXRUNTIME.test(reason)
+      ? 'Export it again with an older opset, without operators of other runtimes and without NMS.'
+      : 'Where its input has no fixed size, give the one it was exported for with --size.';
+    throw new UserError({ where, expected, reason, hint }, { cause: error });
   } finally {
     await session?.release();
   }
