@@ -40,7 +40,7 @@ test('without TensorFlow says so with the remedy, exit code 1 and no stack trace
     }
     // What the command line itself needs; TensorFlow and onnxruntime are missing.
     mkdirSync(join(dir, 'node_modules'));
-    for (const name of ['fastest-levenshtein', 'yaml', 'zod']) {
+    for (const name of ['cli-progress', 'fastest-levenshtein', 'yaml', 'zod']) {
       symlinkSync(join(root, 'node_modules', name), join(dir, 'node_modules', name));
     }
     writeFileSync(join(dir, 'package.json'), '{"type": "module", "version": "1.2.3"}');
