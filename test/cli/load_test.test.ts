@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { UserError } from '../../src/base/errors.js';
 import { loadTestCommand } from '../../src/cli/load_test.js';
 import { runCommandLine } from '../../src/cli/parser.js';
 import { withLocalServer } from '../loadtest/local_server.js';
