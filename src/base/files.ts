@@ -34,16 +34,24 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
   }
 }
 
-/** A rename would put a file in the place of a device, such as /dev/null, or of a pipe that a program waits at. */
-async function refuseDevice(path: string): Promise<void> {
+/**
+ * A rename would put a file in the place of a device, such as /dev/null, or of a pipe that a program waits at; reading a
+ * pipe that nothing writes to would wait for ever.
+ */
+async function refuseDevice(path: string, hint = 'Name a file.'): Promise<void> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined || info.isFile() || info.isDirectory()) return;
-  throw new UserError({
-    where: path,
-    expected: 'a file',
-    reason: 'it is a device, pipe or socket',
-    hint: 'Name a file.',
-  });
+  throw new UserError({ where: path, expected: 'a file', reason: 'it is a device, pipe or socket', hint });
+}
+
+/** The bytes of a file the user named. @throws UserError when it is missing, unreadable or no file */
+export async function readBytes(path: string): Promise<Buffer> {
+  await refuseDevice(path, 'Write what comes from it to a file, and name that.');
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw explainFileError(error, path);
+  }
 }
 
 /** A free path in the folder of `path`; its name is short, as that of `path` may be as long as names can be. */
@@ -96,11 +104,7 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 
 /** Reads a text file the user named, as {@link decodeText} does; a missing or unreadable one is a UserError. */
 export async function readText(path: string): Promise<string> {
-  try {
-    return decodeText(await readFile(path), path);
-  } catch (error) {
-    throw explainFileError(error, path);
-  }
+  return decodeText(await readBytes(path), path);
 }
 
 export async function readJson<T = unknown>(path: string): Promise<T> {
@@ -114,7 +118,8 @@ export async function readJson<T = unknown>(path: string): Promise<T> {
 
 /** The first bytes of a file, fewer where it is shorter; none where it cannot be read. */
 export async function readHead(path: string, length: number): Promise<Buffer> {
-  const file = await open(path).catch(() => undefined);
+  const info = await stat(path).catch(() => undefined);
+  const file = info?.isFile() ? await open(path).catch(() => undefined) : undefined;
   try {
     const head = await file?.read(Buffer.alloc(length), 0, length, 0);
     return head ? head.buffer.subarray(0, head.bytesRead) : Buffer.alloc(0);

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { UserError } from '../base/errors.js';
-import { explainFileError } from '../base/file_errors.js';
+import { readBytes } from '../base/files.js';
 import { type ApartResults, type ApartTask, DecoderDied, decodeApart, TookTooLong } from './decode_apart.js';
 import { withinBudget } from './decode_budget.js';
 import {
@@ -135,8 +134,7 @@ export async function openPixels(source: Uint8Array | string, options: DecodeOpt
 /** Reads a file and decides what it is, before a library sees it. */
 async function open(source: Uint8Array | string, options: DecodeOptions): Promise<Surveyed> {
   const where = nameOf(source, options);
-  const bytes =
-    typeof source === 'string' ? await readFile(source).catch((error) => refuseFile(error, source)) : source;
+  const bytes = typeof source === 'string' ? await readBytes(source) : source;
   const format = identifyImage(bytes);
   if (typeof format !== 'string') {
     throw new ImageError('format', { where, expected: IMAGE, received: format.name, hint: format.hint });
@@ -157,10 +155,6 @@ async function openWhole(source: Uint8Array | string, options: DecodeOptions): P
 function lacksEnd({ bytes, format }: ImageFile): boolean {
   const [last, end] = bytes.subarray(-2);
   return format === 'jpeg' && !(last === 0xff && end === 0xd9) && isCutOff(bytes, format);
-}
-
-function refuseFile(error: unknown, path: string): never {
-  throw explainFileError(error, path);
 }
 
 /** A JPEG as almost all are; undefined for all else, also for what is to be refused. */

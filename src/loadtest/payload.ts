@@ -1,7 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { UserError } from '../base/errors.js';
-import { sha256 } from '../base/files.js';
+import { readBytes, sha256 } from '../base/files.js';
 import type { Payload } from './client.js';
 
 /** How a picture is sent: as the body, as a field of multipart/form-data, or in JSON as base64. */
@@ -20,9 +18,7 @@ export const picturesHash = (hashes: readonly string[]): string => sha256(hashes
 
 /** A picture's file as the body of a request. @throws UserError when it cannot be read */
 export async function payloadOf(file: string, { body, field }: PayloadOptions): Promise<Payload> {
-  const data = await readFile(file).catch((cause: NodeJS.ErrnoException) => {
-    throw new UserError({ where: file, expected: 'a readable picture', received: cause.code }, { cause });
-  });
+  const data = await readBytes(file);
   if (body === 'raw') return { data, type: 'application/octet-stream' };
   if (body === 'json') {
     return { data: Buffer.from(JSON.stringify({ [field]: data.toString('base64') })), type: 'application/json' };

@@ -95,7 +95,7 @@ export function barChart(labels: readonly string[], series: readonly BarSeries[]
   const category = {
     ...axis(lying ? options.y : options.x),
     type: 'category' as const,
-    data: [...labels],
+    data: labels.map(nameable),
     inverse: lying,
     axisLabel: { ...label, width: lying ? 140 : (sizeOf(options).width - 80) / Math.max(1, labels.length) },
     splitLine: { show: false },
@@ -108,7 +108,7 @@ export function barChart(labels: readonly string[], series: readonly BarSeries[]
       yAxis: lying ? category : value,
       series: series.map(({ name, values }) => ({
         type: 'bar',
-        name,
+        name: nameable(name),
         data: [...values],
         barMaxWidth: 48,
         silent: true,
@@ -144,7 +144,7 @@ export function lineChart(series: readonly LineSeries[], options: ChartOptions =
       yAxis: valueAxis(options, options.y),
       series: series.map(({ name, points }, index) => ({
         type: 'line',
-        name,
+        name: nameable(name),
         data: points.map(([x, y]) => [x, y]),
         symbol: points.length === 1 ? 'circle' : 'none',
         sampling: 'lttb',
@@ -171,7 +171,7 @@ export function heatmap(
   const roomy = Math.max(rows.length, columns.length) <= 24;
   const labels = (data: readonly string[], rotate: number) => ({
     type: 'category' as const,
-    data: [...data],
+    data: data.map(nameable),
     axisLabel: {
       color: INK,
       interval: 0,
@@ -188,7 +188,11 @@ export function heatmap(
   );
   const cells = filled.map(({ row, column }) => ({
     value: [column, row, shares[row][column]],
-    label: { show: roomy, formatter: () => texts[row][column], color: shares[row][column] > 0.5 ? '#fff' : INK },
+    label: {
+      show: roomy,
+      formatter: () => nameable(texts[row][column]),
+      color: shares[row][column] > 0.5 ? '#fff' : INK,
+    },
   }));
   return render(
     {
@@ -250,6 +254,12 @@ function valueAxis({ min, max }: ChartOptions, name: string | undefined) {
 function sizeOf({ width = 540, height = 320 }: ChartOptions): { width: number; height: number } {
   return { width, height };
 }
+
+/**
+ * A text that the chart library may keep in a plain object: a class called `__proto__` would become the prototype of all
+ * objects there. A space without width makes it another name of the same look.
+ */
+const nameable = (name: string): string => (name in Object.prototype ? `\u200b${name}` : name);
 
 function render(option: Option, options: ChartOptions): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, ...sizeOf(options) });

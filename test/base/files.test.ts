@@ -15,7 +15,17 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import { explainFileError } from '../../src/base/file_errors.js';
-import { makeDir, readJson, readText, sha256, sha256File, writeAtomic, writeJson } from '../../src/base/files.js';
+import {
+  makeDir,
+  readBytes,
+  readHead,
+  readJson,
+  readText,
+  sha256,
+  sha256File,
+  writeAtomic,
+  writeJson,
+} from '../../src/base/files.js';
 
 const test = suite('files');
 const dir = mkdtempSync(join(tmpdir(), 'yolox-files-'));
@@ -99,6 +109,9 @@ test('a pipe or a device is left where it is', async () => {
   execFileSync('mkfifo', [pipe]);
   for (const path of [pipe, '/dev/null']) {
     assert.match((await refusal(writeAtomic(path, 'x'))).reason as string, /a device, pipe or socket/);
+    // Nothing writes to the pipe: reading it would wait for ever.
+    assert.match((await refusal(readBytes(path))).reason as string, /a device, pipe or socket/);
+    assert.is((await readHead(path, 16)).length, 0);
     assert.not.ok(statSync(path).isFile());
   }
 });

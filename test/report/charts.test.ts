@@ -15,7 +15,7 @@ async function sizeOf(svg: string): Promise<[width: number, height: number]> {
 /** Texts in the chart. */
 const texts = (svg: string) => [...svg.matchAll(/<text[^>]*>([^<]*)<\/text>/g)].map(([, text]) => text);
 
-const HOSTILE = ['<script>alert(1)</script>', 'a & b', '"quoted"', 'späte Äpfel'];
+const HOSTILE = ['<script>alert(1)</script>', 'a & b', '"quoted"', 'späte Äpfel', '__proto__', 'constructor'];
 
 test('names of any kind leave the SVG well-formed', async () => {
   const curve = HOSTILE.map((name) => ({
@@ -35,6 +35,8 @@ test('names of any kind leave the SVG well-formed', async () => {
     assert.not.match(svg, '<script');
     await sizeOf(svg);
   }
+  // Kept in a plain object of the library, `__proto__` would be written to.
+  assert.not.ok('prev' in {});
 });
 
 test('every label of a bar chart is there, and many make it higher', async () => {

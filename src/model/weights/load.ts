@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.js';
-import { sha256 } from '../../base/files.js';
+import { readBytes, sha256 } from '../../base/files.js';
 import { log } from '../../base/progress.js';
 import { LEGACY_PREPROCESS, type Preprocess, preprocessSchema } from '../../config/preprocess.js';
 import { loadOnnx } from '../onnx/load.js';
@@ -10,7 +10,7 @@ import { isFolded } from './fold.js';
 import { guessLegacy } from './legacy.js';
 import { assertNumbers } from './numbers.js';
 import { recogniseOther } from './other_formats.js';
-import { readBytes } from './read_bytes.js';
+
 import { parseSafetensors, type Tensor } from './safetensors.js';
 import { readNetwork } from './state_dict.js';
 import { isTorchCheckpoint, parseTorchCheckpoint } from './torch_checkpoint.js';

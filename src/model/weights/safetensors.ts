@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
-import { writeAtomic } from '../../base/files.js';
+import { readBytes, writeAtomic } from '../../base/files.js';
 import { CHECKSUM_KEY, contentHash } from './checksum.js';
 import { type Dtype, ITEM_BYTES, toFloat32 } from './dtype.js';
-import { readBytes } from './read_bytes.js';
+
 import { elements } from './weights.js';
 
 interface ArrayOf {

@@ -3,7 +3,8 @@ import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../../base/errors.js';
-import { readHead, readText } from '../../base/files.js';
+import { readBytes, readHead } from '../../base/files.js';
+import { decodeText } from '../../base/text.js';
 import { identifyImage } from '../../data/image_format.js';
 import { isPictureName } from '../../data/sources/picture_files.js';
 import { isAnnotated } from './output_paths.js';
@@ -70,17 +71,16 @@ class Finder {
 
   /** Files and folders of a list, one a line. */
   async addList(path: string): Promise<void> {
-    const text = await readText(path);
-    const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-    const entries = lines.filter((line) => line.trim() !== '');
-    if (text.includes('\0') || entries.length === 0) {
-      throw new UserError({
-        where: `@${path}`,
-        expected: 'a list of image files, one a line',
-        received: entries.length === 0 ? 'no line' : 'a binary file',
-        hint: `An image whose name begins with @ is written ./@${path}.`,
-      });
-    }
+    const refuse = (received: string): never => {
+      const hint = `An image whose name begins with @ is written ./@${path}.`;
+      throw new UserError({ where: `@${path}`, expected: 'a list of image files, one a line', received, hint });
+    };
+    const bytes = await readBytes(path);
+    if (typeof identifyImage(bytes) === 'string') refuse('an image');
+    const text = decodeText(bytes, path);
+    if (text.includes('\0')) refuse('a binary file');
+    const entries = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+    if (entries.length === 0) refuse('no line');
     for (const entry of entries) {
       const info = await promisify(stat)(entry).catch(() => undefined);
       if (info?.isDirectory()) await this.#search('**', entry, entry);

@@ -118,6 +118,8 @@ test('a list names files and folders, one a line', async () => {
   assert.match(await refused(findImages([`@${put('none.txt', '\n')}`])), 'no line');
   assert.match(await refused(findImages([`@${put('binary', 'a\0b')}`])), 'a binary file');
   assert.match(await refused(findImages([`@${at('absent.txt')}`])), 'absent.txt');
+  const image = put('listed', await annotate({ width: 8, height: 8, data: new Uint8Array(192) }, []));
+  assert.match(await refused(findImages([`@${image}`])), 'written ./@');
 });
 
 test('a folder or glob without an image is an error', async () => {
