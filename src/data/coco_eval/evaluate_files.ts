@@ -25,5 +25,6 @@ export async function evaluateFiles(gt: string, dt: string): Promise<FileEvaluat
   const sources = new Map([...truth.categoryIds].map(([source, id]) => [id, String(source)]));
   const summary = summarize(evaluation, ({ id }) => sources.get(id) as string);
   const objects = evaluation.categories.reduce((sum, category) => sum + category.objects, 0);
+  if (objects === 0) collected.add('noObjects', gt);
   return { ...summary, images: truth.imageIds.size, objects, detections: detections.length, notices: collected.list };
 }

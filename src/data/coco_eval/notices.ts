@@ -9,6 +9,7 @@ const NOTICES = {
   zeroId:
     'annotations of id 0: pycocotools takes that id for "not found", so they count as missed here too; number from 1',
   textId: 'annotations whose id is text: counted like any other (pycocotools may refuse the file)',
+  noObjects: 'ground truth without an object to find: every figure is absent',
   noDetections: 'empty list of detections: nothing was found (pycocotools refuses the file)',
   unknownDetectedCategory: 'detections of categories that are not in the ground truth: left out',
   negativeObject: 'annotations of negative width or height: they count as objects, but nothing can match them',

@@ -139,4 +139,13 @@ for (const [name, gt, dt, notices, expected] of EXPECTED) {
   });
 }
 
+test('a ground truth without an object says so', async () => {
+  const { stats, notices } = await evaluate(GT.replace(/"annotations": .*/s, '"annotations": []}'), DT);
+  assert.ok(stats.every((figure) => figure === null));
+  assert.equal(
+    notices.map(({ kind }) => kind),
+    ['noObjects'],
+  );
+});
+
 test.run();
