@@ -87,8 +87,8 @@ export function silhouette(drawing: Drawing, placement: Placement, color: string
 }
 
 /**
- * Renders a drawing of ours. Where images are decoded SVG is blocked, as nobody else's is ever opened: it is opened here
- * alone, in a process that generates images.
+ * Renders a drawing of ours. SVG stays blocked wherever images of users are decoded; only a process that generates images
+ * opens it, and only here.
  */
 export function render(drawing: Buffer): Sharp {
   sharp.unblock({ operation: ['VipsForeignLoadSvg'] });

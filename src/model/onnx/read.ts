@@ -21,8 +21,7 @@ export interface OnnxNetwork {
 }
 
 /**
- * Reads the network of an ONNX model, whoever exported it and whatever its values are called: from outputs to image,
- * every operator must be one that YOLOX has at that place. Batch norms that are folded into the convolutions come back
+ * Reads the network of an ONNX model of any exporter and with any names of values: from outputs to image, every operator must be one that YOLOX has at that place. Batch norms that are folded into the convolutions come back
  * as ones that only add the bias. UserError (naming `where` and the node) for any other graph.
  */
 export function readOnnxNetwork(model: OnnxModel, where: string): OnnxNetwork {
