@@ -21,7 +21,7 @@ export interface Job<Name extends StepName = StepName> {
   parent: string;
   fingerprint: string;
   dir: string;
-  /** File of the lock that whoever writes there holds. */
+  /** Lock file, held while a process writes there. */
   lock: string;
 }
 

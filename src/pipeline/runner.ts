@@ -57,7 +57,7 @@ export async function runPipeline(config: Config, target: StepName, options: Run
   return outputs;
 }
 
-/** The finished step, whoever finishes it. */
+/** The record of the step: as it was finished before, or by this run or one beside it. */
 async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, force: boolean): Promise<Lineage<Name>> {
   const { name, dir, lock, config } = job;
   const before = force ? undefined : await finishedBefore(job);
