@@ -1,6 +1,6 @@
 import { Random } from '../src/base/random.js';
 import { preprocessSchema } from '../src/config/preprocess.js';
-import { letterbox } from '../src/data/letterbox.js';
+import { letterbox } from '../src/image/letterbox.js';
 import { type BenchResult, paired } from './paired.js';
 import { flags, startPythonPeer } from './peers/torch_peer.js';
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { requireNode } from '../scripts/setup/node_version.mjs';
 
 requireNode();
-const cli = new URL('../dist/cli.js', import.meta.url);
+const cli = new URL('../dist/cli/index.js', import.meta.url);
 if (process.argv[2] === 'setup') {
   const { main } = await import('../scripts/setup/main.mjs');
   await main(process.argv.slice(3));

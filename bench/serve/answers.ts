@@ -1,5 +1,5 @@
 import { UserError } from '../../src/base/errors.js';
-import { compareAnswers } from '../../src/pipeline/compare_answers.js';
+import { compareAnswers } from '../../src/pipeline/service_test/compare_answers.js';
 import { ask, type RunningServer } from './servers.js';
 
 /** Objects this sure are above every threshold, however a decoder rounds. */

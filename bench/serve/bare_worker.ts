@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import sharp from 'sharp';
 import type { Preprocess } from '../../src/config/preprocess.js';
-import { readBundle } from '../../src/serve/bundle.js';
+import { readBundle } from '../../src/detect/bundle.js';
 
 /** What a worker is told first; it answers `ready`. */
 export interface BareSettings {

@@ -6,12 +6,12 @@ import sharp from 'sharp';
 import { log } from '../../src/base/progress.js';
 import { preprocessSchema } from '../../src/config/preprocess.js';
 import { generateBuiltin } from '../../src/data/builtin/index.js';
-import { COCO_CLASSES } from '../../src/data/classes.js';
+import { COCO_CLASSES } from '../../src/detect/categories.js';
+import type { Goal } from '../../src/detect/tuning.js';
 import type { Architecture } from '../../src/model/network.js';
 import { checkpointMetadata } from '../../src/model/weights/checkpoint.js';
 import { initialWeights } from '../../src/model/weights/init.js';
 import { writeSafetensors } from '../../src/model/weights/safetensors.js';
-import type { Goal } from '../../src/serve/engine/tuning.js';
 import type { Bench } from './plan.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../src/base/errors.js';
 import { log } from '../../src/base/progress.js';
 import { failuresOf } from '../../src/loadtest/result.js';
-import { compareAnswers } from '../../src/pipeline/compare_answers.js';
+import { compareAnswers } from '../../src/pipeline/service_test/compare_answers.js';
 import type { Answer } from '../../src/serve/http/answer.js';
 import { closedUntilStopped } from './client.js';
 import { makeBundle, NANO } from './material.js';

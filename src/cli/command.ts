@@ -1,7 +1,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import { z } from 'zod';
 import { UserError } from '../base/errors.js';
-import { expectedBy, expectedOf } from '../config/expected.js';
+import { expectedBy, expectedOf } from '../base/zod.js';
 import { childOf, schemaAt, unwrap } from '../config/keys.js';
 import type { Config } from '../config/schema.js';
 import { valueOfText, YamlError } from '../config/text.js';

@@ -1,11 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import yargs, { type Argv } from 'yargs';
 import { didYouMean, UserError } from '../base/errors.js';
+import { packageVersion } from '../base/package.js';
 import { type Command, type FlagSyntax, kebab, repeated } from './command.js';
-
-// yargs would take that of the project this package is installed in.
-const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
 
 /** Name of the program in texts; also how npx finds it. */
 export const PROGRAM = 'yolox-node';
@@ -37,25 +33,28 @@ function refuseUnknown(word: string | undefined, commands: readonly Command[]): 
 }
 
 function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Argv {
-  return yargs(argv)
-    .scriptName(PROGRAM)
-    .version(version)
-    .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
-    .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
-    .epilogue(
-      `\`npx ${PROGRAM} setup [--cuda|--cpu]\` provides TensorFlow; \`npx ${PROGRAM} doctor\` tells what is installed.`,
-    )
-    .demandCommand(1, `Name a command; \`npx ${PROGRAM} --help\` lists them.`)
-    .recommendCommands()
-    .strict()
-    .wrap(Math.min(110, process.stdout.columns ?? 110))
-    .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false, 'parse-positional-numbers': false })
-    .exitProcess(false)
-    .fail((message, error) => {
-      // yargs' own errors, of flags without a value, come as errors too.
-      if (error instanceof Error && error.name !== 'YError') throw error;
-      throw usageProblem(message ?? error.message, argv, flags);
-    });
+  return (
+    yargs(argv)
+      .scriptName(PROGRAM)
+      // By itself yargs takes the version of the project that this package is installed in.
+      .version(packageVersion)
+      .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
+      .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
+      .epilogue(
+        `\`npx ${PROGRAM} setup [--cuda|--cpu]\` provides TensorFlow; \`npx ${PROGRAM} doctor\` tells what is installed.`,
+      )
+      .demandCommand(1, `Name a command; \`npx ${PROGRAM} --help\` lists them.`)
+      .recommendCommands()
+      .strict()
+      .wrap(Math.min(110, process.stdout.columns ?? 110))
+      .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false, 'parse-positional-numbers': false })
+      .exitProcess(false)
+      .fail((message, error) => {
+        // yargs' own errors, of flags without a value, come as errors too.
+        if (error instanceof Error && error.name !== 'YError') throw error;
+        throw usageProblem(message ?? error.message, argv, flags);
+      })
+  );
 }
 
 /** What yargs complains about as a problem of its option. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { didYouMean, UserError } from '../base/errors.js';
-import { expectedOf } from './expected.js';
+import { expectedOf } from '../base/zod.js';
 import { CONFIG_KEYS, isSecret, keysAt, schemaAt } from './keys.js';
 import { configSchema } from './schema.js';
 

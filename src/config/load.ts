@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { didYouMean, UserError } from '../base/errors.js';
 import { readText } from '../base/files.js';
+import { packageRoot } from '../base/package.js';
 import { log } from '../base/progress.js';
 import { CONFIG_KEYS, environmentName, isSecret, keysAt, schemaAt } from './keys.js';
 import { isTree, type Layer, merge, originOf, placeOf, problemOf, setAt, type Tree, valueAt } from './layer.js';
@@ -12,7 +13,7 @@ import { valueOfText, valueOfYaml, YamlError } from './text.js';
 import { DEPENDENT_KEYS } from './unused.js';
 
 /** Folder of the presets that come with the package. */
-const PRESETS = resolve(import.meta.dirname, '../../configs');
+const PRESETS = join(packageRoot, 'configs');
 
 export interface ConfigSources {
   /** YAML file, or the name of a preset. */

@@ -1,4 +1,4 @@
-import { CHECKED, openPixels } from './decode.js';
+import { CHECKED, openPixels } from '../image/decode.js';
 
 /** A difference hash compares this many neighbours in each of as many rows: 64 bits. */
 const SIDE = 8;

@@ -1,5 +1,5 @@
 import { sha256 } from '../base/files.js';
-import type { CocoCategory, CocoDataset } from './coco.js';
+import type { CocoCategory, CocoDataset } from '../detect/coco.js';
 import type { Split } from './split.js';
 
 /** What one split holds. */

@@ -1,5 +1,5 @@
 import { didYouMean, UserError } from '../base/errors.js';
-import type { CocoCategory, CocoDataset } from './coco.js';
+import type { CocoCategory, CocoDataset } from '../detect/coco.js';
 import { commonestCause, type ValidationReport } from './validation.js';
 
 export interface Selection {

@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { mapConcurrent } from '../base/concurrency.js';
 import { UserError } from '../base/errors.js';
 import { makeDir, sha256, writeAtomic } from '../base/files.js';
 import { startProgress } from '../base/progress.js';
-import { mapConcurrent } from './concurrency.js';
 import { HashCache } from './hash_cache.js';
 
 /** Objects verified together, and from how many on that is shown. */

@@ -3,7 +3,7 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { type BasicType, ByteWriter, parquetWriteRows } from 'hyparquet-writer';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeDir, writeAtomic } from '../base/files.js';
-import type { CocoAnnotation, CocoCategory, CocoDataset, CocoImage } from './coco.js';
+import type { CocoAnnotation, CocoCategory, CocoDataset, CocoImage } from '../detect/coco.js';
 
 interface Column {
   name: string;

@@ -3,13 +3,13 @@ import { UserError } from '../base/errors.js';
 import { sha256, writeJson } from '../base/files.js';
 import { log, startProgress } from '../base/progress.js';
 import { BUILTIN_CATEGORIES, generateBuiltin } from '../data/builtin/index.js';
-import type { CocoDataset } from '../data/coco.js';
 import { readAnnotations } from '../data/sources/annotation_text.js';
 import { type LoadedCoco, loadCoco } from '../data/sources/coco.js';
 import { bringHere, openPictures } from '../data/sources/inputs.js';
 import { writeDataset } from '../data/tables.js';
 import { commonestCause, describeReport, Validation, type ValidationReport } from '../data/validation.js';
-import type { StepContext } from './step.js';
+import type { CocoDataset } from '../detect/coco.js';
+import type { StepContext } from './runner/step.js';
 
 export interface DataLoadOutputs {
   /** Folder of the dataset's tables. */

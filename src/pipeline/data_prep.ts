@@ -1,12 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { mapConcurrent } from '../base/concurrency.js';
 import { UserError } from '../base/errors.js';
 import { readJson, writeAtomic, writeJson } from '../base/files.js';
 import { log, startProgress } from '../base/progress.js';
-import { palette } from '../data/classes.js';
-import type { CocoDataset, CocoImage } from '../data/coco.js';
-import { mapConcurrent } from '../data/concurrency.js';
-import { CHECKED, decodePicture } from '../data/decode.js';
 import { differenceHash, type Fingerprint, groupDuplicates } from '../data/duplicates.js';
 import { buildManifest, type Manifest, type SplitEntry, subset } from '../data/manifest.js';
 import { noticesOf, refuseFewGroups } from '../data/prep_notices.js';
@@ -15,9 +12,12 @@ import { SPLITS, type Split, type SplitPicture, stratifiedSplit } from '../data/
 import type { Store } from '../data/store.js';
 import { readDataset, writeDataset } from '../data/tables.js';
 import type { ValidationReport } from '../data/validation.js';
-import { annotate, type LabelledBox } from '../report/annotate.js';
+import { palette } from '../detect/categories.js';
+import type { CocoDataset, CocoImage } from '../detect/coco.js';
+import { CHECKED, decodePicture } from '../image/decode.js';
+import { annotate, type LabelledBox } from '../image/draw.js';
 import { datasetReport, type Sample } from '../report/dataset_report.js';
-import type { StepContext } from './step.js';
+import type { StepContext } from './runner/step.js';
 
 /** Pictures of each split shown in the report, and their longer side in pixels. */
 const SAMPLES: Record<Split, number> = { train: 12, val: 6, test: 6 };

@@ -1,18 +1,18 @@
 import { UserError } from '../base/errors.js';
 import { readJson } from '../base/files.js';
 import { log } from '../base/progress.js';
-import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../data/coco.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
 import { evaluateCoco } from '../data/coco_eval/index.js';
 import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
+import { type Bundle, readBundle } from '../detect/bundle.js';
+import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../detect/coco.js';
+import { Detector } from '../detect/onnx_detector.js';
 import type { Baseline } from '../report/eval_report.js';
-import { type Bundle, readBundle } from '../serve/bundle.js';
-import { Detector } from '../serve/engine/detector.js';
-import { type DetectorEvaluation, evaluateDetector } from './evaluate.js';
-import { type EvaluationFiles, writeEvaluation } from './evaluation_files.js';
-import { applyGate, describeGate, type Gate } from './gate.js';
-import type { StepContext } from './step.js';
+import { type DetectorEvaluation, evaluateDetector } from './evaluation/evaluate.js';
+import { type EvaluationFiles, writeEvaluation } from './evaluation/evaluation_files.js';
+import { applyGate, describeGate, type Gate } from './evaluation/gate.js';
+import type { StepContext } from './runner/step.js';
 
 export interface ModelEvalInputs {
   /** Folder of the bundle. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { UserError } from '../base/errors.js';
-import type { CocoCategory } from '../data/coco.js';
 import { readDataset } from '../data/tables.js';
+import type { CocoCategory } from '../detect/coco.js';
 import { openNetwork } from '../model/weights/open.js';
-import { packBundle } from './pack_bundle.js';
-import type { StepContext } from './step.js';
+import { packBundle } from './packing/pack_bundle.js';
+import type { StepContext } from './runner/step.js';
 
 export interface ModelPackInputs {
   /** Weights of the network, safetensors. */

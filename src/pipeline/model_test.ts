@@ -4,18 +4,18 @@ import { writeAtomic, writeJson } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { Config } from '../config/schema.js';
 import { formatFigure } from '../data/coco_eval/summary.js';
+import { readBundle } from '../detect/bundle.js';
 import { type Comparison, checkBaseline, compareRuns, type Plan, readBaseline } from '../loadtest/baseline.js';
 import { describeComparison, describeRun } from '../loadtest/describe.js';
 import { picturesHash } from '../loadtest/payload.js';
 import { failuresOf, type LoadTestResult, loadName, type RunResult } from '../loadtest/result.js';
 import { closedLoop } from '../loadtest/run.js';
 import { loadReport } from '../report/load_report.js';
-import { readBundle } from '../serve/bundle.js';
 import type { Answer, AnswerAnnotation } from '../serve/http/answer.js';
-import { type ServerProcess, withServer } from './child.js';
-import { compareAnswers, type Tolerance } from './compare_answers.js';
-import { gateFailures } from './load_gate.js';
-import type { StepContext } from './step.js';
+import type { StepContext } from './runner/step.js';
+import { type ServerProcess, withServer } from './service_test/child.js';
+import { compareAnswers, type Tolerance } from './service_test/compare_answers.js';
+import { gateFailures } from './service_test/load_gate.js';
 
 /** A request without an answer for so long is an error. */
 const TIMEOUT_S = 30;

@@ -3,24 +3,24 @@ import { join } from 'node:path';
 import { withEnd } from '../base/ending.js';
 import { writeAtomic } from '../base/files.js';
 import { formatSeconds, log, type Progress, startProgress } from '../base/progress.js';
-import type { CocoDataset } from '../data/coco.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
 import { formatFigure } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
+import type { CocoDataset } from '../detect/coco.js';
 import type { Architecture } from '../model/network.js';
 import { learningRate } from '../model/schedule.js';
+import { networkDetector } from '../model/tf_detector.js';
 import { type StepResult, TrainState } from '../model/train_state.js';
 import type { Weights } from '../model/weights/weights.js';
 import { trainingReport } from '../report/training_report.js';
-import { evaluateDetector } from './evaluate.js';
-import type { StepContext } from './step.js';
+import { evaluateDetector } from './evaluation/evaluate.js';
+import type { StepContext } from './runner/step.js';
 import { loadResume, type RunProgress, saveResume, saveWeights } from './training/checkpoint.js';
 import { diverged, explainStepError } from './training/divergence.js';
 import { toExamples } from './training/examples.js';
 import { type Batch, BatchLoader } from './training/loader.js';
 import { readLog, TrainingLog } from './training/log.js';
 import { startingWeights } from './training/start.js';
-import { networkDetector } from './weights_detector.js';
 
 export interface ModelTrainInputs {
   /** Folders of the splits' tables. */

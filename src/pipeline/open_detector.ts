@@ -1,6 +1,6 @@
-import type { CocoCategory } from '../data/coco.js';
-import type { Detection, Thresholds } from '../data/detections.js';
-import type { Picture } from '../data/picture.js';
+import type { CocoCategory } from '../detect/coco.js';
+import type { Detection, Thresholds } from '../detect/detections.js';
+import type { Picture } from '../image/image.js';
 import type { OpenOptions } from '../model/weights/open.js';
 
 /** What finds objects, whatever it was opened from. */
@@ -24,13 +24,13 @@ export type ModelSource = { weights: string; options?: OpenOptions } | { bundle:
 /** Opens a model. TensorFlow is loaded only for weights: a bundle runs without it. */
 export async function openDetector(source: ModelSource): Promise<OpenDetector> {
   if ('weights' in source) {
-    const { openWeightsDetector } = await import('./weights_detector.js');
+    const { openWeightsDetector } = await import('../model/tf_detector.js');
     const { configSchema } = await import('../config/schema.js');
     const detector = await openWeightsDetector(source.weights, source.options);
     return { ...detector, name: source.weights, confidence: configSchema.parse({}).pack.confidence };
   }
-  const { readBundle } = await import('../serve/bundle.js');
-  const { Detector } = await import('../serve/engine/detector.js');
+  const { readBundle } = await import('../detect/bundle.js');
+  const { Detector } = await import('../detect/onnx_detector.js');
   const bundle = await readBundle(source.bundle);
   const detector = await Detector.open(bundle);
   return {

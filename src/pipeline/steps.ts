@@ -2,21 +2,21 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { readJson, sha256, sha256File } from '../base/files.js';
 import type { Config } from '../config/schema.js';
-import type { CocoImage } from '../data/coco.js';
 import { readDataset } from '../data/tables.js';
-import { BUNDLE_FILE } from '../serve/bundle.js';
-import { TUNING_FILE } from '../serve/engine/tuning.js';
+import { BUNDLE_FILE } from '../detect/bundle.js';
+import type { CocoImage } from '../detect/coco.js';
+import { TUNING_FILE } from '../detect/tuning.js';
+import { openWeightsDetector } from '../model/tf_detector.js';
 import { type DataLoadOutputs, dataLoad } from './data_load.js';
 import { type DataPrepOutputs, dataPrep } from './data_prep.js';
-import { evaluateDetector } from './evaluate.js';
-import { judgeAgain } from './load_gate.js';
+import { evaluateDetector } from './evaluation/evaluate.js';
 import { type ModelEvalOutputs, modelEval, showEvaluation } from './model_eval.js';
 import { type ModelPackOutputs, modelPack } from './model_pack.js';
 import { type ModelTestOutputs, modelTest } from './model_test.js';
 import { type ModelTrainOutputs, modelTrain } from './model_train.js';
-import { type Lineage, markUnfinished } from './record.js';
-import type { StepContext, StepName } from './step.js';
-import { openWeightsDetector } from './weights_detector.js';
+import { type Lineage, markUnfinished } from './runner/record.js';
+import type { StepContext, StepName } from './runner/step.js';
+import { judgeAgain } from './service_test/load_gate.js';
 
 /** What each step hands to those after it. */
 export interface Outputs {

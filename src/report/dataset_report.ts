@@ -1,7 +1,7 @@
-import type { CocoDataset } from '../data/coco.js';
 import type { Manifest } from '../data/manifest.js';
 import { SPLITS, type Split } from '../data/split.js';
 import { PROBLEMS, type ProblemKind, type ValidationReport } from '../data/validation.js';
+import type { CocoDataset } from '../detect/coco.js';
 import { barChart, heatmap, histogram } from './charts.js';
 import { chart, gallery, type Markup, page, picture, table, text } from './html.js';
 

@@ -1,12 +1,12 @@
-import type { CocoCategory } from '../data/coco.js';
 import { type Figure, meanOfPresent, RECALLS } from '../data/coco_eval/accumulate.js';
 import { bestPoint, type OperatingPoint } from '../data/coco_eval/confidence.js';
 import { type CategoryEvaluation, type CocoEvaluation, STAT_NAMES } from '../data/coco_eval/index.js';
 import { IOU_THRESHOLDS } from '../data/coco_eval/match.js';
 import { formatFigure, STAT_MEANINGS } from '../data/coco_eval/summary.js';
+import type { CocoCategory } from '../detect/coco.js';
 import { barChart, heatmap, type LineSeries, lineChart } from './charts.js';
 import { beside, chart, gallery, type Markup, page, picture, type Section, table, text } from './html.js';
-import { type Gallery, LEGEND } from './outcome_pictures.js';
+import { type Gallery, LEGEND } from './outcome_images.js';
 
 /** Most classes whose curves can be told apart in one chart. */
 const MOST_CLASSES = 24;

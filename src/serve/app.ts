@@ -7,8 +7,6 @@ import { healthRoutes, type Readiness } from './http/health.js';
 import { infoRoutes } from './http/info.js';
 import { pageRoutes } from './http/page.js';
 import { predictRoutes } from './http/predict.js';
-import type { Models } from './models/model.js';
-import type { Versions } from './models/versions.js';
 import { createLog, type Logger } from './observe/log.js';
 import type { Metrics } from './observe/metrics.js';
 import { identifyRequests, observeRequests } from './observe/requests.js';
@@ -16,6 +14,8 @@ import type { Traces } from './observe/traces.js';
 import { requireApiKey } from './security/api_keys.js';
 import { allowOrigins } from './security/cors.js';
 import { securityHeaders } from './security/headers.js';
+import type { Models } from './versions/model.js';
+import type { Versions } from './versions/versions.js';
 
 export interface AppParts {
   models: Models;

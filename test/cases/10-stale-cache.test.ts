@@ -2,8 +2,8 @@ import { copyFile, cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../src/config/schema.js';
-import { planPipeline, planText } from '../../src/pipeline/plan.js';
-import { runPipeline } from '../../src/pipeline/runner.js';
+import { planPipeline, planText } from '../../src/pipeline/runner/plan.js';
+import { runPipeline } from '../../src/pipeline/runner/run.js';
 import { caseFile, caseSuite, inTempDir } from './helpers.js';
 
 const test = caseSuite('10-stale-cache');

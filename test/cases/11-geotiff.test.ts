@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import { decodePicture } from '../../src/data/decode.js';
 import { readCoco } from '../../src/data/sources/coco.js';
+import { decodePicture } from '../../src/image/decode.js';
 import { caseFile, caseSuite } from './helpers.js';
 
 const NAME = '11-geotiff';

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { decodePicture } from '../../src/data/decode.js';
 import { readCoco } from '../../src/data/sources/coco.js';
+import { decodePicture } from '../../src/image/decode.js';
 import { caseFile, caseSuite, inTempDir, yolox } from './helpers.js';
 
 const NAME = '13-bmp';

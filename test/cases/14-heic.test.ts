@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
-import { checkPixels, decodePicture, ImageError } from '../../src/data/decode.js';
-import { decodeUpload } from '../../src/serve/engine/decode_upload.js';
-import { HttpProblem } from '../../src/serve/http/http_problem.js';
+import { checkPixels, decodePicture, ImageError } from '../../src/image/decode.js';
+import { HttpProblem } from '../../src/serve/api_error.js';
+import { decodeUpload } from '../../src/serve/worker/decode_upload.js';
 import { caseFile, caseSuite } from './helpers.js';
 
 const NAME = '14-heic';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config/load.js';
-import { runPipeline } from '../../src/pipeline/runner.js';
+import { runPipeline } from '../../src/pipeline/runner/run.js';
 import { caseFile, caseSuite, inTempDir, yolox } from './helpers.js';
 
 const test = caseSuite('16-val-without-objects');

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config/load.js';
 import { openDetector } from '../../src/pipeline/open_detector.js';
 import { findImages } from '../../src/pipeline/predict/image_inputs.js';
 import { predictImages } from '../../src/pipeline/predict/index.js';
-import { runPipeline } from '../../src/pipeline/runner.js';
+import { runPipeline } from '../../src/pipeline/runner/run.js';
 import { makeBundle } from '../serve/make_bundle.js';
 import { caseFile, caseSuite, inTempDir } from './helpers.js';
 

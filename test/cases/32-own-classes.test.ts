@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { readBundle } from '../../src/detect/bundle.js';
 import { loadWeights } from '../../src/model/weights/load.js';
-import { readBundle } from '../../src/serve/bundle.js';
 import { caseFile, caseSuite, inTempDir, yolox } from './helpers.js';
 
 const test = caseSuite('32-own-classes');

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { readBundle } from '../../src/serve/bundle.js';
+import { readBundle } from '../../src/detect/bundle.js';
 import { caseFile, caseSuite, inTempDir, yolox } from './helpers.js';
 
 const NAME = '37-numeric-model-name';

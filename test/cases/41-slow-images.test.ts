@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../src/config/schema.js';
-import { checkPixels, decodePicture, ImageError } from '../../src/data/decode.js';
+import { checkPixels, decodePicture, ImageError } from '../../src/image/decode.js';
 import { type RunningServer, startServer } from '../../src/serve/server.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
 import { caseFile, caseSuite } from './helpers.js';

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Test } from 'uvu';
 import { shared, suiteNeeding } from '../helpers.js';
 
-const CLI = resolve(import.meta.dirname, '../../src/cli.ts');
+const CLI = resolve(import.meta.dirname, '../../src/cli/index.ts');
 
 /** Path inside the folder of inputs remade from public reports. */
 export const caseFile = (...parts: string[]): string => shared('cases', ...parts);

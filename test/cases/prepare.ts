@@ -2,12 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stderr } from 'node:process';
 import { type Config, configSchema } from '../../src/config/schema.js';
-import type { CocoDataset } from '../../src/data/coco.js';
 import { Store } from '../../src/data/store.js';
 import { readDataset } from '../../src/data/tables.js';
+import type { CocoDataset } from '../../src/detect/coco.js';
 import { dataLoad } from '../../src/pipeline/data_load.js';
 import { type DataPrepOutputs, dataPrep } from '../../src/pipeline/data_prep.js';
-import type { StepContext } from '../../src/pipeline/step.js';
+import type { StepContext } from '../../src/pipeline/runner/step.js';
 import { inTempDir } from './helpers.js';
 
 export interface Loaded {

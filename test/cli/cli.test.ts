@@ -6,11 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import { commandsFor } from '../../src/cli/commands.js';
+import { commandsFor } from '../../src/cli/commands/index.js';
 import { runCommandLine } from '../../src/cli/parser.js';
 
 const test = suite('command line');
-const cli = resolve(import.meta.dirname, '../../src/cli.ts');
+const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
 
 const yolox = (...args: string[]) =>
   spawnSync(process.execPath, ['--import', 'tsx', cli, ...args], {

@@ -10,7 +10,7 @@ import { makeBundle } from '../serve/make_bundle.js';
 
 const test = suite('how commands end');
 const root = mkdtempSync(join(tmpdir(), 'yolox-ending-'));
-const cli = resolve(import.meta.dirname, '../../src/cli.ts');
+const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
 test.after(() => rmSync(root, { recursive: true, force: true }));
 
 const TRAINING = [

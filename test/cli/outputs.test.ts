@@ -5,10 +5,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import type { Command } from '../../src/cli/command.js';
-import { exportOnnxCommand } from '../../src/cli/export_onnx.js';
-import { importWeightsCommand } from '../../src/cli/import_weights.js';
-import { loadTestCommand } from '../../src/cli/load_test.js';
-import { packCommand } from '../../src/cli/pack.js';
+import { exportOnnxCommand } from '../../src/cli/commands/export_onnx.js';
+import { importWeightsCommand } from '../../src/cli/commands/import_weights.js';
+import { loadTestCommand } from '../../src/cli/commands/load_test.js';
+import { packCommand } from '../../src/cli/commands/pack.js';
 import { runCommandLine } from '../../src/cli/parser.js';
 
 const root = mkdtempSync(join(tmpdir(), 'cli-outputs-'));

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import type { CocoAnnotation, CocoDataset } from '../../src/data/coco.js';
 import { selectCategories as select } from '../../src/data/select.js';
 import { Validation } from '../../src/data/validation.js';
+import type { CocoAnnotation, CocoDataset } from '../../src/detect/coco.js';
 
 const test = suite('select');
 

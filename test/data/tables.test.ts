@@ -5,8 +5,8 @@ import * as fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import type { CocoDataset } from '../../src/data/coco.js';
 import { readDataset, writeDataset } from '../../src/data/tables.js';
+import type { CocoDataset } from '../../src/detect/coco.js';
 
 const test = suite<{ dir: string }>('tables');
 

@@ -31,7 +31,7 @@ test('serve, tune, load-test, coco-eval and doctor load no TensorFlow', () => {
     assert.not(loadedWith(join(root, `src/cli/${command}.ts`)).has(tensorflow), command);
   }
   // The walk finds it where it is.
-  assert.ok(loadedWith(join(root, 'src/cli/run.ts')).has(tensorflow));
+  assert.ok(loadedWith(join(root, 'src/cli/commands/run.ts')).has(tensorflow));
 });
 
 test('every test that the docs name as holding a claim is there', () => {

@@ -16,8 +16,8 @@ const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** Every command, with the work left out. */
 async function allCommands(): Promise<Command[]> {
-  const files = readdirSync(join(root, 'src/cli')).filter((name) => name.endsWith('.ts'));
-  const modules = await Promise.all(files.map((name) => import(join(root, 'src/cli', name))));
+  const files = readdirSync(join(root, 'src/cli/commands')).filter((name) => name.endsWith('.ts'));
+  const modules = await Promise.all(files.map((name) => import(join(root, 'src/cli/commands', name))));
   const exported: unknown[] = modules.flatMap((module) => Object.values(module)).flat();
   return exported
     .filter((value): value is Command => (value as Command | undefined)?.flags instanceof Map)

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import * as assert from 'uvu/assert';
-import { postprocess } from '../../src/data/detections.js';
+import { postprocess } from '../../src/detect/detections.js';
 import { golden, suiteNeeding } from '../helpers.js';
 import { maxDifference, readGolden } from './read.js';
 

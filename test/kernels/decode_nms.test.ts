@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeBoxes, postprocess } from '../../src/data/detections.js';
+import { decodeBoxes, postprocess } from '../../src/detect/detections.js';
 import * as chosen from '../../src/kernels/decode_nms/index.js';
 import * as reference from '../../src/kernels/decode_nms/reference.js';
 import { type Tensor, tf } from '../../src/kernels/tf.js';

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/base/random.js';
 import { type Preprocess, preprocessSchema } from '../../src/config/preprocess.js';
-import { letterbox } from '../../src/data/letterbox.js';
+import { letterbox } from '../../src/image/letterbox.js';
 import { type Layer, mosaicWarp, type Pixels, type Recipe, type Tile } from '../../src/kernels/mosaic_warp/index.js';
 import { packBatch, RECIPE_LENGTH, unpackPictures, unpackRecipes } from '../../src/kernels/mosaic_warp/pack.js';
 import * as reference from '../../src/kernels/mosaic_warp/reference.js';

@@ -10,7 +10,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { Store } from '../../src/data/store.js';
 import { readDataset } from '../../src/data/tables.js';
 import { dataLoad } from '../../src/pipeline/data_load.js';
-import type { StepContext } from '../../src/pipeline/step.js';
+import type { StepContext } from '../../src/pipeline/runner/step.js';
 import { annotate, jpeg, messageFrom, writeTree, writeZip } from '../data/sources/make_coco.js';
 
 const test = suite<{ dir: string; step(data: object): StepContext }>('data_load');

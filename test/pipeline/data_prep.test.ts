@@ -9,15 +9,15 @@ import { UserError } from '../../src/base/errors.js';
 import { readJson, sha256, writeJson } from '../../src/base/files.js';
 import { Random } from '../../src/base/random.js';
 import { type Config, configSchema } from '../../src/config/schema.js';
-import type { CocoAnnotation, CocoDataset } from '../../src/data/coco.js';
 import type { Manifest } from '../../src/data/manifest.js';
 import { SPLITS } from '../../src/data/split.js';
 import { Store } from '../../src/data/store.js';
 import { readDataset, writeDataset } from '../../src/data/tables.js';
 import { Validation } from '../../src/data/validation.js';
+import type { CocoAnnotation, CocoDataset } from '../../src/detect/coco.js';
 import { dataLoad } from '../../src/pipeline/data_load.js';
 import { type DataPrepOutputs, dataPrep } from '../../src/pipeline/data_prep.js';
-import type { StepContext } from '../../src/pipeline/step.js';
+import type { StepContext } from '../../src/pipeline/runner/step.js';
 import { shared, suiteNeeding } from '../helpers.js';
 
 const root = mkdtempSync(join(tmpdir(), 'data-prep-'));

@@ -9,7 +9,7 @@ import { Random } from '../../src/base/random.js';
 import { configSchema } from '../../src/config/schema.js';
 import { differenceHash } from '../../src/data/duplicates.js';
 import { readCoco } from '../../src/data/sources/coco.js';
-import { evaluateDetector } from '../../src/pipeline/evaluate.js';
+import { evaluateDetector } from '../../src/pipeline/evaluation/evaluate.js';
 import { lightExample } from '../../src/pipeline/training/augment.js';
 import buildBatch from '../../src/pipeline/training/batch_worker.js';
 

@@ -7,8 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { loadConfig } from '../../src/config/load.js';
 import type { Figure } from '../../src/data/coco_eval/accumulate.js';
-import { planPipeline } from '../../src/pipeline/plan.js';
-import { runPipeline } from '../../src/pipeline/runner.js';
+import { planPipeline } from '../../src/pipeline/runner/plan.js';
+import { runPipeline } from '../../src/pipeline/runner/run.js';
 import { readLog } from '../../src/pipeline/training/log.js';
 
 const test = suite('training run');
@@ -27,7 +27,7 @@ const flags = {
   'train.validateEvery': '2',
   'train.schedule.noAugEpochs': '1',
 };
-const cli = resolve(import.meta.dirname, '../../src/cli.ts');
+const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
 const asArguments = (values: Record<string, string>) =>
   Object.entries(values).map(([key, value]) => `--${key}=${value}`);
 

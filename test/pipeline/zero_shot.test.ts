@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
 import { preprocessSchema } from '../../src/config/preprocess.js';
-import { COCO_CLASSES } from '../../src/data/classes.js';
 import { readCoco } from '../../src/data/sources/coco.js';
-import { evaluateDetector } from '../../src/pipeline/evaluate.js';
-import { openWeightsDetector } from '../../src/pipeline/weights_detector.js';
-import { Detector } from '../../src/serve/engine/detector.js';
+import { COCO_CLASSES } from '../../src/detect/categories.js';
+import { Detector } from '../../src/detect/onnx_detector.js';
+import { openWeightsDetector } from '../../src/model/tf_detector.js';
+import { evaluateDetector } from '../../src/pipeline/evaluation/evaluate.js';
 import { shared, suiteNeeding } from '../helpers.js';
 
 const weights = shared('weights/yolox_nano.onnx');

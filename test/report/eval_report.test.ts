@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CocoDataset, CocoDetection } from '../../src/data/coco.js';
 import { operatingPoints } from '../../src/data/coco_eval/confidence.js';
 import { classifyOutcomes, confusionMatrix } from '../../src/data/coco_eval/confusion.js';
 import { evaluateCoco } from '../../src/data/coco_eval/index.js';
+import type { CocoDataset, CocoDetection } from '../../src/detect/coco.js';
 import { type EvalReport, evalReport } from '../../src/report/eval_report.js';
 import { problems } from '../data/coco_eval/arbitrary.js';
 

@@ -7,13 +7,13 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
+import { type Bundle, readBundle } from '../../src/detect/bundle.js';
 import { createApp } from '../../src/serve/app.js';
-import { type Bundle, readBundle } from '../../src/serve/bundle.js';
 import type { Answer } from '../../src/serve/http/answer.js';
-import type { ModelProcess } from '../../src/serve/models/model_process.js';
 import { Metrics } from '../../src/serve/observe/metrics.js';
+import type { ModelProcess } from '../../src/serve/versions/model_process.js';
 import { makeBundle, randomJpeg } from './make_bundle.js';
-import { startModel } from './models/versions_of.js';
+import { startModel } from './versions/versions_of.js';
 
 const test = suite('app');
 const limits = { ...configSchema.parse({}).serve, maxBytes: 100_000, maxPixels: 1_000_000 };

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
-import { withServer } from '../../src/pipeline/child.js';
+import { withServer } from '../../src/pipeline/service_test/child.js';
 import { attack, type Tally } from './fuzz/attack.js';
-import { wholePictures } from './fuzz/pictures.js';
+import { wholePictures } from './fuzz/images.js';
 import { familyOf, residentBytes } from './fuzz/processes.js';
 import { makeBundle } from './make_bundle.js';
 

@@ -5,14 +5,14 @@ import sharp from 'sharp';
 import { sha256, writeJson } from '../../src/base/files.js';
 import { Random } from '../../src/base/random.js';
 import { type Preprocess, preprocessSchema } from '../../src/config/preprocess.js';
-import { decodePicture } from '../../src/data/decode.js';
-import type { Thresholds } from '../../src/data/detections.js';
+import type { BundleManifest } from '../../src/detect/bundle.js';
+import type { Thresholds } from '../../src/detect/detections.js';
+import { Detector } from '../../src/detect/onnx_detector.js';
+import { decodePicture } from '../../src/image/decode.js';
 import type { Architecture } from '../../src/model/network.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { initialWeights } from '../../src/model/weights/init.js';
 import type { Weights } from '../../src/model/weights/weights.js';
-import type { BundleManifest } from '../../src/serve/bundle.js';
-import { Detector } from '../../src/serve/engine/detector.js';
 import { type Answer, buildAnswer } from '../../src/serve/http/answer.js';
 
 const architecture: Architecture = { depth: 0.33, width: 0.125, depthwise: false, classes: 3 };

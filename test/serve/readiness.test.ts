@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { VersionInfo } from '../../src/serve/models/versions.js';
+import type { VersionInfo } from '../../src/serve/versions/versions.js';
 import { startWire, until, type Wire } from './wire.js';
 
 const test = suite('readiness');

@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import { readJson } from '../../src/base/files.js';
 import { configSchema } from '../../src/config/schema.js';
-import { withServer } from '../../src/pipeline/child.js';
+import { withServer } from '../../src/pipeline/service_test/child.js';
 import { createLog } from '../../src/serve/observe/log.js';
 import { startServer } from '../../src/serve/server.js';
 import { familyOf } from './fuzz/processes.js';

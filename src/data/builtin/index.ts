@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { Random } from '../../base/random.js';
-import type { CocoAnnotation, CocoCategory, CocoImage } from '../coco.js';
+import type { CocoAnnotation, CocoCategory, CocoImage } from '../../detect/coco.js';
 import { grain, light } from './light.js';
 import { maskScene, type SceneMask, type VisibleObject } from './mask.js';
 import { composeScene, KINDS, type Layer, type Scene } from './scene.js';

@@ -1,5 +1,5 @@
 import type { Random } from '../../base/random.js';
-import type { Picture } from '../picture.js';
+import type { Picture } from '../../image/image.js';
 import type { SceneMask } from './mask.js';
 
 /** Entries of the table of normal deviates: drawing one for every pixel would cost more than the whole painting. */

@@ -1,4 +1,4 @@
-import type { CocoAnnotation, CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
+import type { CocoAnnotation, CocoCategory, CocoDataset, CocoDetection } from '../../detect/coco.js';
 import { cocoIou } from './match.js';
 
 /** What became of one object or one detection. */

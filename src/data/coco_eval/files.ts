@@ -1,8 +1,8 @@
 import { UserError } from '../../base/errors.js';
 import { readText } from '../../base/files.js';
-import type { CocoAnnotation, CocoDataset, CocoDetection } from '../coco.js';
-import { isRecord, parseCoco } from '../coco_parse.js';
-import { parseJsonIds } from '../json_ids.js';
+import type { CocoAnnotation, CocoDataset, CocoDetection } from '../../detect/coco.js';
+import { parseJsonIds } from '../coco/json_ids.js';
+import { isRecord, parseCoco } from '../coco/parse.js';
 import { type Entry, entriesOf } from './entries.js';
 import { describeId, isZero, LONG_ID, numberInOrder, type SourceId } from './ids.js';
 import { MAX_DETECTIONS } from './match.js';

@@ -1,4 +1,4 @@
-import type { CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
+import type { CocoCategory, CocoDataset, CocoDetection } from '../../detect/coco.js';
 import { byScore, type Figure, meanOfPresent, precisionAtRecalls, RECALLS, recalls } from './accumulate.js';
 import {
   AREA_RANGES,

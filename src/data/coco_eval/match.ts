@@ -1,4 +1,4 @@
-import type { CocoCategory, CocoDataset, CocoDetection } from '../coco.js';
+import type { CocoCategory, CocoDataset, CocoDetection } from '../../detect/coco.js';
 
 /** 0.50, 0.55 … 0.95, rounded as numpy.linspace does. */
 export const IOU_THRESHOLDS: readonly number[] = [

@@ -1,4 +1,4 @@
-import type { CocoCategory } from '../coco.js';
+import type { CocoCategory } from '../../detect/coco.js';
 import type { Figure } from './accumulate.js';
 import { type CocoEvaluation, STAT_NAMES } from './index.js';
 

@@ -1,8 +1,8 @@
 import { describeValue } from '../../base/errors.js';
-import type { CocoImage } from '../coco.js';
-import type { CheckedImage } from '../coco_box.js';
-import type { ListedImage } from '../coco_images.js';
-import type { PictureHeader } from '../decode.js';
+import type { CocoImage } from '../../detect/coco.js';
+import type { PictureHeader } from '../../image/decode.js';
+import type { CheckedImage } from '../coco/box.js';
+import type { ListedImage } from '../coco/images.js';
 import type { Validation } from '../validation.js';
 import type { Resolved, Unusable } from './resolve_files.js';
 

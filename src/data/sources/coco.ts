@@ -1,24 +1,24 @@
 import { join } from 'node:path';
+import { mapConcurrent } from '../../base/concurrency.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { sha256 } from '../../base/files.js';
 import { startProgress } from '../../base/progress.js';
-import type { CocoDataset, CocoImage } from '../coco.js';
-import { checkAnnotations } from '../coco_annotations.js';
-import type { CheckedImage } from '../coco_box.js';
-import { listCategories } from '../coco_categories.js';
-import { listImages } from '../coco_images.js';
-import { parseCoco } from '../coco_parse.js';
-import { mapConcurrent } from '../concurrency.js';
-import { checkPixels, type DecodeLimits, readHeader } from '../decode.js';
-import type { Id } from '../json_ids.js';
+import type { CocoDataset, CocoImage } from '../../detect/coco.js';
+import { checkPixels, type DecodeLimits, readHeader } from '../../image/decode.js';
+import { checkAnnotations } from '../coco/annotations.js';
+import type { CheckedImage } from '../coco/box.js';
+import { listCategories } from '../coco/categories.js';
+import { listImages } from '../coco/images.js';
+import type { Id } from '../coco/json_ids.js';
+import { parseCoco } from '../coco/parse.js';
 import type { Store } from '../store.js';
 import { Validation, type ValidationReport } from '../validation.js';
 import { type AnnotationText, readAnnotations } from './annotation_text.js';
 import { checkImage, type Inspected } from './checked_image.js';
 import { openFolder } from './folder.js';
+import { isPictureName, type PictureFiles } from './image_files.js';
 import { statInput } from './inputs.js';
 import { noneLeft, noPicture } from './none_left.js';
-import { isPictureName, type PictureFiles } from './picture_files.js';
 import { type Resolved, resolveFiles, type Unusable } from './resolve_files.js';
 
 /** Pictures in work at once: their files are held whole in memory. */

@@ -1,9 +1,9 @@
 import { opendir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { mapConcurrent } from '../../base/concurrency.js';
 import { sha256 } from '../../base/files.js';
 import { startProgress } from '../../base/progress.js';
-import { mapConcurrent } from '../concurrency.js';
-import { isPictureName } from './picture_files.js';
+import { isPictureName } from './image_files.js';
 
 /** What an input holds: one hash, and for a folder one of each file by its name below the folder. */
 export interface Content {

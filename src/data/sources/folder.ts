@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
 import { explainFileError } from '../../base/file_errors.js';
-import { MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
+import { MAX_FILE_BYTES, type PictureFiles } from './image_files.js';
 
 /** Pictures of a folder, named relative to it. @throws UserError when it cannot be listed */
 export async function openFolder(root: string): Promise<PictureFiles> {

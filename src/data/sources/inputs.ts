@@ -5,7 +5,7 @@ import { explainFileError } from '../../base/file_errors.js';
 import { sha256File } from '../../base/files.js';
 import { download, downloaded } from './download.js';
 import { openFolder } from './folder.js';
-import { isPictureName, type PictureFiles } from './picture_files.js';
+import { isPictureName, type PictureFiles } from './image_files.js';
 import { isZip, openZipPictures } from './zip.js';
 
 /** An input on this machine. */

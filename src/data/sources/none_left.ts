@@ -1,7 +1,7 @@
 import { describeValue, UserError } from '../../base/errors.js';
-import type { ListedImage } from '../coco_images.js';
+import type { ListedImage } from '../coco/images.js';
 import { commonestCause, type Validation } from '../validation.js';
-import { isPictureName, type PictureFiles } from './picture_files.js';
+import { isPictureName, type PictureFiles } from './image_files.js';
 
 /** Every entry of a list was dropped. */
 export function noneLeft(where: string, field: string, entries: readonly unknown[], { report }: Validation): UserError {

@@ -1,9 +1,9 @@
+import { mapConcurrent } from '../../base/concurrency.js';
 import { describeValue } from '../../base/errors.js';
-import type { ListedImage } from '../coco_images.js';
-import { mapConcurrent } from '../concurrency.js';
+import type { ListedImage } from '../coco/images.js';
 import type { ProblemKind } from '../validation.js';
+import { isSafeName, type PictureFiles } from './image_files.js';
 import { cleanNames, FileIndex, type FileMatch } from './image_names.js';
-import { isSafeName, type PictureFiles } from './picture_files.js';
 
 /** File names looked up at once. */
 const LOOKUPS = 16;

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../base/errors.js';
-import { MAX_FILE_BYTES, type PictureFiles } from './picture_files.js';
+import { MAX_FILE_BYTES, type PictureFiles } from './image_files.js';
 
 /** A zip whose entries are read on demand, in any order and number at once; nothing is unpacked to disk. */
 export interface ZipArchive {

@@ -5,8 +5,8 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../../base/errors.js';
 import { readBytes, readHead } from '../../base/files.js';
 import { decodeText } from '../../base/text.js';
-import { identifyImage } from '../../data/image_format.js';
-import { isPictureName } from '../../data/sources/picture_files.js';
+import { isPictureName } from '../../data/sources/image_files.js';
+import { identifyImage } from '../../image/image_format.js';
 import { isAnnotated } from './output_paths.js';
 
 /** Bytes that tell what a file holds. */

@@ -1,13 +1,13 @@
 import { dirname } from 'node:path';
+import { readAhead } from '../../base/concurrency.js';
 import { UserError } from '../../base/errors.js';
 import { makeDir, writeAtomic } from '../../base/files.js';
 import { log, startProgress } from '../../base/progress.js';
-import { palette } from '../../data/classes.js';
-import type { Box, CocoCategory } from '../../data/coco.js';
-import { readAhead } from '../../data/concurrency.js';
-import { type DecodeLimits, decodePicture } from '../../data/decode.js';
-import type { Detection, Thresholds } from '../../data/detections.js';
-import type { Picture } from '../../data/picture.js';
+import { palette } from '../../detect/categories.js';
+import type { Box, CocoCategory } from '../../detect/coco.js';
+import type { Detection, Thresholds } from '../../detect/detections.js';
+import { type DecodeLimits, decodePicture } from '../../image/decode.js';
+import type { Picture } from '../../image/image.js';
 import type { OpenDetector } from '../open_detector.js';
 import type { ImageInput } from './image_inputs.js';
 import { type OutputPath, planOutputs } from './output_paths.js';
@@ -99,7 +99,7 @@ async function draw(
   found: readonly Detection[],
   categories: readonly CocoCategory[],
 ): Promise<void> {
-  const { annotate } = await import('../../report/annotate.js');
+  const { annotate } = await import('../../image/draw.js');
   const boxes = found.map(({ box, classIndex, score }) => ({
     box,
     label: `${categories[classIndex].name} ${score.toFixed(2)}`,

@@ -3,7 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileName } from '../../base/file_name.js';
 import { readHead } from '../../base/files.js';
 import { realPath } from '../../base/outputs.js';
-import { MADE_BY } from '../../report/annotate.js';
+import { MADE_BY } from '../../image/draw.js';
 import type { ImageInput } from './image_inputs.js';
 
 /** Where the annotated image of an input goes. */

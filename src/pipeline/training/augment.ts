@@ -1,6 +1,6 @@
 import type { Random } from '../../base/random.js';
 import type { TrainConfig } from '../../config/schema.js';
-import type { Box } from '../../data/coco.js';
+import type { Box } from '../../detect/coco.js';
 import type { Affine, Layer, Recipe, Tile } from '../../kernels/mosaic_warp/index.js';
 
 /** A training picture: what it is called, where its file is, its size, and its objects. */
@@ -76,7 +76,7 @@ function finish({ layers, paths, labels }: Scene, hsv: Recipe['hsv']): Augmented
   };
 }
 
-/** As src/data/letterbox.ts does it. */
+/** As src/image/letterbox.ts does it. */
 function letterboxed(example: Example, [height, width]: Size): Scene {
   const scale = Math.min(height / example.height, width / example.width);
   const right = Math.max(1, Math.trunc(example.width * scale));

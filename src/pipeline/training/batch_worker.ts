@@ -3,9 +3,9 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import sharp from 'sharp';
 import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
-import { CHECKED, decodePicture } from '../../data/decode.js';
-import { letterbox, letterboxRatio } from '../../data/letterbox.js';
-import type { Picture } from '../../data/picture.js';
+import { CHECKED, decodePicture } from '../../image/decode.js';
+import type { Picture } from '../../image/image.js';
+import { letterbox, letterboxRatio } from '../../image/letterbox.js';
 import { type PackedBatch, packBatch } from '../../kernels/mosaic_warp/pack.js';
 import type { AugmentedExample } from './augment.js';
 

@@ -1,5 +1,5 @@
-import type { CocoDataset } from '../../data/coco.js';
 import type { Store } from '../../data/store.js';
+import type { CocoDataset } from '../../detect/coco.js';
 import type { Example } from './augment.js';
 
 /** The images of a dataset in the store as training examples, classes by the order of its categories; crowds left out. */

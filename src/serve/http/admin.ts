@@ -3,10 +3,10 @@ import { basename, join, relative } from 'node:path';
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
-import type { Versions } from '../models/versions.js';
+import { HttpProblem } from '../api_error.js';
 import { bearerToken, digestsOf, matchesSecret } from '../security/secrets.js';
+import type { Versions } from '../versions/versions.js';
 import { readText, refuseLarge } from './body.js';
-import { HttpProblem } from './http_problem.js';
 import { parseJson } from './json_text.js';
 
 /** Bytes of a request's body; the largest names a folder and a version. */

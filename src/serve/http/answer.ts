@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { CocoCategory, CocoDetection } from '../../data/coco.js';
-import type { Detection } from '../../data/detections.js';
-import type { HttpProblem } from './http_problem.js';
+import type { CocoCategory, CocoDetection } from '../../detect/coco.js';
+import type { Detection } from '../../detect/detections.js';
+import type { HttpProblem } from '../api_error.js';
 import { reasonSchema } from './reason.js';
 
 const pixels = z.number();

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { messageOf } from '../../base/errors.js';
-import { clientGone, HttpProblem } from './http_problem.js';
+import { clientGone, HttpProblem } from '../api_error.js';
 
 /** What the parser says of a connection that ends inside a request. */
 export const CUT_OFF = 'HPE_INVALID_EOF_STATE';

@@ -1,7 +1,7 @@
 import type { Hono, MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { didYouMean } from '../../base/errors.js';
-import { HttpProblem, refuse } from './http_problem.js';
+import { HttpProblem, refuse } from '../api_error.js';
 
 /** Characters of a path that is compared with those known. */
 const MAX_PATH = 100;

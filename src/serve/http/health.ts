@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
+import { HttpProblem } from '../api_error.js';
 import type { Metrics } from '../observe/metrics.js';
-import { HttpProblem } from './http_problem.js';
 
 /** Whether the service wants requests. */
 export interface Readiness {

@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { etag } from 'hono/etag';
-import { readBundled } from '../bundle.js';
-import type { Models } from '../models/model.js';
+import { readBundled } from '../../detect/bundle.js';
+import type { Models } from '../versions/model.js';
 import { sayVersion } from './model_version.js';
 
 /** What the live version says of itself: a test picture, the answer it must give to it, its name and version. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeValue, didYouMean } from '../../base/errors.js';
+import { HttpProblem } from '../api_error.js';
 import { checkJsonShape } from '../security/body_shape.js';
-import { HttpProblem } from './http_problem.js';
 import { parseJson } from './json_text.js';
 
 const ENCODED = 'Base64 (RFC 4648, padded, in one line or several), or the same as a data URL: data:image/…;base64,…';

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.js';
-import { HttpProblem } from './http_problem.js';
+import { HttpProblem } from '../api_error.js';
 
 /** @throws HttpProblem 400 for what is no JSON, or has a key twice: the parser would take the last without a word */
 export function parseJson(text: string): unknown {

@@ -1,5 +1,5 @@
 import type { Context } from 'hono';
-import type { Bundle } from '../bundle.js';
+import type { Bundle } from '../../detect/bundle.js';
 
 /** Says which version of which model answers. */
 export function sayVersion(c: Context, { name, version }: Bundle): void {

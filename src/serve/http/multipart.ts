@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { Dicer } from '@fastify/busboy';
+import { HttpProblem } from '../api_error.js';
 import { checkMultipartShape } from '../security/body_shape.js';
 import { type ParamHeader, parseParams } from './header_params.js';
-import { HttpProblem } from './http_problem.js';
 
 /** One part of a form. */
 export interface Part {

@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Hono } from 'hono';
 import { etag } from 'hono/etag';
 import { sha256 } from '../../base/files.js';
+import { packageRoot } from '../../base/package.js';
 
-/** The page's files as they are written; the way to them is the same from src/serve/http and from dist/serve/http. */
-const FOLDER = new URL('../../../src/serve/page/', import.meta.url);
+/** The page's files, served as they are written. */
+const FOLDER = pathToFileURL(join(packageRoot, 'web/'));
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',

@@ -1,13 +1,13 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { accepts } from 'hono/accepts';
 import type { ServeConfig } from '../../config/schema.js';
-import type { DetectRequest, Found, Model, Models } from '../models/model.js';
+import { HttpProblem } from '../api_error.js';
 import { reportStages } from '../observe/stages.js';
+import type { DetectRequest, Found, Model, Models } from '../versions/model.js';
 import { buildAnswer, buildRefusal, buildResults } from './answer.js';
 import { refuseLarge } from './body.js';
-import { HttpProblem } from './http_problem.js';
+import { PictureUrls } from './image_url.js';
 import { sayVersion } from './model_version.js';
-import { PictureUrls } from './picture_url.js';
 import { type Format, readQuery } from './query.js';
 import { readUploads, refuseEmpty, type Upload } from './upload.js';
 

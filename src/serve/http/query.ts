@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { didYouMean } from '../../base/errors.js';
-import type { CocoCategory } from '../../data/coco.js';
-import type { Thresholds } from '../../data/detections.js';
-import { HttpProblem } from './http_problem.js';
+import type { CocoCategory } from '../../detect/coco.js';
+import type { Thresholds } from '../../detect/detections.js';
+import { HttpProblem } from '../api_error.js';
 
 /** Most objects a client may ask for. */
 const MOST_OBJECTS = 1000;

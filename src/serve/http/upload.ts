@@ -1,11 +1,11 @@
 import type { Context } from 'hono';
 import { describeValue } from '../../base/errors.js';
-import { type FileBytes, lengthOf } from '../engine/frames.js';
+import { HttpProblem } from '../api_error.js';
+import { type FileBytes, lengthOf } from '../worker/frames.js';
 import { readBody, readText } from './body.js';
-import { HttpProblem } from './http_problem.js';
+import type { PictureUrls } from './image_url.js';
 import { readJsonBody } from './json_body.js';
 import { readMultipart } from './multipart.js';
-import type { PictureUrls } from './picture_url.js';
 
 /** One picture of a request, as it came. */
 export interface Upload {

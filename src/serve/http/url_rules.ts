@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { HttpProblem } from './http_problem.js';
+import { HttpProblem } from '../api_error.js';
 
 /** What IANA gives out of IPv6; outside are, among others, addresses that hide one of IPv4 (RFC 4291, 2.5.5). */
 const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3');

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Bundle } from '../bundle.js';
+import type { Bundle } from '../../detect/bundle.js';
 import { VersionMetrics } from './version_metrics.js';
 
 /** Seconds: from a small model's inference to a long queue. */

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
-import { HttpProblem } from '../http/http_problem.js';
+import { HttpProblem } from '../api_error.js';
 import type { Logger } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Traces } from './traces.js';

@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ShadowOutcome } from '../models/shadow.js';
-import type { VersionInfo } from '../models/versions.js';
+import type { ShadowOutcome } from '../versions/shadow.js';
+import type { VersionInfo } from '../versions/versions.js';
 
 /** What `/metrics` tells of the versions loaded side by side; the label `model` is `name@version`. */
 export class VersionMetrics {

@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { UserError } from '../../base/errors.js';
 import { readText } from '../../base/files.js';
 import { configSchema, type ServeConfig } from '../../config/schema.js';
-import { refuse } from '../http/http_problem.js';
+import { refuse } from '../api_error.js';
 import { bearerToken, digestsOf, matchesSecret } from './secrets.js';
 
 /** Paths for everybody: probes cannot send keys, and the page and the description of the service hold no data. */

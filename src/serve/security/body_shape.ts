@@ -1,4 +1,4 @@
-import { HttpProblem } from '../http/http_problem.js';
+import { HttpProblem } from '../api_error.js';
 
 // Parsers take time and memory by the parts of a body, not by its bytes: 20 MB of empty strings or files stop a process
 // for half a minute and take gigabytes. So bodies are looked over before they are parsed.

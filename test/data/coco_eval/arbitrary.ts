@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Box, CocoDataset, CocoDetection } from '../../../src/data/coco.js';
+import type { Box, CocoDataset, CocoDetection } from '../../../src/detect/coco.js';
 
 const CATEGORIES = ['a', 'b', 'c'].map((name, i) => ({ id: 3 * i + 1, name }));
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CocoDataset, CocoDetection } from '../../../src/data/coco.js';
 import type { Figure } from '../../../src/data/coco_eval/accumulate.js';
 import { evaluateCoco, STAT_NAMES } from '../../../src/data/coco_eval/index.js';
+import type { CocoDataset, CocoDetection } from '../../../src/detect/coco.js';
 import { datasets, problems } from './arbitrary.js';
 
 const test = suite('COCO metrics');

@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PictureFiles } from '../../../src/data/sources/picture_files.js';
+import type { PictureFiles } from '../../../src/data/sources/image_files.js';
 import { resolveFiles } from '../../../src/data/sources/resolve_files.js';
 
 const test = suite('resolve_files');

@@ -1,9 +1,9 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodePicture } from '../../../src/data/decode.js';
-import { decodeBoxes } from '../../../src/data/detections.js';
-import { letterbox } from '../../../src/data/letterbox.js';
+import { decodeBoxes } from '../../../src/detect/detections.js';
+import { decodePicture } from '../../../src/image/decode.js';
+import { letterbox } from '../../../src/image/letterbox.js';
 import { exportOnnx } from '../../../src/model/onnx/export.js';
 import { readOnnxNetwork } from '../../../src/model/onnx/read.js';
 import type { OnnxModel } from '../../../src/model/onnx/schema.js';

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
+import { annotate } from '../../../src/image/draw.js';
 import { findImages } from '../../../src/pipeline/predict/image_inputs.js';
-import { annotate } from '../../../src/report/annotate.js';
 
 const root = mkdtempSync(join(tmpdir(), 'image-inputs-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));

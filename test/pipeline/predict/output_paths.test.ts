@@ -4,8 +4,8 @@ import { basename, join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { annotate } from '../../../src/image/draw.js';
 import { planOutputs } from '../../../src/pipeline/predict/output_paths.js';
-import { annotate } from '../../../src/report/annotate.js';
 
 const root = mkdtempSync(join(tmpdir(), 'output-paths-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { loadConfig } from '../../../src/config/load.js';
 import { tf } from '../../../src/kernels/tf.js';
-import { runPipeline } from '../../../src/pipeline/runner.js';
+import { runPipeline } from '../../../src/pipeline/runner/run.js';
 import { diverged, explainStepError } from '../../../src/pipeline/training/divergence.js';
 
 const test = suite('training that diverges');

@@ -1,4 +1,4 @@
-import { damaged } from './pictures.js';
+import { damaged } from './images.js';
 import { type Make, METHODS, PATHS } from './requests.js';
 
 const HEADERS = [

@@ -1,5 +1,5 @@
 import type { Random } from '../../../src/base/random.js';
-import { damaged } from './pictures.js';
+import { damaged } from './images.js';
 
 /** A request for an HTTP client. */
 export interface FuzzRequest {

@@ -6,12 +6,12 @@ import type { Hono } from 'hono';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../../src/config/schema.js';
+import { readBundle } from '../../../src/detect/bundle.js';
 import { createApp } from '../../../src/serve/app.js';
-import { readBundle } from '../../../src/serve/bundle.js';
-import { type VersionInfo, Versions } from '../../../src/serve/models/versions.js';
 import { Metrics } from '../../../src/serve/observe/metrics.js';
+import { type VersionInfo, Versions } from '../../../src/serve/versions/versions.js';
 import { makeBundle } from '../make_bundle.js';
-import { startModel, versionOf } from '../models/versions_of.js';
+import { startModel, versionOf } from '../versions/versions_of.js';
 import { READY } from './real_app.js';
 
 const test = suite('admin');

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { Answer } from '../../../src/serve/http/answer.js';
-import { Scene } from '../page/scene.js';
+import { Scene } from '../../web/scene.js';
 
 const scene = new Scene();
 const test = scene.suite('docs');

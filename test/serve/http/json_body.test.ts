@@ -7,8 +7,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Answer } from '../../../src/serve/http/answer.js';
 import { answerFailures } from '../../../src/serve/http/failures.js';
+import { PictureUrls, pinned } from '../../../src/serve/http/image_url.js';
 import { readJsonBody } from '../../../src/serve/http/json_body.js';
-import { PictureUrls, pinned } from '../../../src/serve/http/picture_url.js';
 import { predictRoutes } from '../../../src/serve/http/predict.js';
 import { type RealApp, realApp, refusal, statusAndCode } from './real_app.js';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HttpProblem } from '../../../src/serve/api_error.js';
 import { parseParams } from '../../../src/serve/http/header_params.js';
-import { HttpProblem } from '../../../src/serve/http/http_problem.js';
 import { type Part, readMultipart } from '../../../src/serve/http/multipart.js';
 import { part } from './forms.js';
 

@@ -13,12 +13,12 @@ const run = promisify(execFile);
 const app = pageRoutes();
 
 test('every file of the page is served as what it is, to be asked for again by its tag', async () => {
-  for (const name of await readdir(join(root, 'src/serve/page'))) {
+  for (const name of await readdir(join(root, 'web'))) {
     const path = name === 'index.html' ? '/' : `/page/${name}`;
     const response = await app.request(path);
     assert.is(response.status, 200, path);
     const body = await response.text();
-    assert.is(body, await readFile(join(root, 'src/serve/page', name), 'utf8'));
+    assert.is(body, await readFile(join(root, 'web', name), 'utf8'));
     assert.match(
       response.headers.get('content-type') ?? '',
       /^(text\/(html|css|javascript); charset=utf-8|image\/svg\+xml)$/,

@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { HttpProblem } from '../../../src/serve/api_error.js';
 import type { Answer, RefusedPicture } from '../../../src/serve/http/answer.js';
-import { HttpProblem } from '../../../src/serve/http/http_problem.js';
 import { randomJpeg } from '../make_bundle.js';
 import { form, type RealApp, realApp, refusal, statusAndCode } from './real_app.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/http/http_problem.js';
+import { HttpProblem } from '../../../src/serve/api_error.js';
 import { readQuery } from '../../../src/serve/http/query.js';
 import type { Reason } from '../../../src/serve/http/reason.js';
 

@@ -4,14 +4,14 @@ import type { Hono } from 'hono';
 import * as assert from 'uvu/assert';
 import { readJson } from '../../../src/base/files.js';
 import { configSchema, type ServeConfig } from '../../../src/config/schema.js';
+import { type Bundle, readBundle } from '../../../src/detect/bundle.js';
 import { createApp } from '../../../src/serve/app.js';
-import { type Bundle, readBundle } from '../../../src/serve/bundle.js';
 import type { Answer } from '../../../src/serve/http/answer.js';
 import type { Readiness } from '../../../src/serve/http/health.js';
-import type { Models } from '../../../src/serve/models/model.js';
-import type { ModelProcess } from '../../../src/serve/models/model_process.js';
-import { serveModels } from '../../../src/serve/models/serve_models.js';
 import { Metrics } from '../../../src/serve/observe/metrics.js';
+import type { Models } from '../../../src/serve/versions/model.js';
+import type { ModelProcess } from '../../../src/serve/versions/model_process.js';
+import { serveModels } from '../../../src/serve/versions/serve_models.js';
 import { makeBundle } from '../make_bundle.js';
 
 /** A service that wants requests. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../../src/config/schema.js';
-import { HttpProblem } from '../../../src/serve/http/http_problem.js';
+import { HttpProblem } from '../../../src/serve/api_error.js';
 import { checkAddresses, checkUrl, isPublic } from '../../../src/serve/http/url_rules.js';
 
 const test = suite('url_rules');

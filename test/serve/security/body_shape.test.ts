@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/http/http_problem.js';
+import { HttpProblem } from '../../../src/serve/api_error.js';
 import { checkJsonShape, checkMultipartShape } from '../../../src/serve/security/body_shape.js';
 
 const test = suite('shape of bodies');

@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import { makeBundle } from '../make_bundle.js';
 
 const test = suite('secured service');
-const CLI = resolve(import.meta.dirname, '../../../src/cli.ts');
+const CLI = resolve(import.meta.dirname, '../../../src/cli/index.ts');
 /** Every kind of secret there is; none may appear in the log, the traces or an answer. */
 const SECRETS = {
   environment: 'key-of-the-environment-1f6a',

@@ -3,8 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../../src/config/schema.js';
 import { type RunningServer, startServer } from '../../../src/serve/server.js';
-import { flatAvif, gifFrames, manyScans, nestedSvg, webpFrames } from '../../data/make_hostile.js';
-import { makeTiff } from '../../data/make_tiff.js';
+import { flatAvif, gifFrames, manyScans, nestedSvg, webpFrames } from '../../image/make_hostile.js';
+import { makeTiff } from '../../image/make_tiff.js';
 import { descendantsOf, residentBytes } from '../fuzz/processes.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 

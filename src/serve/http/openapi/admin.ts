@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { VersionInfo } from '../../models/versions.js';
+import type { VersionInfo } from '../../versions/versions.js';
 import { canarySchema, loadSchema, shadowSchema } from '../admin.js';
 import { json, type OperationOptions, operation, type Part } from './operation.js';
 import { inlineSchema } from './schemas.js';

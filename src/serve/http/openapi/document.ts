@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { packageLicense, packageVersion } from '../../../base/package.js';
 import { ADMIN_ANSWERS, adminPaths } from './admin.js';
 import { named } from './operation.js';
 import { servicePaths } from './paths.js';
 import { componentSchemas } from './schemas.js';
-
-const { version, license } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../../../package.json'), 'utf8'));
 
 export interface DocumentOptions {
   /** Whether clients need a key. */
@@ -20,10 +17,10 @@ export function openApiDocument({ keys, admin }: DocumentOptions) {
     openapi: '3.1.1',
     info: {
       title: 'yolox-node',
-      version,
+      version: packageVersion,
       summary: 'Finds objects in pictures.',
       description: 'Every refusal has a body that says what was wrong, what is expected, and what to do.',
-      license: { name: license, identifier: license },
+      license: { name: packageLicense, identifier: packageLicense },
     },
     // Relative to this document, so that it holds behind a proxy as well.
     servers: [{ url: '.' }],

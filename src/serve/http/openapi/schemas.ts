@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { bundleSchema } from '../../bundle.js';
+import { bundleSchema } from '../../../detect/bundle.js';
 import { answerSchema, answersSchema, resultsSchema } from '../answer.js';
 import { jsonBodySchema } from '../json_body.js';
 import { reasonSchema } from '../reason.js';

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { UserError } from '../../base/errors.js';
+import { log } from '../../base/progress.js';
+import { CONFIG_KEYS } from '../../config/keys.js';
+import { text } from '../../config/schema.js';
+import { summaryText } from '../../data/coco_eval/summary.js';
+import { describePart, evaluateOnDataset } from '../../pipeline/evaluation/dataset_eval.js';
+import { describeGate } from '../../pipeline/evaluation/gate.js';
+import { refuseTogether, refuseUnused } from '../checks.js';
+import { defineCommand } from '../command.js';
+import { DECODE_KEYS, PIPELINE_EPILOGUE, PIPELINE_FLAGS } from '../config_options.js';
+import { printResult } from '../shared.js';
+import { explain, runStepCommand } from './run.js';
+import { toOpenOptions, weightsOptions } from './weights_options.js';
+
+const { weights: _, ...shortFlags } = PIPELINE_FLAGS.short ?? {};
+
+/** Options that only act with --weights or --bundle. */
+const OWN = ['out', 'strict'];
+
+/** Configuration that acts with --weights or --bundle; all else is the pipeline's. */
+const SHARED = new Set([
+  'config',
+  ...['data.source', 'data.images', 'data.annotations', ...DECODE_KEYS],
+  ...CONFIG_KEYS.filter((key) => key.startsWith('eval.')),
+  'pack.agnostic',
+]);
+
+export const modelEvalCommand = defineCommand({
+  command: 'model-eval',
+  describe: 'Evaluate the bundle on the test split, or any weights or bundle on any COCO images',
+  options: {
+    bundle: text.optional().describe('Folder of a packed model'),
+    weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
+    out: text.optional().describe('With these: folder for the report, metrics, detections and annotated images'),
+    strict: z.boolean().default(false).describe('With these: refuse to evaluate on a part of the dataset'),
+    force: z.boolean().default(false).describe('Do this step of the pipeline again even if it is finished'),
+    explain,
+    ...weightsOptions,
+  },
+  config: {
+    ...PIPELINE_FLAGS,
+    short: {
+      ...shortFlags,
+      confidence: ['eval.confidence', 'Lowest score that counts'],
+      nms: ['eval.nms', 'IoU above which the worse of two boxes is dropped'],
+      'max-detections': ['eval.maxDetections', 'Best boxes kept of one image'],
+    },
+  },
+  examples: [
+    ['model-eval --config quickstart', 'The pipeline up to its evaluation'],
+    ['model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json', 'Zero-shot AP'],
+    ['model-eval --bundle DIR --images DIR --annotations FILE --eval.minMap50 0.5 --out report', 'A gate and a report'],
+  ],
+  epilogue: PIPELINE_EPILOGUE,
+  async handler({ weights, bundle, out, strict, ...args }, { given, ...context }) {
+    refuseTogether(given, ['bundle', 'weights']);
+    if (weights === undefined && bundle === undefined) {
+      refuseUnused(given, [...OWN, ...Object.keys(weightsOptions)], 'with --weights or --bundle');
+      return runStepCommand('model-eval', await context.config(), args, given);
+    }
+    refusePipelineOptions(given);
+    if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'with --weights');
+    if (out === undefined) refuseUnused(given, ['eval.pictures'], 'with --out');
+    const config = await context.config();
+    const { images, annotations } = config.data;
+    if (images === null || annotations === null) {
+      throw new UserError({
+        where: 'model-eval',
+        expected: '--images DIR and --annotations FILE with --weights or --bundle',
+      });
+    }
+    const model =
+      weights === undefined ? { bundle: bundle as string } : { weights, options: await toOpenOptions(args) };
+    const evaluation = await evaluateOnDataset({ model, images, annotations, config, out, strict });
+    const notes = [...describeGate(evaluation.gate, evaluation), ...describePart(evaluation)];
+    if (args.json) for (const note of notes) log(`model-eval: ${note}`);
+    if (!evaluation.gate.passed) process.exitCode = 1;
+    const report = evaluation.report === undefined ? [] : [`Report: ${evaluation.report}`];
+    printResult(evaluation, [summaryText(evaluation), '', ...notes, ...report].join('\n').trimEnd(), args);
+  },
+});
+
+/** --weights names the model to evaluate here, and the start of training in the pipeline: the two must not be confused. */
+function refusePipelineOptions(given: ReadonlySet<string>): void {
+  const own = new Set(['weights', 'bundle', 'force', 'explain', 'json', ...OWN, ...Object.keys(weightsOptions)]);
+  const pipeline = ['force', 'explain', ...[...given].filter((name) => !own.has(name) && !SHARED.has(name))];
+  const config = given.has('weights') ? ['config'] : [];
+  refuseUnused(
+    given,
+    [...config, ...pipeline],
+    'in the pipeline, where the weights to start from are --train.weights; ' +
+      '--weights and --bundle evaluate a model as it is',
+  );
+}

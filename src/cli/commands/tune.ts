@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { startProgress } from '../../base/progress.js';
+import { text } from '../../config/schema.js';
+import type { Measurement } from '../../detect/tuning.js';
+import { defineCommand } from '../command.js';
+import { printResult } from '../shared.js';
+
+export const tuneCommand = defineCommand({
+  command: 'tune <bundle>',
+  describe: 'Measure how this machine serves a packed model best, and save it in the bundle',
+  options: {
+    bundle: text.describe('Folder of a packed model'),
+    goal: z
+      .enum(['throughput', 'latency'])
+      .default('throughput')
+      .describe('Most answers per second, or the fastest answer to one client'),
+    seconds: z.number().min(1).max(600).default(3).describe('Longest time of one measurement'),
+  },
+  config: { keys: ['serve.provider'], short: { provider: ['serve.provider', 'What to run on'] } },
+  examples: [['tune out/bundle', 'Before `serve out/bundle`, once on each machine']],
+  async handler({ bundle: dir, goal, seconds, ...args }, { config }) {
+    const { serve } = await config();
+    const { readBundle } = await import('../../detect/bundle.js');
+    const { choose, thisMachine, writeTuning } = await import('../../detect/tuning.js');
+    const { measureWays, waysToRun } = await import('../../serve/tune.js');
+    const bundle = await readBundle(dir);
+    const ways = waysToRun();
+    let progress: ReturnType<typeof startProgress> | undefined;
+    const onProgress = (done: number, total: number, note: string) => {
+      progress ??= startProgress('tune', total);
+      progress.update(done, note);
+    };
+    const { measured, provider } = await measureWays(bundle, serve, { seconds, onProgress }, ways).finally(() =>
+      progress?.stop(),
+    );
+    const best = choose(measured, goal);
+    const { sessions, threads, maxBatch } = best;
+    const chosen = { sessions, threads, maxBatch };
+    const file = await writeTuning(dir, { machine: thisMachine(serve.provider), goal, chosen, measured });
+    const lines = [table(measured, best), `on ${provider}, for ${goal}; saved in ${file}`].join('\n');
+    printResult({ file, provider, goal, chosen, measured }, lines, args);
+  },
+});
+
+function table(measured: readonly Measurement[], best: Measurement): string {
+  const rows = measured.map((one) => [
+    String(one.sessions),
+    String(one.threads),
+    String(one.maxBatch),
+    one.rate.toFixed(1),
+    one.latency.toFixed(1),
+    one === best ? '  <- chosen' : '',
+  ]);
+  const head = ['sessions', 'threads', 'batch up to', 'pictures/s', 'ms alone', ''];
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => (i < head.length - 1 ? cell.padStart(head[i].length) : cell))
+      .join('  ')
+      .trimEnd();
+  return [head, ...rows].map(line).join('\n');
+}

@@ -1,0 +1,135 @@
+import sharp, { type Sharp } from 'sharp';
+import { UserError } from '../base/errors.js';
+import { decodeBmp, readBmpHeader } from './decode_bmp.js';
+import type { Picture } from './image.js';
+import type { ImageFormat } from './image_format.js';
+import { fittedSize, letterboxRatio } from './letterbox.js';
+import { readDirectory, TIFF_TAG } from './tiff_header.js';
+
+// libvips is left the loaders of what is decoded: what else it could open (SVG, its own files, text) it never does, for
+// anybody in this process.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((loader) => `VipsForeignLoad${loader}`),
+});
+
+/** How many times larger than what fits a picture must be to be reduced: from there on sharp decodes a JPEG smaller. */
+const REDUCED_FROM = 3;
+
+/** Bytes of a file whose format is known. */
+export interface ImageFile {
+  bytes: Uint8Array;
+  format: ImageFormat;
+}
+
+/** What a file says of its picture; the size is that of the upright one. */
+export interface PictureHeader {
+  /** Pixels. */
+  width: number;
+  height: number;
+  /** EXIF orientation 1–8: how the stored pixels are to be turned. */
+  orientation: number;
+  /** Of the stored pixels, as libvips names it: srgb, b-w, cmyk, rgb16 … */
+  colourSpace: string;
+  /** Whether a channel says how transparent pixels are. */
+  alpha: boolean;
+  /** Frames or pages of the file, of which this is the first. */
+  frames: number;
+}
+
+/** What the library of its format says of it. */
+export type LibraryHeader = Omit<PictureHeader, 'frames'>;
+
+/** Channels of a colour. */
+const COLOURS: Record<string, number> = { cmyk: 4, 'b-w': 1, grey16: 1 };
+
+/**
+ * Reads the header, by the library of its format.
+ * @throws UserError for channels whose meaning is unknown, Error of the library for a damaged one
+ */
+export async function readHeaderHere({ bytes, format }: ImageFile): Promise<LibraryHeader> {
+  if (format === 'bmp') {
+    const header = readBmpHeader(bytes);
+    if (!header) throw new Error('the header is cut off');
+    const { width, height } = header;
+    return { width, height, orientation: 1, colourSpace: 'srgb', alpha: false };
+  }
+  const {
+    autoOrient,
+    orientation = 1,
+    space,
+    channels,
+    depth,
+    hasAlpha,
+  } = await sharp(bytes, {
+    limitInputPixels: false,
+  }).metadata();
+  const colours = channels - Number(hasAlpha);
+  if (!['uchar', 'ushort'].includes(depth)) {
+    throw new UserError({
+      expected: 'samples of 8 or 16 bits without a sign',
+      received: depth,
+      hint: 'What they mean is not known: scale them to 8 bits.',
+    });
+  }
+  if (colours !== (COLOURS[space] ?? 3)) {
+    throw new UserError({
+      expected: 'grey, RGB or CMYK, with or without transparency',
+      received: `${channels} channels (${space})`,
+      hint: 'Save the three to be looked at as an RGB image.',
+    });
+  }
+  return { ...autoOrient, orientation, colourSpace: space, alpha: hasAlpha && (format !== 'tiff' || saysAlpha(bytes)) };
+}
+
+/** Whether a TIFF calls its additional channel transparency: TIFF 6.0, ExtraSamples 1 and 2. Else it may be infrared. */
+function saysAlpha(bytes: Uint8Array): boolean {
+  const [extra] = readDirectory(bytes)?.values.get(TIFF_TAG.extraSamples) ?? [];
+  return extra === 1 || extra === 2;
+}
+
+/** Decodes as `decodePicture` says. @throws Error of the library */
+export async function decodeHere(
+  file: ImageFile,
+  header: LibraryHeader,
+  fit?: readonly [number, number],
+): Promise<Picture> {
+  const reduced = fit && reducedSize(header, fit);
+  if (file.format === 'bmp' && !reduced) return decodeBmp(file.bytes);
+  const pixels = await openHere(file, header);
+  pixels.toColourspace('srgb');
+  if (reduced) pixels.resize(reduced.columns, reduced.rows, { fit: 'fill', kernel: 'linear' });
+  const { data, info } = await pixels.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { width, height } = header;
+  return { width: info.width, height: info.height, data, ...(reduced && { original: { width, height } }) };
+}
+
+/** The upright and opaque image for sharp to go on with. */
+export async function openHere({ bytes, format }: ImageFile, { colourSpace, alpha }: LibraryHeader): Promise<Sharp> {
+  if (format === 'bmp') {
+    const { data, width, height } = await decodeBmp(bytes);
+    return sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  }
+  const ignoreIcc = colourSpace !== 'cmyk';
+  const pixels = sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc }).autoOrient();
+  return alpha ? pixels.flatten({ background: '#fff' }) : pixels.removeAlpha();
+}
+
+/** The size to which a picture is reduced for the network's input; undefined when it stays whole. */
+export function reducedSize(original: Pick<LibraryHeader, 'width' | 'height'>, fit: readonly [number, number]) {
+  return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
+}
+
+/** Makes sure that every pixel can be decoded, without holding them all. @throws Error of the library */
+export async function checkHere({ bytes, format }: ImageFile): Promise<void> {
+  if (format === 'bmp') {
+    await decodeBmp(bytes);
+    return;
+  }
+  // libjpeg warns of damaged pixels; what is warned of in other formats is beside them, like the tags of a TIFF.
+  const failOn = format === 'jpeg' ? 'warning' : 'error';
+  await sharp(bytes, { failOn, limitInputPixels: false, ignoreIcc: true })
+    .resize(8, 8, { fit: 'fill' })
+    .raw()
+    .toBuffer();
+}

@@ -1,0 +1,119 @@
+import { readAhead } from '../../base/concurrency.js';
+import { UserError } from '../../base/errors.js';
+import { startProgress } from '../../base/progress.js';
+import { type CocoEvaluation, evaluateCoco } from '../../data/coco_eval/index.js';
+import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../../detect/coco.js';
+import type { Detection } from '../../detect/detections.js';
+import { CHECKED, type DecodeLimits, decodePicture } from '../../image/decode.js';
+import type { Picture } from '../../image/image.js';
+
+/** Pictures decoded ahead of the detector; more would only take memory. */
+const READ_AHEAD = 4;
+
+export interface EvaluateOptions {
+  /** Height, width of the detector's input: its pictures are decoded for it. */
+  fit: readonly [number, number];
+  /** Categories in the order of the detector's classes. Default: those of the dataset. */
+  categories?: readonly CocoCategory[];
+  /** Name of the progress bar. */
+  label?: string;
+  /** What the pictures may cost; by default they have been checked before. */
+  limits?: DecodeLimits;
+  /** Leave out images that cannot be decoded, instead of ending with the first. */
+  skipUnreadable?: boolean;
+}
+
+export interface DetectorEvaluation {
+  /** What the figures are of: the dataset, less what was left out. */
+  dataset: CocoDataset;
+  /** Images left out, and why. */
+  unreadable: { image: CocoImage; reason: string }[];
+  /** In the order of the dataset's images. */
+  detections: CocoDetection[];
+  evaluation: CocoEvaluation;
+  /** Decoding included. */
+  imagesPerSecond: number;
+}
+
+/**
+ * Runs a detector over a dataset's pictures, one by one while the next are decoded, and takes COCO's metrics.
+ *
+ * @param detect objects of a picture, boxes in its pixels
+ * @param pathOf where the file of an image is
+ * @throws UserError for a picture that cannot be decoded, unless these are skipped
+ */
+export async function evaluateDetector(
+  detect: (picture: Picture) => Promise<Detection[]>,
+  dataset: CocoDataset,
+  pathOf: (image: CocoImage) => string,
+  {
+    fit,
+    categories = dataset.categories,
+    label = 'evaluate',
+    limits = CHECKED,
+    skipUnreadable = false,
+  }: EvaluateOptions,
+): Promise<DetectorEvaluation> {
+  const start = performance.now();
+  const progress = startProgress(label, dataset.images.length);
+  const detections: CocoDetection[] = [];
+  const unreadable: DetectorEvaluation['unreadable'] = [];
+  const load = (image: CocoImage): Promise<Picture | UserError> =>
+    decodePicture(pathOf(image), { ...limits, fit }).catch((error) => {
+      if (skipUnreadable && error instanceof UserError) return error;
+      throw error;
+    });
+  try {
+    let done = 0;
+    for await (const [image, picture] of readAhead(dataset.images, READ_AHEAD, load)) {
+      if (picture instanceof UserError) unreadable.push({ image, reason: picture.message });
+      else {
+        const found = await detect(picture);
+        detections.push(...found.map((detection) => toCoco(detection, image, categories)));
+      }
+      done++;
+      progress.update(done, `${rate(done, start).toFixed(1)} images/s`);
+    }
+  } finally {
+    progress.stop();
+  }
+  const imagesPerSecond = rate(dataset.images.length, start);
+  const evaluated = without(dataset, unreadable);
+  return {
+    dataset: evaluated,
+    unreadable,
+    detections,
+    evaluation: evaluateCoco(evaluated, detections),
+    imagesPerSecond,
+  };
+}
+
+function without(dataset: CocoDataset, unreadable: DetectorEvaluation['unreadable']): CocoDataset {
+  if (unreadable.length === 0) return dataset;
+  const gone = new Set(unreadable.map(({ image }) => image.id));
+  return {
+    ...dataset,
+    images: dataset.images.filter(({ id }) => !gone.has(id)),
+    annotations: dataset.annotations.filter(({ image_id }) => !gone.has(image_id)),
+  };
+}
+
+function toCoco(
+  { box: [x1, y1, x2, y2], classIndex, score }: Detection,
+  image: CocoImage,
+  categories: readonly CocoCategory[],
+): CocoDetection {
+  const category = categories[classIndex];
+  if (!category) {
+    throw new UserError({
+      field: 'categories',
+      expected: 'one category for each class of the model',
+      received: `${categories.length} categories, class ${classIndex}`,
+    });
+  }
+  return { image_id: image.id, category_id: category.id, bbox: [x1, y1, x2 - x1, y2 - y1], score };
+}
+
+function rate(count: number, start: number): number {
+  return (count * 1000) / (performance.now() - start);
+}

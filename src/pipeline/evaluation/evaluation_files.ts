@@ -1,0 +1,122 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join, parse } from 'node:path';
+import { UserError } from '../../base/errors.js';
+import { fileName } from '../../base/file_name.js';
+import { makeDir, writeAtomic, writeJson } from '../../base/files.js';
+import { refuseReplacing } from '../../base/outputs.js';
+import { bestPoint, operatingPoints } from '../../data/coco_eval/confidence.js';
+import { classifyOutcomes, confusionMatrix, type Outcome } from '../../data/coco_eval/confusion.js';
+import { summarize } from '../../data/coco_eval/summary.js';
+import type { CocoDataset, CocoImage } from '../../detect/coco.js';
+import { CHECKED, decodePicture } from '../../image/decode.js';
+import { type Baseline, evalReport, type ReportPicture } from '../../report/eval_report.js';
+import { annotateOutcomes, choosePictures, describeOutcomes } from '../../report/outcome_images.js';
+import type { DetectorEvaluation } from './evaluate.js';
+
+export interface EvaluationFilesOptions {
+  title: string;
+  /** Sentences above the figures. */
+  remarks: readonly string[];
+  /** Confidence of matrix and pictures: what a user of the model would see, where AP also takes the tail below. */
+  confidence: number;
+  /** Most annotated pictures. */
+  pictures: number;
+  before?: Baseline;
+  /** Further entries of metrics.json. */
+  extra?: object;
+}
+
+/** Paths of what was written. */
+export interface EvaluationFiles {
+  report: string;
+  metrics: string;
+  detections: string;
+  /** Folder of annotated pictures. */
+  pictures: string;
+}
+
+const [REPORT, METRICS, DETECTIONS, PICTURES] = ['report.html', 'metrics.json', 'detections.json', 'pictures'];
+
+/**
+ * Makes the folder of an evaluation that a person has named.
+ * @param inputs files and folders that must not be in it
+ * @throws UserError for one that holds something else than an earlier evaluation
+ */
+export async function prepareFolder(dir: string, inputs: readonly string[]): Promise<void> {
+  await refuseReplacing(dir, inputs);
+  await makeDir(dir);
+  const names = await readdir(dir);
+  if (names.length === 0 || [REPORT, METRICS, DETECTIONS].every((name) => names.includes(name))) return;
+  throw new UserError({
+    where: '--out',
+    expected: 'a new or empty folder, or that of an earlier evaluation, which is replaced',
+    received: dir,
+    hint: `It holds ${names.slice(0, 3).join(', ')}${names.length > 3 ? ' …' : ''}.`,
+  });
+}
+
+/** Writes detections.json (COCO results), metrics.json, report.html and pictures/ into `dir`. */
+export async function writeEvaluation(
+  dir: string,
+  pathOf: (image: CocoImage) => string,
+  { dataset, detections, evaluation, imagesPerSecond }: DetectorEvaluation,
+  { title, remarks, confidence, pictures, before, extra }: EvaluationFilesOptions,
+): Promise<EvaluationFiles> {
+  const files = {
+    report: join(dir, REPORT),
+    metrics: join(dir, METRICS),
+    detections: join(dir, DETECTIONS),
+    pictures: join(dir, PICTURES),
+  };
+  const { categories, images, annotations } = dataset;
+  const outcomes = classifyOutcomes(dataset, detections, { confidence });
+  const confusion = { confidence, categories, matrix: confusionMatrix(outcomes.values(), categories) };
+  const points = operatingPoints(evaluation.categories.map(({ matches }) => matches));
+  await writeJson(files.detections, detections);
+  await writeJson(files.metrics, {
+    ...summarize(evaluation),
+    images: images.length,
+    images_per_second: imagesPerSecond,
+    ...extra,
+    before,
+    best_f1: bestPoint(points),
+    confusion,
+    operating_points: points,
+  });
+  const html = await evalReport({
+    title,
+    subtitle: `${images.length} pictures, ${annotations.length} objects, ${detections.length} detections`,
+    remarks,
+    evaluation,
+    before,
+    points,
+    confusion,
+    pictures: await drawPictures(files.pictures, dataset, outcomes, pathOf, pictures),
+  });
+  await writeAtomic(files.report, html);
+  return files;
+}
+
+/** Draws the chosen pictures into the folder `dir`, emptied before, and returns them for the report. */
+async function drawPictures(
+  dir: string,
+  { images, categories }: CocoDataset,
+  outcomes: ReadonlyMap<number, readonly Outcome[]>,
+  pathOf: (image: CocoImage) => string,
+  count: number,
+): Promise<ReportPicture[]> {
+  await rm(dir, { recursive: true, force: true });
+  await makeDir(dir);
+  const byId = new Map(images.map((image) => [image.id, image]));
+  const pictures: ReportPicture[] = [];
+  for (const { gallery, imageId } of choosePictures(outcomes, count)) {
+    const image = byId.get(imageId) as CocoImage;
+    const own = outcomes.get(imageId) ?? [];
+    const jpeg = await annotateOutcomes(await decodePicture(pathOf(image), CHECKED), own, categories);
+    const number = String(pictures.length + 1).padStart(3, '0');
+    const stem = `${number}_${gallery.replace(' ', '_')}_${parse(image.file_name).name}`;
+    await writeAtomic(join(dir, fileName(stem, '.jpg')), jpeg);
+    pictures.push({ gallery, jpeg, caption: `${image.file_name}: ${describeOutcomes(own)}` });
+  }
+  return pictures;
+}

@@ -1,0 +1,170 @@
+import { readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../base/errors.js';
+import { makeDir, sha256File, writeAtomic, writeJson } from '../../base/files.js';
+import { log } from '../../base/progress.js';
+import type { Config } from '../../config/schema.js';
+import { BUNDLE_FILE, type BundleManifest, readBundle } from '../../detect/bundle.js';
+import type { CocoCategory } from '../../detect/coco.js';
+import { Detector } from '../../detect/onnx_detector.js';
+import { CHECKED, type DecodeLimits, decodePicture, openPixels } from '../../image/decode.js';
+import type { Picture } from '../../image/image.js';
+import { identifyImage } from '../../image/image_format.js';
+import { exportOnnx } from '../../model/onnx/export.js';
+import type { OpenedNetwork } from '../../model/weights/open.js';
+import { buildAnswer } from '../../serve/http/answer.js';
+import { checkOnnx } from './check_onnx.js';
+
+const MODEL_FILE = 'model.onnx';
+const TEST_IMAGE = 'test_image.jpg';
+const TEST_RESULT = 'test_result.json';
+
+/** Pictures on which the exported model is compared with the network. */
+const CHECKED_PICTURES = 4;
+
+/** Pictures among which the test image is looked for, while one of them shows something. */
+const CANDIDATES = 64;
+
+/** Score from which a detection makes a picture a good test image: far from the thresholds that may drop it. */
+const SURE = 0.5;
+
+export interface PackParts {
+  network: OpenedNetwork;
+  /** In the order of the network's classes. */
+  categories: CocoCategory[];
+  /** Where the network was read, for messages. */
+  weightsPath: string;
+  /** Files of pictures, at least one: those the test image is chosen from, and the export is checked on. */
+  pictures: readonly string[];
+  /** What they may cost; by default they have been checked before. */
+  limits?: DecodeLimits;
+  settings: Config['pack'];
+}
+
+export interface Packed {
+  /** Largest differences between the exported model and the network: pixels, and probabilities. */
+  box_difference: number;
+  score_difference: number;
+  /** Index of the picture that became the test image, and the number of objects found in it. */
+  test_image: number;
+  detections: number;
+}
+
+/**
+ * Writes the bundle of a network: ONNX checked against the network, test image with its reference answer, manifest.
+ * The folder appears whole or not at all, and replaces a bundle that was there.
+ * @throws UserError for a network of other classes, or an export that computes something else
+ */
+export async function packBundle(bundle: string, parts: PackParts): Promise<Packed> {
+  checkClasses(parts);
+  const partial = `${bundle}.tmp`;
+  await rm(partial, { recursive: true, force: true });
+  await makeDir(partial);
+  try {
+    const packed = await writeBundle(partial, parts);
+    await rm(bundle, { recursive: true, force: true });
+    await rename(partial, bundle);
+    return packed;
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** Writes the files of a bundle and verifies them. */
+async function writeBundle(
+  dir: string,
+  { network, categories, pictures, limits = CHECKED, settings }: PackParts,
+): Promise<Packed> {
+  const { name, version, license, confidence, nms, maxDetections, agnostic } = settings;
+  const thresholds = { confidence, nms, maxDetections, agnostic };
+  const { weights, architecture, preprocess } = network;
+  const source = network.info?.source ?? `sha256:${network.sha256}`;
+  const modelPath = join(dir, MODEL_FILE);
+  await writeAtomic(modelPath, exportOnnx(weights, architecture, preprocess, { name, categories, source }));
+
+  const decode = (path: string) => decodePicture(path, { ...limits, fit: preprocess.size });
+  const checked = await Promise.all(pictures.slice(0, CHECKED_PICTURES).map(decode));
+  const options = { pictures: checked, preprocess, confidence };
+  const difference = await checkOnnx(modelPath, { weights, architecture }, options);
+  const [boxes, scores] = [difference.boxes, difference.scores].map((value) => value.toExponential(1));
+  log(`pack: onnxruntime and TensorFlow differ by ${boxes} pixels and ${scores} of scores`);
+
+  const detector = await Detector.fromOnnx(modelPath, { preprocess, thresholds, decoded: true });
+  const testImage = await chooseTestImage(detector, pictures, decode);
+  await writeAtomic(join(dir, TEST_IMAGE), await toJpeg(pictures[testImage]));
+  const picture = await decode(join(dir, TEST_IMAGE));
+  const { width, height } = picture.original ?? picture;
+  const detections = await detector.detect(picture);
+  await detector.close();
+  if (detections.length === 0) {
+    log(
+      `pack: the model finds nothing in ${pictures.length} pictures at confidence ${confidence}: nothing tests its answers`,
+    );
+  }
+  const subject = { file_name: TEST_IMAGE, width, height, image_id: 0 };
+  await writeJson(join(dir, TEST_RESULT), buildAnswer(subject, detections, categories));
+
+  await writeManifest(dir, {
+    name,
+    version,
+    model: { file: MODEL_FILE, input: 'images', output: 'output', ...architecture },
+    preprocess,
+    categories,
+    thresholds,
+    test: { image: TEST_IMAGE, result: TEST_RESULT },
+    weights: { license, source },
+  });
+  return {
+    box_difference: difference.boxes,
+    score_difference: difference.scores,
+    test_image: testImage,
+    detections: detections.length,
+  };
+}
+
+function checkClasses({ network: { architecture }, categories, weightsPath }: PackParts): void {
+  if (architecture.classes === categories.length) return;
+  const expected = `a network of ${categories.length} classes`;
+  throw new UserError({ where: weightsPath, expected, received: architecture.classes });
+}
+
+/**
+ * Index of the picture with the most sure detections, of equals that with the most detections, then the first. More than
+ * `CANDIDATES` are looked at only while nothing was found: a reference without an object tests nothing.
+ */
+async function chooseTestImage(
+  detector: Detector,
+  pictures: readonly string[],
+  decode: (path: string) => Promise<Picture>,
+): Promise<number> {
+  let best = { index: 0, sure: 0, all: 0 };
+  for (const [index, path] of pictures.entries()) {
+    if (index >= CANDIDATES && best.all > 0) break;
+    const found = await detector.detect(await decode(path));
+    const sure = found.filter(({ score }) => score >= SURE).length;
+    if (sure > best.sure || (sure === best.sure && found.length > best.all)) best = { index, sure, all: found.length };
+  }
+  return best.index;
+}
+
+/** The bytes of a JPEG as they are, of any other picture as a JPEG. */
+async function toJpeg(path: string): Promise<Uint8Array> {
+  const bytes = await readFile(path);
+  if (identifyImage(bytes) === 'jpeg') return bytes;
+  return (await openPixels(bytes, CHECKED)).jpeg({ quality: 95 }).toBuffer();
+}
+
+/** Completes a bundle with its manifest, and reads it back. */
+async function writeManifest(
+  dir: string,
+  manifest: Omit<BundleManifest, 'format' | 'created' | 'files'>,
+): Promise<void> {
+  const files = [MODEL_FILE, TEST_IMAGE, TEST_RESULT].map(async (file) => [file, await sha256File(join(dir, file))]);
+  await writeJson(join(dir, BUNDLE_FILE), {
+    format: 1,
+    created: new Date().toISOString(),
+    ...manifest,
+    files: Object.fromEntries(await Promise.all(files)),
+  } satisfies BundleManifest);
+  await readBundle(dir);
+}

@@ -1,0 +1,97 @@
+import { CONFIG_KEYS } from '../../config/keys.js';
+import type { Config } from '../../config/schema.js';
+import type { StepName } from './step.js';
+
+/** Values of configuration keys, by key. */
+export type Settings = Record<string, unknown>;
+
+/** Sections of the configuration that each step reads for what it makes. */
+const SECTIONS: Record<StepName, readonly string[]> = {
+  'data-load': ['data'],
+  'data-prep': ['prep'],
+  'model-train': ['model', 'train'],
+  'model-pack': ['pack'],
+  'model-eval': ['eval'],
+  'model-test': ['test', 'serve'],
+};
+
+/** Keys of files and folders: their contents count instead (see sources.ts). */
+const BY_CONTENT = ['data.images', 'data.annotations', 'train.weights', 'test.baseline'];
+
+/** Checks of what comes in: made each time. */
+const CHECKS = ['data.imagesSha256', 'data.annotationsSha256'];
+
+/** How a result is shown and judged: a change of it does that anew, without the work before. */
+const SHOWN: Record<StepName, readonly string[]> = {
+  'data-load': [],
+  'data-prep': [],
+  'model-train': [],
+  'model-pack': [],
+  'model-eval': ['eval.minMap50', 'eval.pictures'],
+  'model-test': ['test.gate'],
+};
+
+/** How the work is done, and with whom a service speaks: the outputs are the same. */
+const INDIFFERENT = [
+  'train.workers',
+  'train.threads',
+  'train.cacheMb',
+  'serve.host',
+  'serve.port',
+  'serve.urlHosts',
+  'serve.urlTimeout',
+  'serve.maxFiles',
+  'serve.adminToken',
+  'serve.bundles',
+  'serve.apiKeys',
+  'serve.apiKeysFile',
+  'serve.openMetrics',
+  'serve.cors',
+  'serve.trustedProxies',
+  'serve.startTimeout',
+  'serve.logLevel',
+  'serve.otlp',
+];
+
+/**
+ * What decides which epoch is the best, but changes no weights: not worth training again. `train.validateEvery` also
+ * decides where a training with `train.patience` stops, and then counts.
+ */
+const CHOICE_OF_BEST = ['eval.confidence', 'eval.nms', 'eval.maxDetections'];
+
+/** Settings that shape the outputs of a step: a change of one makes a new output. */
+export function countedSettings(step: StepName, config: Config): Settings {
+  const never = new Set([...BY_CONTENT, ...CHECKS, ...SHOWN[step], ...INDIFFERENT, ...withoutEffect(config)]);
+  return pick(config, (key) => SECTIONS[step].some((section) => key.startsWith(`${section}.`)) && !never.has(key));
+}
+
+/** Settings of how a step's outputs are shown and judged. */
+export function shownSettings(step: StepName, config: Config): Settings {
+  return pick(config, (key) => SHOWN[step].includes(key));
+}
+
+/** Settings that a finished step did not ask about again though they were others then: worth a word. */
+export function ignoredSettings(step: StepName, config: Omit<Config, 'store'>): Settings {
+  if (step !== 'model-train') return {};
+  return pick(config, (key) => CHOICE_OF_BEST.includes(key) || (key === 'train.validateEvery' && !stopsEarly(config)));
+}
+
+const stopsEarly = ({ train }: Pick<Config, 'train'>): boolean => train.patience !== null;
+
+/** Keys that the rest of the configuration leaves without effect. */
+function withoutEffect({ data, train }: Config): string[] {
+  const [used, unused] = [`data.${data.source}.`, 'data.builtin.'];
+  return CONFIG_KEYS.filter((key) => {
+    if (key === 'train.validateEvery') return train.patience === null;
+    if (key === 'data.source' || !key.startsWith('data.')) return false;
+    return data.source === 'builtin' ? !key.startsWith(used) : key.startsWith(unused);
+  });
+}
+
+function pick(config: object, test: (key: string) => boolean): Settings {
+  return Object.fromEntries(CONFIG_KEYS.filter(test).map((key) => [key, valueAt(config, key)]));
+}
+
+function valueAt(config: object, key: string): unknown {
+  return key.split('.').reduce<unknown>((node, part) => (node as Settings)[part], config);
+}

@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { beforeExit } from '../../base/ending.js';
+import { UserError } from '../../base/errors.js';
+
+/** Seconds a server may take to load its model, and to stop. */
+const START_S = 120;
+const STOP_S = 20;
+
+/** Characters of a child's log kept for the message when it dies. */
+const LOG_LENGTH = 4000;
+
+type Child = ChildProcess & { stdout: Readable; stderr: Readable };
+
+/** How a process ended: 0 when in order. */
+interface Ending {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Whether it did not stop when asked and was killed by us. */
+  forced?: boolean;
+}
+
+/** A server that is ready. */
+export interface ServerProcess {
+  url: string;
+  pid: number;
+}
+
+/**
+ * Runs `use` against a server in a process of its own, started by `yolox-node serve` with these arguments. The server ends
+ * with this process, however that ends.
+ * `exitCode` is the server's after SIGTERM: 0 when it shut down in order, null when it had to be killed.
+ * @throws UserError with the end of the server's log when it does not get ready, or dies before it is asked to stop
+ */
+export async function withServer<T>(
+  args: readonly string[],
+  use: (server: ServerProcess) => Promise<T>,
+): Promise<{ result: T; exitCode: number | null }> {
+  const child = spawnCli(['serve', ...args, '--json']);
+  const forget = beforeExit(() => child.kill('SIGKILL'));
+  let logEnd = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    logEnd = (logEnd + text).slice(-LOG_LENGTH);
+  });
+  const exited = endingOf(child);
+  const died = (expected: string, ending: Ending, cause?: unknown) =>
+    new UserError(
+      {
+        where: 'yolox-node serve',
+        expected,
+        received: describeEnding(ending),
+        hint: `Its log ends:\n${logEnd.trim()}`,
+      },
+      { cause },
+    );
+  try {
+    const url = await announcedUrl(child, exited).catch((cause) => {
+      if (!(cause instanceof Died)) throw cause;
+      throw died('a server that gets ready', cause.ending, cause);
+    });
+    try {
+      const result = await use({ url, pid: child.pid as number });
+      const ending = await stop(child, exited);
+      return { result, exitCode: ending.code };
+    } catch (cause) {
+      // A server that has died is why nothing answers; one that lives stops in order.
+      const ending = await stop(child, exited);
+      throw ending.code === 0 || ending.forced
+        ? cause
+        : died('a server that answers until it is stopped', ending, cause);
+    }
+  } finally {
+    child.kill('SIGKILL');
+    forget();
+  }
+}
+
+/** The command line of this very checkout or package, under the same loader; the channel tells it when we end. */
+function spawnCli(args: readonly string[]): Child {
+  const entry = fileURLToPath(new URL(`../../cli/index${extname(import.meta.filename)}`, import.meta.url));
+  return spawn(process.execPath, [...process.execArgv, entry, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  }) as Child;
+}
+
+async function endingOf(child: Child): Promise<Ending> {
+  const [code, signal] = await once(child, 'exit');
+  return { code, signal };
+}
+
+const describeEnding = ({ code, signal }: Ending): string => (signal ? `killed by ${signal}` : `exit code ${code}`);
+
+/** The server ended before it was ready. */
+class Died extends Error {
+  readonly ending: Ending;
+
+  constructor(ending: Ending) {
+    super(describeEnding(ending));
+    this.ending = ending;
+  }
+}
+
+/** The address in the line the server prints once it is ready. */
+async function announcedUrl(child: Child, exited: Promise<Ending>): Promise<string> {
+  const lines = createInterface({ input: child.stdout });
+  const announced = once(lines, 'line', { signal: AbortSignal.timeout(START_S * 1000) }).catch((cause) => {
+    const received = `no answer in ${START_S} s`;
+    throw new UserError({ where: 'yolox-node serve', expected: 'a server that gets ready', received }, { cause });
+  });
+  const died = exited.then((ending) => {
+    throw new Died(ending);
+  });
+  const [line] = await Promise.race([announced, died]);
+  const { url } = JSON.parse(line) as { url?: string };
+  // Without one the line is that of an error, and the process ends.
+  return url ?? died;
+}
+
+async function stop(child: Child, exited: Promise<Ending>): Promise<Ending> {
+  let forced = false;
+  const limit = setTimeout(() => {
+    forced = child.kill('SIGKILL');
+  }, STOP_S * 1000);
+  child.kill('SIGTERM');
+  const ending = await exited;
+  clearTimeout(limit);
+  return { ...ending, forced };
+}

@@ -1,0 +1,136 @@
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { ServeConfig } from '../config/schema.js';
+import type { Bundle } from '../detect/bundle.js';
+import type { Provider } from '../detect/providers.js';
+import type { Measurement, Tuning } from '../detect/tuning.js';
+import { ModelProcess } from './versions/model_process.js';
+
+/** Batches of one against batches as large as measurements let them grow. */
+const BATCHES = [1, 8];
+
+/** Each session holds the model's weights and work space. */
+const MOST_SESSIONS = 16;
+
+/** Rounds over all ways, so that a slow moment of the machine meets more than one of them. */
+const ROUNDS = 2;
+
+/** Times are taken in windows of this many ms, until the last three are within `STEADY` of their median. */
+const WINDOW_MS = 400;
+const STEADY = 0.1;
+
+export type TuneConfig = Pick<
+  ServeConfig,
+  'provider' | 'queue' | 'startTimeout' | 'maxPixels' | 'maxSide' | 'decodeTimeout'
+>;
+
+export interface TuneOptions {
+  /** Longest time of one measurement, seconds; there are `ROUNDS` × 2 of each way. */
+  seconds: number;
+  onProgress?: (done: number, total: number, note: string) => void;
+}
+
+export interface Tuned {
+  measured: Measurement[];
+  /** What the model ran on. */
+  provider: Provider;
+}
+
+/** Sessions × threads that share out the cores evenly, with and without batches. */
+export function waysToRun(cores = availableParallelism()): Tuning[] {
+  const shares = Array.from({ length: Math.min(cores, MOST_SESSIONS) }, (_, i) => i + 1);
+  return shares
+    .filter((sessions) => cores % sessions === 0)
+    .flatMap((sessions) => BATCHES.map((maxBatch) => ({ sessions, threads: cores / sessions, maxBatch })));
+}
+
+/**
+ * Measures each way of running a bundle on its test picture, encoded as clients send it: from the bytes to the objects,
+ * in a process of its own as when it is served, for as many clients as it can use and for one.
+ * @throws UserError when the bundle cannot be run
+ */
+export async function measureWays(
+  bundle: Bundle,
+  config: TuneConfig,
+  { seconds, onProgress }: TuneOptions,
+  ways = waysToRun(),
+): Promise<Tuned> {
+  const bytes = await readFile(join(bundle.dir, bundle.test.image));
+  const results = ways.map((way) => ({ way, rates: [] as number[], latencies: [] as number[] }));
+  let provider: Provider = 'cpu';
+  let done = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { way, rates, latencies } of round % 2 === 0 ? results : results.toReversed()) {
+      const note = `${way.sessions} x ${way.threads} threads, batches to ${way.maxBatch}`;
+      onProgress?.(done++, ROUNDS * ways.length, note);
+      const model = await ModelProcess.start(bundle, { ...config, ...way, deadline: 3_600_000 });
+      try {
+        provider = model.info.provider;
+        const one = await windowsOf(model, bytes, 1, seconds);
+        const many = await windowsOf(model, bytes, clientsFor(way), seconds);
+        latencies.push(median(one.map(({ latency }) => latency)));
+        rates.push(median(many.map(({ rate }) => rate)));
+      } finally {
+        await model.close();
+      }
+    }
+  }
+  onProgress?.(done, done, '');
+  const measured = results.map(({ way, rates, latencies }) => ({
+    ...way,
+    rate: mean(rates),
+    latency: mean(latencies),
+  }));
+  return { measured, provider };
+}
+
+/** One batch in every session, another that waits for it, and two pictures on their way there or back. */
+const clientsFor = ({ sessions, maxBatch }: Tuning): number => 2 * sessions * maxBatch + 2;
+
+interface Window {
+  /** Pictures per second, and median milliseconds of one. */
+  rate: number;
+  latency: number;
+}
+
+/** The last windows of a load from so many clients, each of whom waits for its answer before it asks again. */
+async function windowsOf(model: ModelProcess, bytes: Uint8Array, clients: number, seconds: number): Promise<Window[]> {
+  const end = performance.now() + seconds * 1000;
+  const windows: Window[] = [];
+  let latencies: number[] = [];
+  let since = performance.now();
+  const steady = () => {
+    const rates = windows.slice(-3).map(({ rate }) => rate);
+    return rates.length === 3 && rates.every((rate) => Math.abs(rate / median(rates) - 1) <= STEADY);
+  };
+  const enough = () => windows.length > 0 && (performance.now() >= end || steady());
+  // Only the first client watches the clock: a window ends with an answer of its.
+  const client = async (first: boolean) => {
+    while (!enough()) {
+      const start = performance.now();
+      const place = model.admit(new AbortController().signal);
+      try {
+        await place.detect({ bytes, thresholds: {} });
+      } finally {
+        place.leave();
+      }
+      const now = performance.now();
+      latencies.push(now - start);
+      if (!first || now - since < WINDOW_MS) continue;
+      windows.push({ rate: (latencies.length * 1000) / (now - since), latency: median(latencies) });
+      latencies = [];
+      since = now;
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, (_, i) => client(i === 0)));
+  return windows.slice(-3);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

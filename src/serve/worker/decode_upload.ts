@@ -1,0 +1,51 @@
+import sharp from 'sharp';
+import type { Problem } from '../../base/errors.js';
+import {
+  type DecodeLimits,
+  type DecodeOptions,
+  decodePicture,
+  ImageError,
+  type ImageFault,
+} from '../../image/decode.js';
+import type { Picture } from '../../image/image.js';
+import { HttpProblem } from '../api_error.js';
+
+// For the whole process, as often as a thread of it loads sharp, which sets them otherwise: no picture comes twice, and
+// with several side by side one is not worth several threads.
+sharp.cache(false);
+sharp.concurrency(1);
+
+/** What a picture may cost: all its pixels, those of a side, and milliseconds of decoding. */
+export type PictureLimits = Required<DecodeLimits>;
+
+/** How an image that cannot be had is answered. */
+const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: string }> = {
+  format: { status: 422, code: 'undecodable', message: 'This is not an image in a format that can be read.' },
+  damaged: { status: 422, code: 'undecodable', message: 'This image is damaged.' },
+  tooManyPixels: { status: 413, code: 'too_many_pixels', message: 'The image has too many pixels.' },
+  tooManyParts: { status: 413, code: 'too_many_parts', message: 'The image has too many scans, frames or pages.' },
+  tooSlow: { status: 413, code: 'too_slow', message: 'The image takes too long to decode.' },
+};
+
+/**
+ * Decodes the picture of a request; of several in one file, the frames of an animation, the first. The options are
+ * those of {@link decodePicture}.
+ * @throws HttpProblem 413 when it exceeds the limits, 422 when it is no image or a damaged one; TakesLong
+ */
+export async function decodeUpload(
+  bytes: Uint8Array,
+  limits: PictureLimits,
+  options?: Pick<DecodeOptions, 'fit' | 'inThread' | 'short'>,
+): Promise<Picture> {
+  try {
+    return await decodePicture(bytes, { ...limits, ...options });
+  } catch (cause) {
+    if (cause instanceof ImageError) throw refusal(cause.fault, cause.problem);
+    throw cause;
+  }
+}
+
+function refusal(fault: ImageFault, { expected, received, hint }: Problem): HttpProblem {
+  const { status, ...reason } = REFUSALS[fault];
+  return new HttpProblem(status, { ...reason, expected, received, hint });
+}

@@ -1,0 +1,130 @@
+import type { Thresholds } from '../../detect/detections.js';
+import type { BatchOutcomes, Outcome, UploadTask, UploadTimes } from './upload_detector.js';
+
+/**
+ * What goes between the service and a detector's thread, each way: two unsigned 32-bit little-endian numbers, the bytes
+ * of a JSON text and those that follow it, then the text, then those bytes.
+ */
+export const LENGTHS_BYTES = 8;
+
+/** A frame taken apart. */
+export interface Frame {
+  text: Uint8Array;
+  bytes: Uint8Array;
+}
+
+/** A file, whole or in the pieces it came in. */
+export type FileBytes = Uint8Array | readonly Uint8Array[];
+
+/** A task as the service has it. */
+export type SentTask = Omit<UploadTask, 'bytes'> & { bytes: FileBytes };
+
+/** What stands in a request's text for each picture, whose file is among the bytes. */
+interface TaskHead {
+  length: number;
+  thresholds?: Partial<Thresholds>;
+  draw?: boolean;
+  alone?: boolean;
+}
+
+/** What stands in an answer's text; the pictures drawn are among the bytes. */
+type AnswerHead =
+  | { outcomes: (Omit<Outcome, 'drawn'> & { drawnLength?: number })[]; times: UploadTimes }
+  /** A fault of ours; the message is for the log. */
+  | { failed: string };
+
+/** A batch that failed in the thread as a whole. */
+export class BatchFailed extends Error {}
+
+/** A batch as buffers to be written one after the other; the files are not copied. */
+export function encodeTasks(tasks: readonly SentTask[]): Uint8Array[] {
+  const heads = tasks.map(({ bytes, ...asked }): TaskHead => ({ length: lengthOf(bytes), ...asked }));
+  return encode(
+    heads,
+    tasks.flatMap(({ bytes }) => bytes),
+  );
+}
+
+export const lengthOf = (bytes: FileBytes): number =>
+  bytes instanceof Uint8Array ? bytes.length : bytes.reduce((sum, { length }) => sum + length, 0);
+
+/** The files are views of the frame's bytes. */
+export function decodeTasks({ text, bytes }: Frame): UploadTask[] {
+  const split = splitter(bytes);
+  return (parse(text) as TaskHead[]).map(({ length, ...asked }) => ({ bytes: split(length), ...asked }));
+}
+
+export function encodeOutcomes({ outcomes, times }: BatchOutcomes): Uint8Array[] {
+  const drawn = outcomes.map((outcome) => ('drawn' in outcome ? outcome.drawn : undefined));
+  const heads = outcomes.map((outcome, i) => ({ ...outcome, drawn: undefined, drawnLength: drawn[i]?.length }));
+  return encode(
+    { outcomes: heads, times } satisfies AnswerHead,
+    drawn.filter((one) => one !== undefined),
+  );
+}
+
+export const encodeFailure = (failed: string): Uint8Array[] => encode({ failed } satisfies AnswerHead, []);
+
+/** @throws BatchFailed with what the thread says of it */
+export function decodeOutcomes({ text, bytes }: Frame): BatchOutcomes {
+  const head = parse(text) as AnswerHead;
+  if ('failed' in head) throw new BatchFailed(head.failed);
+  const split = splitter(bytes);
+  const outcomes = head.outcomes.map(
+    ({ drawnLength, ...outcome }) =>
+      ({ ...outcome, ...(drawnLength !== undefined && { drawn: split(drawnLength) }) }) as Outcome,
+  );
+  return { outcomes, times: head.times };
+}
+
+/** Bytes of the text and of what follows it. */
+export function readLengths(lengths: Uint8Array): [text: number, bytes: number] {
+  const view = new DataView(lengths.buffer, lengths.byteOffset, LENGTHS_BYTES);
+  return [view.getUint32(0, true), view.getUint32(4, true)];
+}
+
+function encode(head: unknown, bytes: readonly Uint8Array[]): Uint8Array[] {
+  const text = Buffer.from(JSON.stringify(head));
+  const first = Buffer.allocUnsafe(LENGTHS_BYTES + text.length);
+  first.writeUInt32LE(text.length, 0);
+  first.writeUInt32LE(lengthOf(bytes), 4);
+  text.copy(first, LENGTHS_BYTES);
+  return [first, ...bytes];
+}
+
+const parse = ({ buffer, byteOffset, length }: Uint8Array): unknown =>
+  JSON.parse(Buffer.from(buffer, byteOffset, length).toString());
+
+/** Cuts pieces off the front. */
+function splitter(bytes: Uint8Array): (length: number) => Uint8Array {
+  let at = 0;
+  return (length) => {
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+}
+
+/** Puts frames together from the pieces of a stream, however it was cut. */
+export class FrameReader {
+  #pieces: Uint8Array[] = [];
+  #held = 0;
+  /** Bytes of the frame that is coming, once its lengths are there. */
+  #wanted = LENGTHS_BYTES;
+
+  /** @returns the frame, once its last byte is there; one frame at a time is under way */
+  add(piece: Uint8Array): Frame | undefined {
+    this.#pieces.push(piece);
+    this.#held += piece.length;
+    while (this.#held >= this.#wanted) {
+      const all = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces, this.#held);
+      const [text, bytes] = readLengths(all);
+      this.#wanted = LENGTHS_BYTES + text + bytes;
+      this.#pieces = [all];
+      if (this.#held < this.#wanted) break;
+      [this.#pieces, this.#held, this.#wanted] = [[], 0, LENGTHS_BYTES];
+      const end = LENGTHS_BYTES + text;
+      return { text: all.subarray(LENGTHS_BYTES, end), bytes: all.subarray(end, end + bytes) };
+    }
+    return undefined;
+  }
+}

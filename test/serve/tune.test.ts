@@ -1,0 +1,48 @@
+import { rm } from 'node:fs/promises';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { configSchema } from '../../src/config/schema.js';
+import { readBundle } from '../../src/detect/bundle.js';
+import { measureWays, waysToRun } from '../../src/serve/tune.js';
+import { makeBundle } from './make_bundle.js';
+
+const test = suite('tune');
+
+test('the ways to run share out all cores, one session first and one thread each last', () => {
+  for (const cores of [1, 2, 6, 7, 16]) {
+    const ways = waysToRun(cores);
+    for (const { sessions, threads } of ways) assert.is(sessions * threads, cores);
+    assert.equal([ways[0].sessions, ways.at(-1)?.threads], [1, 1]);
+    assert.is(new Set(ways.map((way) => JSON.stringify(way))).size, ways.length);
+  }
+  assert.ok(waysToRun(96).every(({ sessions }) => sessions <= 16));
+});
+
+test('every way is measured on the bundle, as it is served', async () => {
+  const dir = await makeBundle();
+  const ways = [
+    { sessions: 1, threads: 2, maxBatch: 1 },
+    { sessions: 2, threads: 1, maxBatch: 4 },
+  ];
+  const seen: [number, number][] = [];
+  const options = { seconds: 0.4, onProgress: (done: number, total: number) => void seen.push([done, total]) };
+  const { measured, provider } = await measureWays(
+    await readBundle(dir),
+    { ...configSchema.parse({}).serve, provider: 'cpu' },
+    options,
+    ways,
+  );
+  await rm(dir, { recursive: true });
+  assert.is(provider, 'cpu');
+  assert.equal(
+    measured.map(({ rate, latency, ...way }) => way),
+    ways,
+  );
+  for (const { rate, latency } of measured) {
+    assert.ok(rate > 0 && Number.isFinite(rate));
+    assert.ok(latency > 0 && Number.isFinite(latency));
+  }
+  assert.equal(seen.at(-1), [4, 4]);
+});
+
+test.run();

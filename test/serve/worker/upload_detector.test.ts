@@ -1,0 +1,102 @@
+import { rm } from 'node:fs/promises';
+import sharp from 'sharp';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { readBundle } from '../../../src/detect/bundle.js';
+import { UploadDetector } from '../../../src/serve/worker/upload_detector.js';
+import { manyScans } from '../../image/make_hostile.js';
+import { makeTiff } from '../../image/make_tiff.js';
+import { makeBundle, randomJpeg } from '../make_bundle.js';
+
+const test = suite('upload detector');
+let dir: string;
+let model: UploadDetector;
+
+test.before(async () => {
+  dir = await makeBundle();
+  model = await UploadDetector.open(await readBundle(dir), {
+    threads: 1,
+    maxPixels: 1_000_000,
+    maxSide: 1500,
+    decodeTimeout: 30_000,
+  });
+});
+test.after(async () => {
+  await model.detector.close();
+  await rm(dir, { recursive: true });
+});
+
+test('pictures that are refused leave the others of their batch as they would be alone', async () => {
+  const good = await Promise.all([1, 2].map((seed) => randomJpeg(seed)));
+  const wide = await sharp({ create: { width: 1600, height: 4, channels: 3, background: '#000' } })
+    .png()
+    .toBuffer();
+  const bytes = [Buffer.from('no picture'), good[0], wide, good[1]];
+  const { outcomes, times } = await model.detectBatch(bytes.map((each) => ({ bytes: each })));
+  assert.equal(
+    outcomes.map((outcome) => ('refused' in outcome ? outcome.refused.status : 200)),
+    [422, 200, 413, 200],
+  );
+  const alone = await Promise.all(good.map((each) => model.detectBatch([{ bytes: each }])));
+  assert.equal(
+    [outcomes[1], outcomes[3]],
+    alone.map((one) => one.outcomes[0]),
+  );
+  assert.ok(times.decode > 0 && times.inference > 0);
+});
+
+test('what takes long is left for later, unless it is alone', async () => {
+  const strict = await UploadDetector.open(await readBundle(dir), {
+    threads: 1,
+    maxPixels: 20_000_000,
+    maxSide: 5000,
+    decodeTimeout: 6000,
+  });
+  const [long, good] = [await manyScans(90, 3000, false), await randomJpeg(1)];
+  const damaged = makeTiff({ more: [[259, 3, [9999]]] });
+  const first = await strict.detectBatch([{ bytes: long }, { bytes: good }, { bytes: damaged, draw: true }]);
+  assert.equal([first.outcomes[0], first.outcomes[2]], [{ long: true }, { long: true }]);
+  assert.ok('detections' in first.outcomes[1]);
+  const [again] = (await strict.detectBatch([{ bytes: long, alone: true }])).outcomes;
+  assert.ok('detections' in again);
+  assert.equal([again.width, again.height], [3000, 3000]);
+  const [refused] = (await strict.detectBatch([{ bytes: damaged, alone: true }])).outcomes;
+  assert.ok('refused' in refused && refused.refused.status === 422);
+  assert.match(String(refused.refused.reason.received), '9999');
+  await strict.detector.close();
+});
+
+test('a batch of which nothing is left is answered without running the model', async () => {
+  const { outcomes, times } = await model.detectBatch([{ bytes: Buffer.from('no picture') }]);
+  assert.ok('refused' in outcomes[0]);
+  assert.is(times.inference, 0);
+});
+
+test('each picture of a batch keeps its own thresholds', async () => {
+  const bytes = await randomJpeg(3);
+  const { outcomes } = await model.detectBatch([
+    { bytes, thresholds: { maxDetections: 1 } },
+    { bytes },
+    { bytes, thresholds: { confidence: 1 } },
+  ]);
+  const [one, all, none] = outcomes.map((outcome) => 'detections' in outcome && outcome.detections);
+  assert.ok(all);
+  assert.equal([one, none], [all.slice(0, 1), []]);
+});
+
+test('a picture many times larger than the input is answered, and drawn, in its own pixels', async () => {
+  const bytes = await randomJpeg(4, 900, 540);
+  const { outcomes: kept } = await model.detectBatch([{ bytes, draw: true }]);
+  assert.equal(kept, [{ long: true }]);
+  const { outcomes } = await model.detectBatch([{ bytes, draw: true, alone: true }, { bytes }]);
+  const [drawn, plain] = outcomes;
+  assert.ok('detections' in drawn && 'detections' in plain);
+  assert.equal([drawn.width, drawn.height], [900, 540]);
+  assert.ok(drawn.detections.some(({ box: [, , x2, y2] }) => x2 > 96 || y2 > 64));
+  const png = await sharp(drawn.drawn).metadata();
+  assert.equal([png.format, png.width, png.height], ['png', 900, 540]);
+  assert.equal(plain.detections, drawn.detections);
+  assert.is(plain.drawn, undefined);
+});
+
+test.run();
