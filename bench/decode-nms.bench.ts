@@ -13,7 +13,7 @@ const anchors = anchorsOf(SIDE, SIDE);
 const options: DecodeNmsOptions = { confidence: 0.01, nms: 0.65, maxDetections: 300, agnostic: false };
 
 /**
- * Detections of one picture from raw head outputs. Peers: the same composed of TensorFlow's ops, and onnxruntime's
+ * Detections of one image from raw head outputs. Peers: the same composed of TensorFlow's ops, and onnxruntime's
  * NonMaxSuppression, which is given decoded boxes and the score of each one's best class, and so has less to do.
  */
 export default async function decodeNmsBench(): Promise<{ results: BenchResult[] }> {

@@ -13,7 +13,7 @@ export function randomOutputs(anchors: number): Tensor {
   });
 }
 
-/** Labels [N,M,5]: class, centre anywhere in the picture, sides of 8 to 168 pixels. */
+/** Labels [N,M,5]: class, centre anywhere in the image, sides of 8 to 168 pixels. */
 export function randomObjects(): Tensor {
   const { size, batch, classes, boxes } = CASE;
   return tf.tidy(() => {

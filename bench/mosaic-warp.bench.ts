@@ -10,19 +10,19 @@ import { type BenchResult, paired } from './paired.js';
 import { flags, startPythonPeer } from './peers/torch_peer.js';
 
 const CASE = { size: 640, batch: 8 };
-const NAME = `MosaicWarp ${CASE.size}² batch ${CASE.batch}, from decoded 640x480 pictures`;
-const PICTURES = 16;
+const NAME = `MosaicWarp ${CASE.size}² batch ${CASE.batch}, from decoded 640x480 images`;
+const IMAGES = 16;
 const PROCESSES = 2;
 
 /** Mosaic, affine, mixup, flip and colours of a batch. Peers: the same in plain JavaScript; OpenCV and numpy. */
 export default async function mosaicWarpBench(): Promise<{ results: BenchResult[] }> {
-  const [examples, pictures] = randomPictures();
+  const [examples, images] = randomImages();
   const { augment } = configSchema.parse({}).train;
   const preprocess = preprocessSchema.parse({ size: [CASE.size, CASE.size] });
   const random = new Random('mosaic-warp');
   const item = () => {
     const drawn = strongExample(random.pick(examples), () => random.pick(examples), preprocess.size, augment, random);
-    return { recipe: drawn.recipe, pictures: drawn.paths.map((path) => pictures[Number(path)]) };
+    return { recipe: drawn.recipe, pictures: drawn.paths.map((path) => images[Number(path)]) };
   };
   const work = (warp: typeof mosaicWarp) => () =>
     warp(packBatch(Array.from({ length: CASE.batch }, item)), preprocess).dispose();
@@ -37,16 +37,16 @@ export default async function mosaicWarpBench(): Promise<{ results: BenchResult[
   return { results };
 }
 
-function randomPictures(): [Example[], Pixels[]] {
-  const random = new Random('pictures');
+function randomImages(): [Example[], Pixels[]] {
+  const random = new Random('images');
   const [width, height] = [640, 480];
-  const pictures = Array.from({ length: PICTURES }, () => {
+  const images = Array.from({ length: IMAGES }, () => {
     const words = Uint32Array.from({ length: (width * height * 3) / 4 }, () => random.int(0, 2 ** 32 - 1));
     return { width, height, data: new Uint8Array(words.buffer) };
   });
   // A partner without objects would not be mixed in.
-  const examples = pictures.map((_, i): Example => {
+  const examples = images.map((_, i): Example => {
     return { name: `${i}`, path: String(i), width, height, objects: [{ classIndex: 0, bbox: [100, 100, 300, 200] }] };
   });
-  return [examples, pictures];
+  return [examples, images];
 }

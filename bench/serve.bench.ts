@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { log } from '../src/base/progress.js';
-import { build, findPictures } from './serve/material.js';
+import { build, findImages } from './serve/material.js';
 import { nano } from './serve/nano.js';
 import { overload } from './serve/overload.js';
 import { type Bench, FULL, QUICK, type ServeResult } from './serve/plan.js';
@@ -25,15 +25,15 @@ export const PARTS = Object.keys(RUN);
 
 /**
  * The service as users start it, with the client on the same machine. Peers: FastAPI and BentoML on onnxruntime with the
- * same model, pictures and answers; onnxruntime-node alone.
+ * same model, images and answers; onnxruntime-node alone.
  */
 export default async function serveBench({ parts, quick }: { parts: string[]; quick: boolean }) {
   build();
   const work = await mkdtemp(join(tmpdir(), 'yolox-serve-bench-'));
   try {
     const plan = quick ? QUICK : FULL;
-    const pictures = await findPictures(work, plan.pictures);
-    const bench = { plan, work, pictures, load: { pictures, seconds: plan.seconds, warmUp: plan.warmUp } };
+    const images = await findImages(work, plan.images);
+    const bench = { plan, work, images, load: { images, seconds: plan.seconds, warmUp: plan.warmUp } };
     const results: ServeResult[] = [];
     for (const part of parts.length > 0 ? parts : PARTS) {
       log(`serve ${part}`);

@@ -5,7 +5,7 @@ import type { TrainOptions } from '../src/model/train_state.js';
 
 export const SIDE = 416;
 export const BATCH = 4;
-/** Boxes in each picture. */
+/** Boxes in each image. */
 export const BOXES = 8;
 /** YOLOX-S. */
 export const architecture: Architecture = { depth: 0.33, width: 0.5, depthwise: false, classes: 80 };

@@ -4,7 +4,7 @@ import { suite, type Test } from 'uvu';
 
 const sharedRoot = process.env.YOLOX_SHARED ?? resolve(import.meta.dirname, '../../shared');
 
-/** Path inside the folder of real pictures and weights beside the checkout. */
+/** Path inside the folder of real images and weights beside the checkout. */
 export const shared = (...parts: string[]): string => join(sharedRoot, ...parts);
 
 /** Folder of tensors computed with the reference implementations. */

@@ -6,7 +6,7 @@ import { showTable, summaryOf } from './objects.js';
 import { showProblem } from './problem.js';
 import { drawn, getBlob, getJson, predict, useKey } from './service.js';
 import { covers, narrow, queryOf, toAsk } from './settings.js';
-import { markObject, setBusy, showObjects, showPicture } from './stage.js';
+import { markObject, setBusy, showImage, showObjects } from './stage.js';
 import { showTimes } from './times.js';
 
 /** Milliseconds the settings must rest before the service is asked. */
@@ -14,8 +14,8 @@ const REST_MS = 150;
 
 const element = (id) => document.getElementById(id);
 
-/** What is wanted; the picture `{ blob, name, sample }`; the last answer, what was asked for it, how long it took. */
-const state = { wanted: undefined, picture: undefined, answer: undefined, asked: undefined, times: undefined };
+/** What is wanted; the image `{ blob, name, sample }`; the last answer, what was asked for it, how long it took. */
+const state = { wanted: undefined, image: undefined, answer: undefined, asked: undefined, times: undefined };
 /** The question that is open, and the wait before one: at most one of them. */
 let question;
 let resting;
@@ -38,8 +38,8 @@ function dropQuestion() {
   setBusy(false);
 }
 
-/** Asks the service about a picture, in place of a question that is still open. */
-async function ask(picture) {
+/** Asks the service about an image, in place of a question that is still open. */
+async function ask(image) {
   dropQuestion();
   const mine = new AbortController();
   const { signal } = mine;
@@ -47,12 +47,12 @@ async function ask(picture) {
   setBusy(true);
   try {
     const asked = toAsk(state.wanted);
-    const { answer, times, model } = await predict(queryOf(asked), picture.blob, signal);
+    const { answer, times, model } = await predict(queryOf(asked), image.blob, signal);
     signal.throwIfAborted();
     // A frame of the camera is shown together with its boxes.
-    if (picture !== state.picture) await showPicture(picture);
+    if (image !== state.image) await showImage(image);
     signal.throwIfAborted();
-    Object.assign(state, { picture, answer, asked, times });
+    Object.assign(state, { image, answer, asked, times });
     showProblem();
     showModel(model);
     render();
@@ -61,16 +61,16 @@ async function ask(picture) {
   }
 }
 
-/** Shows a picture at once, and its objects when the service has found them. */
-async function take(picture) {
+/** Shows an image at once, and its objects when the service has found them. */
+async function take(image) {
   stopLive();
   dropQuestion();
-  Object.assign(state, { picture, answer: undefined, asked: undefined, times: undefined });
+  Object.assign(state, { image, answer: undefined, asked: undefined, times: undefined });
   showProblem();
-  await showPicture(picture);
-  if (picture !== state.picture) return;
+  await showImage(image);
+  if (image !== state.image) return;
   render();
-  await ask(picture);
+  await ask(image);
 }
 
 /** Shows the answer as it is wanted now, and asks again unless that is sure to be what the service would say. */
@@ -78,20 +78,20 @@ function settingsChanged(wanted) {
   state.wanted = wanted;
   render();
   // The next frame of the camera will be asked about as it is wanted then.
-  if (!state.picture || isLive()) return;
+  if (!state.image || isLive()) return;
   dropQuestion();
   if (state.answer && covers(state.asked, wanted)) return;
   setBusy(true);
-  resting = setTimeout(() => attempt(() => ask(state.picture)), REST_MS);
+  resting = setTimeout(() => attempt(() => ask(state.image)), REST_MS);
 }
 
 function render() {
-  const { picture, answer, wanted, times } = state;
+  const { image, answer, wanted, times } = state;
   showTimes(times);
   for (const id of ['annotated', 'save-json']) element(id).disabled = !answer;
-  for (const id of ['copy', 'save-picture']) element(id).disabled = !picture;
-  if (!picture) return;
-  element('curl').value = curlOf(picture, queryOf(wanted));
+  for (const id of ['copy', 'save-image']) element(id).disabled = !image;
+  if (!image) return;
+  element('curl').value = curlOf(image, queryOf(wanted));
   const shown = answer && narrow(answer, wanted);
   element('json').value = shown ? pretty(shown) : '';
   element('count').textContent = shown ? shown.annotations.length : '';
@@ -125,7 +125,7 @@ function on(id, event, work) {
   element(id).addEventListener(event, (happened) => attempt(() => work(happened)));
 }
 
-const stem = () => state.picture.name.replace(/\.\w+$/, '');
+const stem = () => state.image.name.replace(/\.\w+$/, '');
 
 on('sample', 'click', async () => take({ blob: await getBlob('test_data'), name: 'sample.jpg', sample: true }));
 on('camera', 'click', async () => {
@@ -134,10 +134,10 @@ on('camera', 'click', async () => {
   settingsChanged(state.wanted);
 });
 on('annotated', 'click', async () => {
-  const { picture, wanted } = state;
-  save(await drawn(queryOf(wanted), picture.blob), `${stem()}_boxes.png`);
+  const { image, wanted } = state;
+  save(await drawn(queryOf(wanted), image.blob), `${stem()}_boxes.png`);
 });
-on('save-picture', 'click', () => save(state.picture.blob, state.picture.name));
+on('save-image', 'click', () => save(state.image.blob, state.image.name));
 on('save-json', 'click', () => save(new Blob([element('json').value]), `${stem()}.json`));
 on('copy', 'click', async ({ target }) => {
   await copy(element('curl'));
@@ -150,7 +150,7 @@ on('key-form', 'submit', async (event) => {
   event.preventDefault();
   useKey(element('key').value);
   if (!state.wanted) await meetModel();
-  else if (state.picture) await ask(state.picture);
+  else if (state.image) await ask(state.image);
   showProblem();
   element('key-form').hidden = true;
   element('choose').focus();

@@ -1,6 +1,6 @@
 import { coloursOf } from './colours.js';
 
-/** Replaces the content of `layer`, which lies over the picture, by a box for each object, the best on top. */
+/** Replaces the content of `layer`, which lies over the image, by a box for each object, the best on top. */
 export function drawBoxes(layer, { width, height, annotations, categories }) {
   const indexOf = new Map(categories.map(({ id }, index) => [id, index]));
   const boxes = annotations.map(({ id, bbox: [x, y, w, h], category_id, score }) => {
@@ -22,7 +22,7 @@ export function drawBoxes(layer, { width, height, annotations, categories }) {
 }
 
 /**
- * Puts each tag on its box's top or bottom edge, outside or inside, within the picture and free of better objects'
+ * Puts each tag on its box's top or bottom edge, outside or inside, within the image and free of better objects'
  * tags; one without a free place is hidden until its box is marked.
  */
 export function placeTags(layer) {

@@ -1,10 +1,10 @@
 const WHY = {
   NotAllowedError: ['The camera was refused.', 'Allow it for this page in the browser, then try again.'],
-  NotFoundError: ['There is no camera.', 'Connect one, or choose a picture instead.'],
+  NotFoundError: ['There is no camera.', 'Connect one, or choose an image instead.'],
   NotReadableError: ['The camera does not answer.', 'Another program may be using it.'],
 };
 
-/** A camera that is on; `frame()` gives its next picture. */
+/** A camera that is on; `frame()` gives its next image. */
 export class Camera {
   #track;
   #gone;

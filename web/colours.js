@@ -1,7 +1,7 @@
 /** Degrees between neighbouring hues: the golden angle keeps any first few of them far apart. */
 const HUE_STEP = 137.508;
 
-/** Red, green, blue (0–255) of a class, as in annotated pictures of the service; `index` is its place in the model. */
+/** Red, green, blue (0–255) of a class, as in annotated images of the service; `index` is its place in the model. */
 function palette(index) {
   const hue = (index * HUE_STEP) % 360;
   const lightness = index % 2 === 0 ? 0.5 : 0.6;

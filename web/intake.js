@@ -1,18 +1,18 @@
 const stage = document.getElementById('stage');
 const file = document.getElementById('file');
 
-/** Calls `take(file)` for a picture that is chosen, dropped anywhere on the page, or pasted. */
+/** Calls `take(file)` for an image that is chosen, dropped anywhere on the page, or pasted. */
 export function connectIntake(take) {
   document.getElementById('choose').addEventListener('click', () => file.click());
   file.addEventListener('change', () => {
-    const [picture] = file.files;
-    if (picture) take(picture);
+    const [image] = file.files;
+    if (image) take(image);
     // So that choosing the same file again is a change as well.
     file.value = '';
   });
   document.addEventListener('paste', ({ clipboardData }) => {
-    const [picture] = clipboardData.files;
-    if (picture) take(picture);
+    const [image] = clipboardData.files;
+    if (image) take(image);
   });
   document.addEventListener('dragover', (event) => {
     if (!event.dataTransfer.types.includes('Files')) return;
@@ -25,10 +25,10 @@ export function connectIntake(take) {
   });
   document.addEventListener('drop', (event) => {
     stage.classList.remove('over');
-    const [picture] = event.dataTransfer.files;
-    if (!picture) return;
+    const [image] = event.dataTransfer.files;
+    if (!image) return;
     event.preventDefault();
-    take(picture);
+    take(image);
   });
 }
 

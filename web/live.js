@@ -32,7 +32,7 @@ export async function startLive(show) {
       times.push(performance.now());
       if (times.length > RECENT) times.shift();
       const seconds = (times.at(-1) - times[0]) / 1000;
-      if (camera === mine && seconds > 0) rate.textContent = `${((times.length - 1) / seconds).toFixed(1)} pictures/s`;
+      if (camera === mine && seconds > 0) rate.textContent = `${((times.length - 1) / seconds).toFixed(1)} images/s`;
     }
   } finally {
     if (camera === mine) stopLive();

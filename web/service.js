@@ -34,25 +34,25 @@ async function request(path, { headers = {}, ...options } = {}) {
 export const getJson = async (path) => (await request(path)).json();
 export const getBlob = async (path) => (await request(path)).blob();
 
-const post = (query, picture, signal) =>
-  request(`predict?${query}`, { method: 'POST', body: picture, headers: { 'Content-Type': typeOf(picture) }, signal });
+const post = (query, image, signal) =>
+  request(`predict?${query}`, { method: 'POST', body: image, headers: { 'Content-Type': typeOf(image) }, signal });
 
-/** Type a picture is sent as; the service looks at the bytes anyway. */
+/** Type an image is sent as; the service looks at the bytes anyway. */
 export const typeOf = ({ type }) => (type.startsWith('image/') ? type : 'application/octet-stream');
 
-/** Objects of a picture, milliseconds of the whole round trip and of each stage in the server, and who answered. */
-export async function predict(query, picture, signal) {
+/** Objects of an image, milliseconds of the whole round trip and of each stage in the server, and who answered. */
+export async function predict(query, image, signal) {
   const start = performance.now();
-  const response = await post(query, picture, signal);
+  const response = await post(query, image, signal);
   const answer = await response.json();
   const total = performance.now() - start;
   const model = decodeURI(response.headers.get('X-Model-Version') ?? '').replace(/@([^@]*)$/, ' $1');
   return { answer, model, times: { total, stages: stagesOf(response.headers.get('Server-Timing') ?? '') } };
 }
 
-/** The picture with its objects drawn into it, PNG. */
-export async function drawn(query, picture) {
-  return (await post(`${query}&format=png`, picture)).blob();
+/** The image with its objects drawn into it, PNG. */
+export async function drawn(query, image) {
+  return (await post(`${query}&format=png`, image)).blob();
 }
 
 /** Names and milliseconds in a Server-Timing header; entries without a duration say something else. */

@@ -4,14 +4,14 @@ const stage = document.getElementById('stage');
 const frame = document.getElementById('frame');
 const boxes = document.getElementById('boxes');
 
-/** Tags have the size of the page's text, so their places depend on how large the picture is shown. */
+/** Tags have the size of the page's text, so their places depend on how large the image is shown. */
 new ResizeObserver(() => placeTags(boxes)).observe(frame);
 
-/** The picture that is shown, or will be when it has been decoded. */
+/** The image that is shown, or will be when it has been decoded. */
 let latest;
 
-/** Shows a picture, without boxes, when it has been decoded: until then what is shown stays. */
-export async function showPicture({ blob, name }) {
+/** Shows an image, without boxes, when it has been decoded: until then what is shown stays. */
+export async function showImage({ blob, name }) {
   const image = new Image();
   latest = image;
   image.src = URL.createObjectURL(blob);
@@ -35,7 +35,7 @@ export async function showPicture({ blob, name }) {
   frame.hidden = false;
 }
 
-/** Draws the objects of an answer over the picture. */
+/** Draws the objects of an answer over the image. */
 export function showObjects(answer) {
   setRatio(answer.width, answer.height);
   drawBoxes(boxes, answer);

@@ -1,11 +1,11 @@
-"""YOLOX's training pictures the usual way, with OpenCV and numpy: the peer of the mosaic-warp benchmark.
+"""YOLOX's training images the usual way, with OpenCV and numpy: the peer of the mosaic-warp benchmark.
 
     python3 -m venv VENV && VENV/bin/pip install opencv-python-headless numpy
     VENV/bin/python bench/peers/mosaic_numpy.py --size 640 --batch 8 --processes 2
 
-From decoded pictures to a float32 batch in shared memory: mosaic on a canvas of twice the size, affine, HSV, mixup,
+From decoded images to a float32 batch in shared memory: mosaic on a canvas of twice the size, affine, HSV, mixup,
 flip, float. Prints its name, then makes one batch for every line it is sent and answers with a line. Its processes
-share the work picture by picture, with one OpenCV thread each.
+share the work image by image, with one OpenCV thread each.
 """
 
 import argparse
@@ -18,20 +18,20 @@ import cv2
 import numpy as np
 
 PAD = 114
-PICTURES = 16
+IMAGES = 16
 
 
-def fit(picture: np.ndarray, size: int) -> np.ndarray:
-    ratio = min(size / picture.shape[0], size / picture.shape[1])
-    shape = int(picture.shape[1] * ratio), int(picture.shape[0] * ratio)
-    return cv2.resize(picture, shape, interpolation=cv2.INTER_LINEAR)
+def fit(image: np.ndarray, size: int) -> np.ndarray:
+    ratio = min(size / image.shape[0], size / image.shape[1])
+    shape = int(image.shape[1] * ratio), int(image.shape[0] * ratio)
+    return cv2.resize(image, shape, interpolation=cv2.INTER_LINEAR)
 
 
-def mosaic(pictures: list[np.ndarray], size: int) -> np.ndarray:
+def mosaic(images: list[np.ndarray], size: int) -> np.ndarray:
     canvas = np.full((2 * size, 2 * size, 3), PAD, np.uint8)
     cx, cy = (int(random.uniform(0.5, 1.5) * size) for _ in range(2))
-    for i, picture in enumerate(pictures):
-        tile = fit(picture, size)
+    for i, image in enumerate(images):
+        tile = fit(image, size)
         height, width = tile.shape[:2]
         x = cx - width if i % 2 == 0 else cx
         y = cy - height if i < 2 else cy
@@ -52,7 +52,7 @@ def affine(canvas: np.ndarray, size: int) -> np.ndarray:
     return cv2.warpAffine(canvas, forward[:2], dsize=(size, size), borderValue=(PAD, PAD, PAD))
 
 
-def mixup(picture: np.ndarray, partner: np.ndarray, size: int) -> np.ndarray:
+def mixup(image: np.ndarray, partner: np.ndarray, size: int) -> np.ndarray:
     other = np.full((size, size, 3), PAD, np.uint8)
     tile = fit(partner, size)
     other[: tile.shape[0], : tile.shape[1]] = tile
@@ -64,34 +64,34 @@ def mixup(picture: np.ndarray, partner: np.ndarray, size: int) -> np.ndarray:
     y, x = (random.randint(0, max(0, side - size)) for side in other.shape[:2])
     part = other[y : y + size, x : x + size]
     crop[: part.shape[0], : part.shape[1]] = part
-    return cv2.addWeighted(picture, 0.5, crop, 0.5, 0)
+    return cv2.addWeighted(image, 0.5, crop, 0.5, 0)
 
 
-def shift_colours(picture: np.ndarray) -> np.ndarray:
+def shift_colours(image: np.ndarray) -> np.ndarray:
     gains = np.random.uniform(-1, 1, 3) * [5, 30, 30]
     gains = (gains * np.random.randint(0, 2, 3)).astype(np.int16)
-    hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV).astype(np.int16)
+    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV).astype(np.int16)
     hsv[..., 0] = (hsv[..., 0] + gains[0]) % 180
     hsv[..., 1:] = np.clip(hsv[..., 1:] + gains[1:], 0, 255)
     return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR)
 
 
-def draw(pictures: list[np.ndarray], out: np.ndarray) -> None:
+def draw(images: list[np.ndarray], out: np.ndarray) -> None:
     size = out.shape[1]
-    picture = affine(mosaic(random.choices(pictures, k=4), size), size)
-    picture = shift_colours(mixup(picture, random.choice(pictures), size))
+    image = affine(mosaic(random.choices(images, k=4), size), size)
+    image = shift_colours(mixup(image, random.choice(images), size))
     if random.random() < 0.5:
-        picture = picture[:, ::-1]
-    out[:] = picture
+        image = image[:, ::-1]
+    out[:] = image
 
 
-def work(memory, shape: tuple, pictures: list[np.ndarray], mine: range, barrier) -> None:
+def work(memory, shape: tuple, images: list[np.ndarray], mine: range, barrier) -> None:
     cv2.setNumThreads(1)
     batch = np.frombuffer(memory, np.float32).reshape(shape)
     while True:
         barrier.wait()
         for n in mine:
-            draw(pictures, batch[n])
+            draw(images, batch[n])
         barrier.wait()
 
 
@@ -102,12 +102,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     flags = parser.parse_args()
     shape = (flags.batch, flags.size, flags.size, 3)
-    pictures = [np.random.default_rng(i).integers(0, 256, (480, 640, 3), np.uint8) for i in range(PICTURES)]
+    images = [np.random.default_rng(i).integers(0, 256, (480, 640, 3), np.uint8) for i in range(IMAGES)]
     memory = multiprocessing.RawArray("f", int(np.prod(shape)))
     barrier = multiprocessing.Barrier(flags.processes + 1)
     for i in range(flags.processes):
         mine = range(i, flags.batch, flags.processes)
-        multiprocessing.Process(target=work, args=(memory, shape, pictures, mine, barrier), daemon=True).start()
+        multiprocessing.Process(target=work, args=(memory, shape, images, mine, barrier), daemon=True).start()
     print(f"OpenCV {cv2.__version__}, {flags.processes} processes", flush=True)
     for _ in sys.stdin:
         barrier.wait()

@@ -4,7 +4,7 @@
     cd bench/peers && SERVE_BENTOML='{"bundle": "DIR", "workers": 1, "threads": 2, "spin": true}' \
         VENV/bin/python -m bentoml serve serve_bentoml:Yolox --port 8000
 
-POST /predict takes a picture as the field `images` of a form; BentoML gathers the pictures of several requests into one
+POST /predict takes an image as the field `images` of a form; BentoML gathers the images of several requests into one
 call.
 """
 

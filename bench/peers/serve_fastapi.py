@@ -3,7 +3,7 @@
     python3 -m venv VENV && VENV/bin/pip install fastapi 'uvicorn[standard]' onnxruntime opencv-python-headless numpy
     VENV/bin/python bench/peers/serve_fastapi.py --bundle DIR --port 8000 --workers 2 --threads 1 --pool 1
 
-POST /predict takes a picture as the body. Pictures are decoded and looked at in `--pool` threads of each worker, so
+POST /predict takes an image as the body. Images are decoded and looked at in `--pool` threads of each worker, so
 that the event loop stays free.
 """
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--threads", type=int, default=2, help="of onnxruntime, each worker")
-    parser.add_argument("--pool", type=int, default=2, help="pictures at once, each worker")
+    parser.add_argument("--pool", type=int, default=2, help="images at once, each worker")
     parser.add_argument("--no-spin", dest="spin", action="store_false", help="idle threads of onnxruntime sleep")
     flags = vars(parser.parse_args())
     os.environ[SETTINGS] = json.dumps(flags)

@@ -34,21 +34,21 @@ class Detector:
         return self.answer_batch([encoded])[0]
 
     def answer_batch(self, encoded: list[bytes]) -> list[dict]:
-        """One run of the model for all pictures."""
-        pictures = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in encoded]
-        fitted = [self.fit(picture) for picture in pictures]
+        """One run of the model for all images."""
+        images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in encoded]
+        fitted = [self.fit(image) for image in images]
         (outputs,) = self.session.run(None, {self.input: self.blob([image for image, _ in fitted])})
         return [
-            self.describe(output, ratio, picture)
-            for output, (_, ratio), picture in zip(outputs, fitted, pictures, strict=True)
+            self.describe(output, ratio, image)
+            for output, (_, ratio), image in zip(outputs, fitted, images, strict=True)
         ]
 
-    def fit(self, picture: np.ndarray) -> tuple[np.ndarray, float]:
+    def fit(self, image: np.ndarray) -> tuple[np.ndarray, float]:
         height, width = self.preprocess["size"]
-        ratio = min(height / picture.shape[0], width / picture.shape[1])
-        rows, columns = int(picture.shape[0] * ratio), int(picture.shape[1] * ratio)
+        ratio = min(height / image.shape[0], width / image.shape[1])
+        rows, columns = int(image.shape[0] * ratio), int(image.shape[1] * ratio)
         image = np.full((height, width, 3), self.preprocess["pad"], np.uint8)
-        image[:rows, :columns] = cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_LINEAR)
+        image[:rows, :columns] = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_LINEAR)
         return image, ratio
 
     def blob(self, images: list[np.ndarray]) -> np.ndarray:
@@ -59,8 +59,8 @@ class Detector:
             blob /= np.array(std, np.float32).reshape(1, 3, 1, 1)
         return blob
 
-    def describe(self, output: np.ndarray, ratio: float, picture: np.ndarray) -> dict:
-        height, width = picture.shape[:2]
+    def describe(self, output: np.ndarray, ratio: float, image: np.ndarray) -> dict:
+        height, width = image.shape[:2]
         limits = self.thresholds
         # A score is at most the objectness, so that most anchors need no look at their classes.
         output = output[output[:, 4] >= limits["confidence"]]

@@ -1,4 +1,4 @@
-"""SimOTA in PyTorch, every step of a picture vectorised over its objects: the peer of the sim-ota-assign benchmark.
+"""SimOTA in PyTorch, every step of an image vectorised over its objects: the peer of the sim-ota-assign benchmark.
 
     VENV/bin/python bench/peers/sim_ota_torch.py --size 640 --batch 8 --classes 80 --boxes 20 --threads 2
 
@@ -28,8 +28,8 @@ def main() -> None:
     labels = torch.cat((classes, middle, side / 4 + 8), 2)
     print(f"PyTorch {torch.__version__}, vectorised", flush=True)
     for _ in sys.stdin:
-        for picture, boxes, objects in zip(raw, decode(raw, anchors), labels):
-            assign(picture, boxes, objects, anchors)
+        for image, boxes, objects in zip(raw, decode(raw, anchors), labels):
+            assign(image, boxes, objects, anchors)
         print("done", flush=True)
 
 

@@ -5,7 +5,7 @@
     VENV/bin/python bench/peers/yolox_torch.py golden DIR
     VENV/bin/python bench/peers/yolox_torch.py fixture DIR
 
-`bench` times whole steps (forward, SimOTA, losses, backward, SGD, EMA) on random pictures and boxes and prints
+`bench` times whole steps (forward, SimOTA, losses, backward, SGD, EMA) on random images and boxes and prints
 {"seconds": [one a step], "images_per_second", "peak_rss_mb"}.
 
 `golden` prints the largest deviation of everything in DIR and exits with 1 when one is beyond its bound. Four training
@@ -41,7 +41,7 @@ VARIANTS = {
     "l": (1.0, 1.0, False),
     "x": (1.33, 1.25, False),
 }
-BOXES_PER_PICTURE = 8
+BOXES_PER_IMAGE = 8
 
 
 class Trainer:
@@ -204,8 +204,8 @@ def bench(args: argparse.Namespace) -> int:
     model = Yolox(*VARIANTS[args.variant], classes=80).to(memory_format=memory_format)
     trainer = Trainer(model, lr=0.01 / 64 * args.batch)
     images = torch.rand(args.batch, 3, args.size, args.size).mul(255).to(memory_format=memory_format)
-    middle, side = args.size * torch.rand(2, args.batch, BOXES_PER_PICTURE, 2)
-    labels = torch.cat((torch.randint(80, (args.batch, BOXES_PER_PICTURE, 1)), middle, side / 2 + 8), 2)
+    middle, side = args.size * torch.rand(2, args.batch, BOXES_PER_IMAGE, 2)
+    labels = torch.cat((torch.randint(80, (args.batch, BOXES_PER_IMAGE, 1)), middle, side / 2 + 8), 2)
     anchors = make_anchors(args.size, args.size)
     if args.on_demand:
         print(f"PyTorch {torch.__version__} {args.memory_format}", flush=True)

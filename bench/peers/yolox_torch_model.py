@@ -143,7 +143,7 @@ class Head(nn.Module):
 
 
 class Yolox(nn.Module):
-    """Pictures [B,3,H,W] BGR 0–255 → raw outputs [B,A,5+C]."""
+    """Images [B,3,H,W] BGR 0–255 → raw outputs [B,A,5+C]."""
 
     def __init__(self, depth: float, width: float, depthwise: bool, classes: int):
         super().__init__()
@@ -180,7 +180,7 @@ def box_iou(a: Tensor, b: Tensor, epsilon: float = 0) -> Tensor:
 
 @torch.no_grad()
 def assign(raw: Tensor, boxes: Tensor, labels: Tensor, anchors: Anchors) -> tuple[Tensor, Tensor]:
-    """SimOTA on one picture: label row [A] (−1 background) and IoU [A] of raw [A,5+C], boxes [A,4], labels [M,5]."""
+    """SimOTA on one image: label row [A] (−1 background) and IoU [A] of raw [A,5+C], boxes [A,4], labels [M,5]."""
     matched, matched_iou = torch.full((len(raw),), -1), raw.new_zeros(len(raw))
     rows = (labels.sum(1) > 0).nonzero().flatten()
     objects = labels[rows]
@@ -218,20 +218,20 @@ Losses = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 def yolox_loss(raw: Tensor, labels: Tensor, anchors: Anchors, use_l1: bool) -> tuple[Losses, Tensor, Tensor]:
     """Losses of raw [B,A,5+C] and labels [B,M,5] (class, box; zeros are none), matched rows and IoUs [B,A]."""
     boxes = decode(raw, anchors)
-    found = [assign(*picture, anchors) for picture in zip(raw.detach(), boxes.detach(), labels)]
+    found = [assign(*image, anchors) for image in zip(raw.detach(), boxes.detach(), labels)]
     matched, matched_iou = (torch.stack(part) for part in zip(*found))
-    picture, anchor = (matched >= 0).nonzero(as_tuple=True)
+    image, anchor = (matched >= 0).nonzero(as_tuple=True)
     normalizer = max(len(anchor), 1)
-    target = labels[picture, matched[picture, anchor]]
+    target = labels[image, matched[image, anchor]]
     grid, stride = anchors.grid[anchor], anchors.stride[anchor]
 
-    iou = 5 * ((1 - box_iou(boxes[picture, anchor], target[:, 1:], 1e-16) ** 2).sum() / normalizer)
+    iou = 5 * ((1 - box_iou(boxes[image, anchor], target[:, 1:], 1e-16) ** 2).sum() / normalizer)
     is_object = (matched >= 0).to(raw.dtype)
     obj = F.binary_cross_entropy_with_logits(raw[..., 4], is_object, reduction="sum") / normalizer
-    one_hot = F.one_hot(target[:, 0].long(), raw.shape[2] - 5) * matched_iou[picture, anchor, None]
-    cls = F.binary_cross_entropy_with_logits(raw[picture, anchor, 5:], one_hot, reduction="sum") / normalizer
+    one_hot = F.one_hot(target[:, 0].long(), raw.shape[2] - 5) * matched_iou[image, anchor, None]
+    cls = F.binary_cross_entropy_with_logits(raw[image, anchor, 5:], one_hot, reduction="sum") / normalizer
     l1 = raw.new_zeros(())
     if use_l1:
         raw_target = torch.cat((target[:, 1:3] / stride - grid, (target[:, 3:] / stride + 1e-8).log()), 1)
-        l1 = (raw[picture, anchor, :4] - raw_target).abs().sum() / normalizer
+        l1 = (raw[image, anchor, :4] - raw_target).abs().sum() / normalizer
     return (iou + obj + cls + l1, iou, obj, cls, l1), matched, matched_iou

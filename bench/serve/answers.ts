@@ -12,18 +12,18 @@ const TOLERANCE = { minIou: 0.85, scoreTolerance: 0.1 };
 const LEAST_SHARE = 0.95;
 
 /**
- * Whether two servers see the same in the same pictures: the share of either's sure objects that the other has too.
+ * Whether two servers see the same in the same images: the share of either's sure objects that the other has too.
  * @throws UserError when they do not
  */
 export async function checkSameAnswers(
   first: RunningServer,
   second: RunningServer,
-  pictures: readonly string[],
+  images: readonly string[],
 ): Promise<{ objects: number; share: number }> {
   let objects = 0;
   let found = 0;
-  for (const picture of pictures) {
-    const [a, b] = await Promise.all([first, second].map((server) => ask(server, picture)));
+  for (const image of images) {
+    const [a, b] = await Promise.all([first, second].map((server) => ask(server, image)));
     for (const [one, other] of [
       [a, b],
       [b, a],

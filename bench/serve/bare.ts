@@ -29,10 +29,10 @@ export function bareVariants(cores = availableParallelism()): BareVariant[] {
 
 export async function startBare(
   { processes, threads, spin }: BareVariant,
-  { bundle, pictures }: Pick<BareSettings, 'bundle' | 'pictures'>,
+  { bundle, images }: Pick<BareSettings, 'bundle' | 'images'>,
 ): Promise<Bare> {
   const workers = Array.from({ length: processes }, () => fork(join(import.meta.dirname, 'bare_worker.ts')));
-  await Promise.all(workers.map((worker) => ask(worker, { bundle, pictures, threads, spin })));
+  await Promise.all(workers.map((worker) => ask(worker, { bundle, images, threads, spin })));
   return {
     name: `bare onnxruntime (${processes} × ${threads} threads${spin ? '' : ', not spinning'})`,
     async measure(seconds) {
@@ -50,7 +50,7 @@ export async function startBare(
 
 /** The variant that is best by `figure`, started; the others are stopped. */
 export async function bestBare(
-  settings: Pick<BareSettings, 'bundle' | 'pictures'>,
+  settings: Pick<BareSettings, 'bundle' | 'images'>,
   variants: readonly BareVariant[],
   seconds: number,
   figure: (measured: { rate: number; p50: number }) => number,

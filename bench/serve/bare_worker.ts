@@ -12,7 +12,7 @@ export interface BareSettings {
   threads: number;
   spin: boolean;
   /** Decoded before each run, in turns; without them the model runs on the same input again and again. */
-  pictures?: readonly string[];
+  images?: readonly string[];
 }
 
 /** Then for how long it shall work; it answers `BareTimes`. */
@@ -21,12 +21,12 @@ export interface BareOrder {
 }
 
 export interface BareTimes {
-  /** Milliseconds of each run, its picture's decoding included. */
+  /** Milliseconds of each run, its image's decoding included. */
   times: number[];
 }
 
 /** onnxruntime-node alone: what no server on it can be faster than. */
-async function open({ bundle, threads, spin, pictures }: BareSettings): Promise<() => Promise<unknown>> {
+async function open({ bundle, threads, spin, images }: BareSettings): Promise<() => Promise<unknown>> {
   const { dir, model, preprocess } = await readBundle(bundle);
   const session = await ort.InferenceSession.create(join(dir, model.file), {
     intraOpNumThreads: threads,
@@ -36,8 +36,8 @@ async function open({ bundle, threads, spin, pictures }: BareSettings): Promise<
   const [height, width] = preprocess.size;
   const data = new Float32Array(3 * height * width).fill(preprocess.pad);
   const feeds = { [model.input]: new ort.Tensor('float32', data, [1, 3, height, width]) };
-  if (pictures === undefined) return () => session.run(feeds);
-  const encoded = await Promise.all(pictures.map((path) => readFile(path)));
+  if (images === undefined) return () => session.run(feeds);
+  const encoded = await Promise.all(images.map((path) => readFile(path)));
   let next = 0;
   return async () => {
     await decodeInto(data, encoded[next++ % encoded.length], preprocess);
@@ -45,7 +45,7 @@ async function open({ bundle, threads, spin, pictures }: BareSettings): Promise<
   };
 }
 
-/** A picture as one would prepare it by hand: sharp decodes and fits, a loop orders the channels. */
+/** An image as one would prepare it by hand: sharp decodes and fits, a loop orders the channels. */
 async function decodeInto(into: Float32Array, jpeg: Buffer, { size, color, scale, mean, std, pad }: Preprocess) {
   const [height, width] = size;
   const pixels = await sharp(jpeg)

@@ -11,7 +11,7 @@ const MOST_BYTES = 64 * 2 ** 20;
 const ENDLESS_S = 3600;
 
 export interface LoadOptions {
-  pictures: readonly string[];
+  images: readonly string[];
   seconds: number;
   warmUp: number;
 }
@@ -40,10 +40,10 @@ const closedLoad = (concurrency: number) => ['--mode', 'closed', '--concurrency'
 function loadTest(
   { url, pid, server: { body, field } }: RunningServer,
   load: readonly string[],
-  { pictures, seconds, warmUp }: LoadOptions,
+  { images, seconds, warmUp }: LoadOptions,
 ): { child: ChildProcess; result: Promise<RunResult> } {
   const times = ['--duration', String(seconds), '--warm-up', String(warmUp)];
-  const sent = ['--body', body, '--field', field, '--image', ...pictures];
+  const sent = ['--body', body, '--field', field, '--image', ...images];
   const args = [CLI, 'load-test', url, ...load, ...times, ...sent, '--pid', String(pid), '--json'];
   const running = promisify(execFile)(process.execPath, args, { maxBuffer: MOST_BYTES });
   const result = running.then(({ stdout }) => (JSON.parse(stdout) as LoadTestResult).runs[0]);

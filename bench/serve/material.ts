@@ -16,7 +16,7 @@ import type { Bench } from './plan.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** Real pictures and weights, where there are any: a folder beside the checkout. */
+/** Real images and weights, where there are any: a folder beside the checkout. */
 const SHARED = process.env.YOLOX_SHARED ?? resolve(ROOT, '../shared');
 
 /** The command line as it is installed: compiled, without a loader. */
@@ -65,7 +65,7 @@ export function build(): void {
 
 /** Packs a network with `yolox-node pack` and lets `yolox-node tune` choose how it is run, as a user would; once for all parts. */
 export async function makeBundle(
-  { work, pictures, plan }: Pick<Bench, 'work' | 'pictures' | 'plan'>,
+  { work, images, plan }: Pick<Bench, 'work' | 'images' | 'plan'>,
   network: Network,
   { version = '1', goal = 'throughput' }: { version?: string; goal?: Goal } = {},
 ): Promise<Bundle> {
@@ -77,7 +77,7 @@ export async function makeBundle(
     log(`${network.name}: ${real ? 'pretrained' : 'untrained'} weights`);
     const settings = { name: 'bench', 'pack.version': version, 'pack.confidence': String(network.confidence) };
     const flags = Object.entries(settings).flatMap(([flag, value]) => [`--${flag}`, value]);
-    yolox(['pack', '--weights', weights, '--image', pictures[0], '--out', dir, ...flags]);
+    yolox(['pack', '--weights', weights, '--image', images[0], '--out', dir, ...flags]);
     log(yolox(['tune', dir, '--goal', goal, '--seconds', String(plan.tune)]));
   }
   return { name: network.name, dir, modelMb: (await stat(join(dir, 'model.onnx'))).size / 1e6 };
@@ -97,19 +97,19 @@ function yolox(args: readonly string[]): string {
   return stdout.trim();
 }
 
-/** JPEG files: photographs of COCO where there are some, else drawn pictures of 640×480. */
-export async function findPictures(work: string, count: number): Promise<string[]> {
+/** JPEG files: photographs of COCO where there are some, else drawn images of 640×480. */
+export async function findImages(work: string, count: number): Promise<string[]> {
   const photos = join(SHARED, 'coco/images');
   if (existsSync(photos)) {
     const names = (await readdir(photos)).filter((name) => name.endsWith('.jpg')).sort();
-    log(`pictures: ${Math.min(count, names.length)} photographs of COCO`);
+    log(`images: ${Math.min(count, names.length)} photographs of COCO`);
     return names.slice(0, count).map((name) => join(photos, name));
   }
-  log(`pictures: ${count} drawn ones`);
-  const dir = join(work, 'pictures');
+  log(`images: ${count} drawn ones`);
+  const dir = join(work, 'images');
   await mkdir(dir);
   const paths: string[] = [];
-  for await (const { image, bytes } of generateBuiltin({ pictures: count, side: 640, seed: 1 })) {
+  for await (const { image, bytes } of generateBuiltin({ images: count, side: 640, seed: 1 })) {
     const path = join(dir, image.file_name);
     await writeFile(path, await sharp(bytes).resize(640, 480, { fit: 'cover' }).jpeg().toBuffer());
     paths.push(path);

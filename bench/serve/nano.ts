@@ -11,11 +11,11 @@ import { against, bestConcurrency, bestVariant, loadPlayer, type Player, takeTur
 
 /** YOLOX-nano on JPEGs: requests a second at saturation and the times of one client, against FastAPI and BentoML. */
 export async function nano(bench: Bench): Promise<ServeResult[]> {
-  const { plan, pictures } = bench;
+  const { plan, images } = bench;
   const bundle = await makeBundle(bench, NANO);
   const servers = await startAll(bench, bundle.dir);
   try {
-    const agreed = await agreement(servers, pictures);
+    const agreed = await agreement(servers, images);
     const results = [...(await saturated(bench, servers)), ...(await oneClient(bench, servers))];
     const bare = await bestBare({ bundle: bundle.dir }, bareVariants(), plan.trial, ({ rate }) => rate);
     const players: Player[] = [
@@ -37,10 +37,10 @@ export async function nano(bench: Bench): Promise<ServeResult[]> {
 /** Ours, and each peer at its best. */
 export async function startAll(bench: Bench, bundle: string): Promise<RunningServer[]> {
   const best = await bestPeers(bench, bundle);
-  const [picture] = bench.pictures;
-  const running = [await startServer(ours(bundle), picture)];
+  const [image] = bench.images;
+  const running = [await startServer(ours(bundle), image)];
   for (const server of best) {
-    const peer = await startPeer(server, picture);
+    const peer = await startPeer(server, image);
     if (peer) running.push(peer);
   }
   return running;
@@ -81,10 +81,10 @@ function bentoMlVariants(bundle: string, home: string): Server[] {
 }
 
 /** What to say of each peer's answers beside ours. */
-async function agreement([own, ...peers]: RunningServer[], pictures: readonly string[]): Promise<Map<string, string>> {
+async function agreement([own, ...peers]: RunningServer[], images: readonly string[]): Promise<Map<string, string>> {
   const notes = new Map<string, string>();
   for (const peer of peers) {
-    const { objects, share } = await checkSameAnswers(own, peer, pictures);
+    const { objects, share } = await checkSameAnswers(own, peer, images);
     notes.set(peer.name, `answers agree in ${(100 * share).toFixed(1)} % of ${objects} sure objects`);
   }
   return notes;

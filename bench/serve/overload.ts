@@ -13,9 +13,9 @@ const DEADLINE_MS = 1000;
 
 /** Far more requests by the clock than the server can answer: what it takes is answered in time, and it takes enough. */
 export async function overload(bench: Bench): Promise<ServeResult[]> {
-  const { plan, pictures, load } = bench;
+  const { plan, images, load } = bench;
   const bundle = await makeBundle(bench, NANO);
-  const server = await startServer(ours(bundle.dir, ['--deadline', String(DEADLINE_MS)]), pictures[0]);
+  const server = await startServer(ours(bundle.dir, ['--deadline', String(DEADLINE_MS)]), images[0]);
   try {
     const rounds = [];
     for (let round = 0; round < Math.min(2, plan.rounds); round++) {

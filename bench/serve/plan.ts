@@ -20,8 +20,8 @@ export interface Plan {
   swaps: number;
   /** Requests in flight tried for the highest throughput; the first is the one everybody is compared at. */
   saturating: readonly number[];
-  /** Pictures sent in turns. */
-  pictures: number;
+  /** Images sent in turns. */
+  images: number;
 }
 
 export const FULL: Plan = {
@@ -34,7 +34,7 @@ export const FULL: Plan = {
   overload: 20,
   swaps: 20,
   saturating: [16, 4, 8, 32],
-  pictures: 32,
+  images: 32,
 };
 
 /** To see that everything works; its figures mean nothing. */
@@ -48,7 +48,7 @@ export const QUICK: Plan = {
   overload: 2,
   swaps: 2,
   saturating: [16, 4],
-  pictures: 4,
+  images: 4,
 };
 
 /** A line of the answer, with what else is worth saying about it. */
@@ -62,6 +62,6 @@ export interface Bench {
   /** Folder for bundles and the like, deleted at the end. */
   work: string;
   /** JPEG files, sent in turns. */
-  pictures: readonly string[];
+  images: readonly string[];
   load: LoadOptions;
 }

@@ -23,7 +23,7 @@ const ATTEMPT_MS = 10;
 /** Characters of a server's log kept for the message when it does not start. */
 const LOG_LENGTH = 2000;
 
-/** How a server is started, and how it takes pictures. */
+/** How a server is started, and how it takes images. */
 export interface Server {
   name: string;
   command(port: number): { file: string; args: string[]; env?: Record<string, string> };
@@ -37,7 +37,7 @@ export interface RunningServer {
   server: Server;
   url: string;
   pid: number;
-  /** Milliseconds from its start to its first answer about a picture. */
+  /** Milliseconds from its start to its first answer about an image. */
   startMs: number;
   stop(): Promise<void>;
 }
@@ -94,10 +94,10 @@ export function bentoMl(bundle: string, threads: Threads, home: string): Server 
   };
 }
 
-/** Starts a server and waits for its answer about `picture`; undefined, with a word, when there is none. */
-export async function startPeer(server: Server, picture: string): Promise<RunningServer | undefined> {
+/** Starts a server and waits for its answer about `image`; undefined, with a word, when there is none. */
+export async function startPeer(server: Server, image: string): Promise<RunningServer | undefined> {
   try {
-    return await startServer(server, picture);
+    return await startServer(server, image);
   } catch (error) {
     log(`${server.name} does not start with ${PYTHON}, so it is left out; see bench/README.md. ${error}`);
     return undefined;
@@ -105,11 +105,11 @@ export async function startPeer(server: Server, picture: string): Promise<Runnin
 }
 
 /** @throws Error with the end of its log when it does not answer */
-export async function startServer(server: Server, picture: string): Promise<RunningServer> {
+export async function startServer(server: Server, image: string): Promise<RunningServer> {
   const port = await freePort();
   const { file, args, env } = server.command(port);
   const url = `http://127.0.0.1:${port}/predict`;
-  const target = { url, payloads: [await payloadOf(picture, server)], timeoutSeconds: START_S };
+  const target = { url, payloads: [await payloadOf(image, server)], timeoutSeconds: START_S };
   const start = performance.now();
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let logEnd = '';
@@ -151,14 +151,14 @@ async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(limit);
 }
 
-/** What a server says about a picture; a server that takes batches answers a list. */
-export async function ask(running: RunningServer, picture: string): Promise<Answer> {
-  const answer = (await (await post(running, picture)).json()) as Answer | Answer[];
+/** What a server says about an image; a server that takes batches answers a list. */
+export async function ask(running: RunningServer, image: string): Promise<Answer> {
+  const answer = (await (await post(running, image)).json()) as Answer | Answer[];
   return Array.isArray(answer) ? answer[0] : answer;
 }
 
-export async function post({ url, server }: RunningServer, picture: string): Promise<Response> {
-  const { data, type } = await payloadOf(picture, server);
+export async function post({ url, server }: RunningServer, image: string): Promise<Response> {
+  const { data, type } = await payloadOf(image, server);
   return fetch(url, { method: 'POST', body: new Uint8Array(data), headers: { 'content-type': type } });
 }
 

@@ -8,17 +8,17 @@ import { against, type Player, takeTurns } from './turns.js';
 
 /** What the service adds to decoding and running: the time of one client beside the same work in a bare loop. */
 export async function single(bench: Bench): Promise<ServeResult[]> {
-  const { plan, pictures } = bench;
+  const { plan, images } = bench;
   const bundle = await makeBundle(bench, NANO, { goal: 'latency' });
-  // One picture after the other: one process, which may use every core.
+  // One image after the other: one process, which may use every core.
   const alone = bareVariants().filter(({ processes }) => processes === 1);
-  const settings = { bundle: bundle.dir, pictures };
+  const settings = { bundle: bundle.dir, images };
   const bare = await bestBare(settings, alone, plan.trial, ({ p50 }) => -p50);
-  const server = await startServer(ours(bundle.dir), pictures[0]);
+  const server = await startServer(ours(bundle.dir), images[0]);
   try {
     const players: Player[] = [
       { name: server.name, play: async () => (await closed(server, 1, bench.load)).latency?.p50_ms ?? Number.NaN },
-      { name: `${bare.name}, decoding each picture`, play: async () => (await bare.measure(plan.seconds)).p50 },
+      { name: `${bare.name}, decoding each image`, play: async () => (await bare.measure(plan.seconds)).p50 },
     ];
     const [own, other] = await takeTurns(players, plan.rounds);
     const added = spread(own.map((value, round) => value - other[round]));

@@ -9,11 +9,11 @@ const LONGER = 3;
 
 /** YOLOX-S, where the model is nearly all there is to do: the service beside `session.run` alone. */
 export async function small(bench: Bench): Promise<ServeResult[]> {
-  const { plan, pictures } = bench;
+  const { plan, images } = bench;
   const seconds = LONGER * plan.seconds;
   const bundle = await makeBundle(bench, SMALL);
   const bare = await bestBare({ bundle: bundle.dir }, bareVariants(), plan.trial, ({ rate }) => rate);
-  const server = await startServer(ours(bundle.dir), pictures[0]);
+  const server = await startServer(ours(bundle.dir), images[0]);
   try {
     const concurrency = await bestConcurrency(server, bench);
     const players: Player[] = [

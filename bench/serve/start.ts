@@ -13,7 +13,7 @@ const SETTLE_MS = 1500;
 
 /** Time from the start of a server to its first answer, and the memory of its processes, the model's file taken off. */
 export async function start(bench: Bench): Promise<ServeResult[]> {
-  const { plan, pictures, load } = bench;
+  const { plan, images, load } = bench;
   const bundle = await makeBundle(bench, NANO);
   const running = await startAll(bench, bundle.dir);
   for (const server of running) await server.stop();
@@ -23,7 +23,7 @@ export async function start(bench: Bench): Promise<ServeResult[]> {
     return {
       name: server.name,
       async play() {
-        const again = await startServer(server, pictures[0]);
+        const again = await startServer(server, images[0]);
         try {
           await sleep(SETTLE_MS);
           figures.idle[i].push(memoryOf(again.pid) - bundle.modelMb);

@@ -12,20 +12,20 @@ import type { Bench, ServeResult } from './plan.js';
 import { ask, ours, post, type RunningServer, startServer } from './servers.js';
 import { memoryOf } from './start.js';
 
-/** Lowest score the second version answers, so that it says less about some pictures than the first. */
+/** Lowest score the second version answers, so that it says less about some images than the first. */
 const SURER = 0.6;
 
 /** How far below it an object must be to be surely left out. */
 const MARGIN = 0.05;
 
-/** A picture's place in a batch moves the last digits. */
+/** An image's place in a batch moves the last digits. */
 const TOLERANCE = { minIou: 0.98, scoreTolerance: 0.01 };
 
 type Objects = Answer['annotations'];
 
 /** Changes the live version again and again under full load; counts what fails, or answers as neither version does. */
 export async function swaps(bench: Bench): Promise<ServeResult[]> {
-  const { plan, pictures, work, load } = bench;
+  const { plan, images, work, load } = bench;
   const versions = [
     await makeBundle(bench, NANO),
     await makeBundle(bench, { ...NANO, confidence: SURER }, { version: '2' }),
@@ -33,13 +33,13 @@ export async function swaps(bench: Bench): Promise<ServeResult[]> {
   const token = randomBytes(24).toString('hex');
   const server = await startServer(
     ours(versions[0].dir, ['--serve.bundles', work], { YOLOX_SERVE_ADMIN_TOKEN: token }),
-    pictures[0],
+    images[0],
   );
   let checker: ReturnType<typeof checkAnswers> | undefined;
   let loading: ReturnType<typeof closedUntilStopped> | undefined;
   try {
     const admin = adminOf(server, token);
-    checker = checkAnswers(server, await tellingPicture(server, pictures));
+    checker = checkAnswers(server, await tellingImage(server, images));
     loading = closedUntilStopped(server, plan.saturating[0], load);
     const memory: number[] = [];
     await sleep(1000 * load.warmUp);
@@ -78,14 +78,14 @@ export async function swaps(bench: Bench): Promise<ServeResult[]> {
   }
 }
 
-/** A picture about which the two versions say different things. */
-async function tellingPicture(server: RunningServer, pictures: readonly string[]): Promise<string> {
-  for (const picture of pictures) {
-    const { annotations } = await ask(server, picture);
-    if (annotations.some(({ score }) => score < SURER - MARGIN)) return picture;
+/** An image about which the two versions say different things. */
+async function tellingImage(server: RunningServer, images: readonly string[]): Promise<string> {
+  for (const image of images) {
+    const { annotations } = await ask(server, image);
+    if (annotations.some(({ score }) => score < SURER - MARGIN)) return image;
   }
   const hint = 'Untrained weights find none; YOLOX_SHARED names the folder of pretrained ones.';
-  throw new UserError({ where: 'serve swaps', expected: 'a picture with an unsure object', hint });
+  throw new UserError({ where: 'serve swaps', expected: 'an image with an unsure object', hint });
 }
 
 function adminOf({ url }: RunningServer, token: string) {
@@ -99,12 +99,12 @@ function adminOf({ url }: RunningServer, token: string) {
   };
 }
 
-/** Asks about one picture until stopped: every answer must be that of the version it names, as first seen. */
-function checkAnswers(server: RunningServer, picture: string) {
+/** Asks about one image until stopped: every answer must be that of the version it names, as first seen. */
+function checkAnswers(server: RunningServer, image: string) {
   const known = new Map<string, Objects>();
   let [checked, wrong, stopped] = [0, 0, false];
   const check = async () => {
-    const response = await post(server, picture);
+    const response = await post(server, image);
     const version = response.headers.get('x-model-version');
     const { annotations } = (await response.json()) as Answer;
     if (!response.ok || version === null) return false;

@@ -74,7 +74,7 @@ export async function bestVariant(
 ): Promise<Server | undefined> {
   let best: { server: Server; rate: number } | undefined;
   for (const server of variants) {
-    const running = await startPeer(server, options.pictures[0]);
+    const running = await startPeer(server, options.images[0]);
     if (!running) return undefined;
     const { goodput: rate } = await closed(running, concurrency, options);
     await running.stop();

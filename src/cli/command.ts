@@ -19,7 +19,7 @@ export interface CommandContext {
 }
 
 export interface CommandSpec<Shape extends OptionShape> {
-  /** Name and positional arguments, as yargs writes them: `predict <pictures..>`. */
+  /** Name and positional arguments, as yargs writes them: `predict <images..>`. */
   command: string;
   describe: string;
   options: Shape;

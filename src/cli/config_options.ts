@@ -22,11 +22,11 @@ export interface ConfigFlag {
 export const PIPELINE_FLAGS: ConfigFlags = {
   keys: CONFIG_KEYS,
   short: {
-    images: ['data.images', 'Folder, zip or URL of the pictures'],
+    images: ['data.images', 'Folder, zip or URL of the images'],
     annotations: ['data.annotations', 'COCO instances JSON'],
     weights: ['train.weights', 'Weights to start from: .safetensors, .pth or .onnx'],
     epochs: ['train.epochs', 'Epochs to train'],
-    batch: ['train.batch', 'Pictures in a batch'],
+    batch: ['train.batch', 'Images in a batch'],
     store: ['store', 'Folder of the store'],
   },
 };

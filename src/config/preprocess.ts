@@ -9,7 +9,7 @@ export const inputSize = z.preprocess(
 );
 
 /**
- * How a picture becomes the network's input. The one definition of it: training, evaluation, ONNX and serving read
+ * How an image becomes the network's input. The one definition of it: training, evaluation, ONNX and serving read
  * these numbers, and the bundle carries them. Defaults: Megvii YOLOX main (yolox/data/data_augment.py, preproc).
  */
 export const preprocessSchema = z.strictObject({
@@ -21,7 +21,7 @@ export const preprocessSchema = z.strictObject({
   scale: z.number().positive().default(1),
   mean: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]),
   std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
-  /** Grey level 0–255 of the area right of and below the picture. */
+  /** Grey level 0–255 of the area right of and below the image. */
   pad: z.number().min(0).max(255).default(114),
 });
 

@@ -20,16 +20,16 @@ const name = z
 const hash = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex');
 
 const dataKeys = z.strictObject({
-  /** `builtin` generates pictures; `coco` reads `images` and `annotations`. Follows from these when it is not given. */
+  /** `builtin` generates images; `coco` reads `images` and `annotations`. Follows from these when it is not given. */
   source: z.enum(['builtin', 'coco']).optional(),
-  /** Folder, zip, or URL of a zip with the pictures. */
+  /** Folder, zip, or URL of a zip with the images. */
   images: text.nullable().default(null),
   /** COCO instances JSON, or a zip or URL holding it. */
   annotations: text.nullable().default(null),
   /** Expected SHA-256 of what is downloaded; null skips the check and records what came. */
   imagesSha256: hash.nullable().default(null),
   annotationsSha256: hash.nullable().default(null),
-  /** Pictures with more pixels than this are refused (a decompression bomb costs its decoded size). */
+  /** Images with more pixels than this are refused (a decompression bomb costs its decoded size). */
   maxPixels: z.int().positive().default(100_000_000),
   /** Milliseconds the decoding of one image may take. */
   decodeTimeout: z.int().min(100).max(600_000).default(30_000),
@@ -37,15 +37,15 @@ const dataKeys = z.strictObject({
   strict: z.boolean().default(false),
   builtin: z
     .strictObject({
-      pictures: z.int().min(10).default(400),
-      /** Longer side of a generated picture, pixels. */
+      images: z.int().min(10).default(400),
+      /** Longer side of a generated image, pixels. */
       side: z.int().min(64).max(1024).default(256),
       seed: z.int().default(7),
     })
     .prefault({}),
 });
 
-/** Where pictures and annotations come from. */
+/** Where images and annotations come from. */
 const data = dataKeys.transform((values, context) => {
   const given = (['images', 'annotations'] as const).find((key) => values[key] !== null);
   if (given !== undefined && values.source === 'builtin') {
@@ -63,12 +63,12 @@ const data = dataKeys.transform((values, context) => {
 const prep = z.strictObject({
   /** Names of the categories to keep, in the order of their new ids 1…n; null keeps all, in source order. */
   categories: z.array(text).min(1).nullable().default(null),
-  /** Share of the pictures in each split; the three add up to 1. */
+  /** Share of the images in each split; the three add up to 1. */
   split: z
     .strictObject({ train: unit.default(0.6), val: unit.default(0.15), test: unit.default(0.25) })
     .prefault({})
     .refine((s) => Math.abs(s.train + s.val + s.test - 1) < 1e-6, 'shares that add up to 1'),
-  /** Pictures without a kept object stay as background. */
+  /** Images without a kept object stay as background. */
   keepEmpty: z.boolean().default(true),
   /**
    * Crowd regions (iscrowd 1): `ignore` as COCO does, or `keep` them as objects like all others, for tools that write
@@ -92,11 +92,11 @@ const model = z.strictObject({
   preprocess: preprocessSchema.prefault({}),
 });
 
-/** Augmentation of the training pictures (Megvii exps/yolox_base.py). */
+/** Augmentation of the training images (Megvii exps/yolox_base.py). */
 const augment = z.strictObject({
-  /** Probability of a four-picture mosaic. */
+  /** Probability of a four-image mosaic. */
   mosaic: unit.default(1),
-  /** Probability of blending a second picture over a mosaic. */
+  /** Probability of blending a second image over a mosaic. */
   mixup: unit.default(1),
   mixupScale: z.tuple([z.number().positive(), z.number().positive()]).default([0.5, 1.5]),
   /** Affine of the mosaic: ± degrees, scale range, ± shear degrees, ± translation as a share of the input. */
@@ -162,11 +162,11 @@ const train = z.strictObject({
   validateEvery: z.int().positive().default(10),
   /** Validations without a better AP before training stops; null trains to the end. */
   patience: z.int().positive().nullable().default(null),
-  /** Most boxes of one training picture. */
+  /** Most boxes of one training image. */
   maxBoxes: z.int().positive().default(120),
   /** Threads TensorFlow spreads one operation over; 0 takes every core. Few serve small networks better. */
   threads: z.int().min(0).default(0),
-  /** Threads that decode and augment, and megabytes of decoded pictures each keeps. */
+  /** Threads that decode and augment, and megabytes of decoded images each keeps. */
   workers: z.int().min(1).max(32).default(2),
   cacheMb: z.int().min(0).default(1024),
   seed: z.int().default(42),
@@ -193,8 +193,8 @@ const evaluate = z.strictObject({
   maxDetections: z.int().positive().default(100),
   /** The gate: exit code 1 when AP at IoU .5 on the test split is below; null is no gate. */
   minMap50: unit.nullable().default(null),
-  /** Annotated pictures in the report. */
-  pictures: z.int().min(0).default(24),
+  /** Annotated images in the report. */
+  images: z.int().min(0).default(24),
 });
 
 const test = z.strictObject({
@@ -226,25 +226,25 @@ const serve = z.strictObject({
   port: z.int().min(0).max(65535).default(8080),
   /** Largest request body, bytes. */
   maxBytes: z.int().positive().default(20_000_000),
-  /** Pixels of a picture, and of its longest side; more is refused by the header, before anything is decoded. */
+  /** Pixels of an image, and of its longest side; more is refused by the header, before anything is decoded. */
   maxPixels: z.int().positive().default(50_000_000),
   maxSide: z.int().positive().default(16_384),
   /** Milliseconds the decoding of one image may take. */
   decodeTimeout: z.int().min(100).max(600_000).default(3_000),
-  /** Most pictures in one request. */
+  /** Most images in one request. */
   maxFiles: z.int().min(1).max(1000).default(16),
   /**
-   * Hosts whose pictures may be named by URL: `images.example.org`, `*.example.org` for all below, with `http://` before
+   * Hosts whose images may be named by URL: `images.example.org`, `*.example.org` for all below, with `http://` before
    * it for one without TLS. None: no URL is fetched.
    */
   urlHosts: z.array(z.string().regex(URL_HOST, 'a host name, *.example.org or http://example.org')).default([]),
-  /** Milliseconds for fetching a picture by its URL. */
+  /** Milliseconds for fetching an image by its URL. */
   urlTimeout: z.int().min(1).max(600_000).default(5_000),
   /** Sessions of the model, each with a batch of its own; null takes what `yolox-node tune` saved in the bundle, else 1. */
   sessions: z.int().min(1).max(64).nullable().default(null),
   /** Threads of each session, 0 lets onnxruntime choose; null takes what was tuned, else the cores shared out. */
   threads: z.int().min(0).nullable().default(null),
-  /** Most pictures in a batch, how many really are is learnt; null takes what was tuned, else 4, on a GPU 16. */
+  /** Most images in a batch, how many really are is learnt; null takes what was tuned, else 4, on a GPU 16. */
   maxBatch: z.int().min(1).max(64).nullable().default(null),
   /** What runs the model: `auto` is CUDA where it loads, else the CPU; any other must be there. */
   provider: z.enum(['auto', 'cpu', 'cuda', 'tensorrt']).default('auto'),
@@ -293,7 +293,7 @@ const serve = z.strictObject({
 
 /** The whole configuration; every key has a default, unknown keys fail. */
 export const configSchema = z.strictObject({
-  /** Root of the store: downloads, pictures by content, one folder per finished step. */
+  /** Root of the store: downloads, images by content, one folder per finished step. */
   store: text.default('yolox-store'),
   /** Name of the pipeline, a folder in the store. */
   pipeline: name.default('default'),

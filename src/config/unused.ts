@@ -11,7 +11,7 @@ export interface DependentKeys {
 /** Every key that can be without effect, but for combinations of numbers. A test goes through them. */
 export const DEPENDENT_KEYS: readonly DependentKeys[] = [
   {
-    keys: ['data.builtin.pictures', 'data.builtin.side', 'data.builtin.seed'],
+    keys: ['data.builtin.images', 'data.builtin.side', 'data.builtin.seed'],
     acts: ({ data }) => data.source === 'builtin',
     words: 'data.source builtin',
   },

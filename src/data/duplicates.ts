@@ -3,19 +3,19 @@ import { CHECKED, openPixels } from '../image/decode.js';
 /** A difference hash compares this many neighbours in each of as many rows: 64 bits. */
 const SIDE = 8;
 /**
- * Hashes at most this many bits apart belong to one picture. Of copies re-encoded, halved, brightened or blurred more
- * than 95 in 100 stay within it, measured on COCO; different pictures are about 32 apart, rarely less than 10.
+ * Hashes at most this many bits apart belong to one image. Of copies re-encoded, halved, brightened or blurred more
+ * than 95 in 100 stay within it, measured on COCO; different images are about 32 apart, rarely less than 10.
  */
 export const NEAR = SIDE - 1;
 
-/** What tells pictures apart: their bytes, and what is seen in them. */
+/** What tells images apart: their bytes, and what is seen in them. */
 export interface Fingerprint {
   sha256: string;
   /** One byte per row, from {@link differenceHash}. */
   hash: Uint8Array;
 }
 
-/** Perceptual hash (dHash) of a picture file: a bit for each pixel of its 9 × 8 grey thumbnail darker than the next. */
+/** Perceptual hash (dHash) of an image file: a bit for each pixel of its 9 × 8 grey thumbnail darker than the next. */
 export async function differenceHash(file: string | Buffer): Promise<Uint8Array> {
   // Shrinking while loading would sample the two directions differently, and a turned copy would not be recognised.
   const pixels = await openPixels(file, CHECKED);
@@ -31,7 +31,7 @@ export async function differenceHash(file: string | Buffer): Promise<Uint8Array>
 }
 
 /**
- * A group number per picture: equal bytes or hashes at most `near` bits apart, directly or through further pictures,
+ * A group number per image: equal bytes or hashes at most `near` bits apart, directly or through further images,
  * share one. `near` is at most {@link NEAR}; null compares bytes alone.
  */
 export function groupDuplicates(fingerprints: readonly Fingerprint[], near: number | null = NEAR): number[] {
@@ -54,7 +54,7 @@ export function groupDuplicates(fingerprints: readonly Fingerprint[], near: numb
   return parent.map((_, i) => root(i));
 }
 
-/** Candidates: pictures of equal bytes or with a row of the hash in common, as 7 differing bits leave one of 8 rows alone. */
+/** Candidates: images of equal bytes or with a row of the hash in common, as 7 differing bits leave one of 8 rows alone. */
 function buckets(fingerprints: readonly Fingerprint[]): Iterable<number[]> {
   const byKey = new Map<string, number[]>();
   for (const [i, { sha256, hash }] of fingerprints.entries()) {

@@ -4,62 +4,62 @@ import type { Split } from './split.js';
 
 /** What one split holds. */
 export interface SplitCounts {
-  pictures: number;
-  /** Pictures without an object. */
+  images: number;
+  /** Images without an object. */
   background: number;
   objects: number;
   /** Objects by category name, in the order of the ids. */
   categories: Record<string, number>;
 }
 
-/** One picture's place in the manifest. */
+/** One image's place in the manifest. */
 export interface SplitEntry {
   id: number;
   file_name: string;
   sha256: string;
   split: Split;
-  /** Number shared by equal and nearly equal pictures. */
+  /** Number shared by equal and nearly equal images. */
   group: number;
 }
 
-/** Record of how a dataset was split: whether a picture was trained on is looked up here. */
+/** Record of how a dataset was split: whether an image was trained on is looked up here. */
 export interface Manifest {
   format: 1;
   seed: number;
   shares: Record<Split, number>;
   categories: CocoCategory[];
   counts: Record<Split, SplitCounts>;
-  /** Pictures that have an equal or nearly equal one. */
+  /** Images that have an equal or nearly equal one. */
   duplicates: number;
-  pictures: SplitEntry[];
-  /** SHA-256 of `pictures` as JSON without blanks. */
+  images: SplitEntry[];
+  /** SHA-256 of `images` as JSON without blanks. */
   checksum: string;
 }
 
-/** Describes the splits of `dataset`; `pictures` go with its images, one by one. */
+/** Describes the splits of `dataset`; `images` go with its images, one by one. */
 export function buildManifest(
   dataset: CocoDataset,
-  pictures: SplitEntry[],
+  images: SplitEntry[],
   { seed, shares }: Pick<Manifest, 'seed' | 'shares'>,
 ): Manifest {
   const groupSizes = new Map<number, number>();
-  for (const { group } of pictures) groupSizes.set(group, (groupSizes.get(group) ?? 0) + 1);
-  const countOf = (split: Split) => countObjects(subset(dataset, pictures, split));
+  for (const { group } of images) groupSizes.set(group, (groupSizes.get(group) ?? 0) + 1);
+  const countOf = (split: Split) => countObjects(subset(dataset, images, split));
   return {
     format: 1,
     seed,
     shares,
     categories: dataset.categories,
     counts: { train: countOf('train'), val: countOf('val'), test: countOf('test') },
-    duplicates: pictures.filter(({ group }) => (groupSizes.get(group) ?? 0) > 1).length,
-    pictures,
-    checksum: sha256(JSON.stringify(pictures)),
+    duplicates: images.filter(({ group }) => (groupSizes.get(group) ?? 0) > 1).length,
+    images,
+    checksum: sha256(JSON.stringify(images)),
   };
 }
 
-/** The pictures of one split with their objects, and all categories. */
-export function subset(dataset: CocoDataset, pictures: readonly SplitEntry[], split: Split): CocoDataset {
-  const ids = new Set(pictures.filter((picture) => picture.split === split).map(({ id }) => id));
+/** The images of one split with their objects, and all categories. */
+export function subset(dataset: CocoDataset, images: readonly SplitEntry[], split: Split): CocoDataset {
+  const ids = new Set(images.filter((image) => image.split === split).map(({ id }) => id));
   return {
     images: dataset.images.filter(({ id }) => ids.has(id)),
     annotations: dataset.annotations.filter(({ image_id }) => ids.has(image_id)),
@@ -73,7 +73,7 @@ function countObjects({ images, annotations: all, categories }: CocoDataset): Sp
   const perCategory = new Map(categories.map(({ id }) => [id, 0]));
   for (const { category_id: id } of annotations) perCategory.set(id, (perCategory.get(id) ?? 0) + 1);
   return {
-    pictures: images.length,
+    images: images.length,
     background: images.length - new Set(annotations.map(({ image_id }) => image_id)).size,
     objects: annotations.length,
     categories: Object.fromEntries(categories.map(({ id, name }) => [name, perCategory.get(id) ?? 0])),

@@ -4,7 +4,7 @@ import { listed } from './select.js';
 import { SPLITS } from './split.js';
 
 const UNGROUP = 'set prep.nearDuplicates: null (--prep.nearDuplicates null)';
-/** Share of the pictures from which on one group of copies is worth a word. */
+/** Share of the images from which on one group of copies is worth a word. */
 const LARGE_GROUP = 0.25;
 
 /** @throws UserError when there are fewer groups of near-duplicates than splits, and says how to take them apart */
@@ -25,7 +25,7 @@ export function refuseFewGroups(groups: readonly number[], near: number | null):
 
 /** What a person should know of the splits before training on them. */
 export function noticesOf(manifest: Manifest, near: number | null): string[] {
-  const { counts, pictures } = manifest;
+  const { counts, images } = manifest;
   const notices: string[] = [];
   for (const split of ['val', 'test'] as const) {
     const { objects, categories } = counts[split];
@@ -39,11 +39,11 @@ export function noticesOf(manifest: Manifest, near: number | null): string[] {
     }
   }
   const sizes = new Map<number, number>();
-  for (const { group } of pictures) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  for (const { group } of images) sizes.set(group, (sizes.get(group) ?? 0) + 1);
   const largest = Math.max(...sizes.values());
-  if (near !== null && largest > 2 && largest >= LARGE_GROUP * pictures.length) {
+  if (near !== null && largest > 2 && largest >= LARGE_GROUP * images.length) {
     notices.push(
-      `${largest} of ${pictures.length} images look alike and went into one split as copies of one another. ` +
+      `${largest} of ${images.length} images look alike and went into one split as copies of one another. ` +
         `With a fixed camera or a plain background ${UNGROUP}.`,
     );
   }

@@ -14,7 +14,7 @@ const SHOWN = 10;
 /**
  * Keeps the objects of the named categories and renumbers these 1…n in the given order, with the former id in
  * `old_id`; `names` null keeps all categories that have an object, in their order, and gives notice of the others.
- * Pictures left without an object stay as background when `keepEmpty`.
+ * Images left without an object stay as background when `keepEmpty`.
  *
  * @param report of the dataset: says why a category has no object
  * @throws UserError for an unknown or repeated name, for a named category without an object, and when none has one

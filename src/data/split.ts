@@ -4,42 +4,38 @@ import { Random } from '../base/random.js';
 export const SPLITS = ['train', 'val', 'test'] as const;
 export type Split = (typeof SPLITS)[number];
 
-export interface SplitPicture {
-  /** Categories of the objects in the picture, each once; none for a background picture. */
+export interface SplitImage {
+  /** Categories of the objects in the image, each once; none for a background image. */
   labels: readonly number[];
-  /** Pictures of one group land in the same split. */
+  /** Images of one group land in the same split. */
   group: number;
 }
 
-/** Stands for "no object", so that background pictures are shared out like a class. */
+/** Stands for "no object", so that background images are shared out like a class. */
 const BACKGROUND = -1;
 
 interface Group {
   members: number[];
-  /** Pictures in which a label occurs. */
+  /** Images in which a label occurs. */
   labels: Map<number, number>;
   split?: Split;
 }
 
 /**
- * Shares pictures out so that every class meets the shares as nearly as whole groups allow: iterative stratification
+ * Shares images out so that every class meets the shares as nearly as whole groups allow: iterative stratification
  * (Sechidis, Tsoumakas, Vlahavas 2011), rarest label first. Where there are enough groups, train has every class, and
- * val and test each have an object. The same pictures, shares and seed give the same splits. Returns one split per
- * picture; throws a UserError when a split stays empty.
+ * val and test each have an object. The same images, shares and seed give the same splits. Returns one split per
+ * image; throws a UserError when a split stays empty.
  */
-export function stratifiedSplit(
-  pictures: readonly SplitPicture[],
-  shares: Record<Split, number>,
-  seed: number,
-): Split[] {
+export function stratifiedSplit(images: readonly SplitImage[], shares: Record<Split, number>, seed: number): Split[] {
   const random = new Random(seed, 'split');
-  const groups = random.shuffle(groupsOf(pictures));
+  const groups = random.shuffle(groupsOf(images));
   const waiting = new Set(groups);
   const totals = new Map<number, number>();
   for (const { labels } of waiting) addCounts(totals, labels, 1);
   const wanted = SPLITS.map((split) => ({
     split,
-    pictures: shares[split] * pictures.length,
+    images: shares[split] * images.length,
     labels: new Map([...totals].map(([label, count]) => [label, shares[split] * count])),
   }));
   while (waiting.size > 0) {
@@ -49,24 +45,24 @@ export function stratifiedSplit(
     for (const group of [...waiting].filter(({ labels }) => labels.has(rarest))) {
       const need = (want: (typeof wanted)[number]) => want.labels.get(rarest) ?? 0;
       const target = wanted.reduce((best, want) =>
-        need(want) > need(best) || (need(want) === need(best) && want.pictures > best.pictures) ? want : best,
+        need(want) > need(best) || (need(want) === need(best) && want.images > best.images) ? want : best,
       );
       group.split = target.split;
-      target.pictures -= group.members.length;
+      target.images -= group.members.length;
       addCounts(target.labels, group.labels, -1);
       waiting.delete(group);
     }
   }
   supply(groups, shares);
-  const result: Split[] = new Array(pictures.length);
+  const result: Split[] = new Array(images.length);
   for (const { members, split } of groups) for (const member of members) result[member] = split as Split;
   refuseEmpty(result);
   return result;
 }
 
-function groupsOf(pictures: readonly SplitPicture[]): Group[] {
+function groupsOf(images: readonly SplitImage[]): Group[] {
   const groups = new Map<number, Group>();
-  for (const [i, { labels, group: key }] of pictures.entries()) {
+  for (const [i, { labels, group: key }] of images.entries()) {
     const group: Group = groups.get(key) ?? { members: [], labels: new Map() };
     groups.set(key, group);
     group.members.push(i);
@@ -112,8 +108,8 @@ function refuseEmpty(result: readonly Split[]): void {
   if (empty.length === 0) return;
   throw new UserError({
     field: `prep.split.${empty[0]}`,
-    expected: 'pictures in every split',
-    received: `${result.length} pictures, none of them for ${empty.join(' and ')}`,
-    hint: 'Add pictures, or raise the share of the empty split.',
+    expected: 'images in every split',
+    received: `${result.length} images, none of them for ${empty.join(' and ')}`,
+    hint: 'Add images, or raise the share of the empty split.',
   });
 }

@@ -20,8 +20,8 @@ export const PROBLEMS = {
   textBox: 'box whose numbers are written as text',
   boxFromSegmentation: 'annotation without a usable box: that of its segmentation was taken',
   relativeBox: 'box of numbers up to 1: shares of the sides rather than pixels',
-  boxOutside: 'box wholly outside its picture',
-  boxClipped: 'box reaching out of its picture',
+  boxOutside: 'box wholly outside its image',
+  boxClipped: 'box reaching out of its image',
   duplicateBox: 'box given twice: same image, category and corners',
   missingArea: 'annotation without a positive area',
   missingIscrowd: 'annotation without iscrowd',
@@ -30,13 +30,13 @@ export const PROBLEMS = {
   ambiguousName: 'file name that may stand for several files, or several names for one file',
   sameFile: 'image entry of a file that another entry has: their annotations were put together',
   unsafePath: 'file name leading out of the images folder',
-  missingPicture: 'picture file not found',
-  unreadablePicture: 'picture file corrupt, truncated, too large or no picture',
-  annotationOfDropped: 'annotation of a picture or category that was dropped',
+  missingImage: 'image file not found',
+  unreadableImage: 'image file corrupt, truncated, too large or no image',
+  annotationOfDropped: 'annotation of an image or category that was dropped',
   severalFrames: 'image file of several frames or pages: the first was taken',
-  sizeMismatch: 'size given for the picture is not that of the file',
-  rotatedPicture: 'annotated before EXIF rotation: boxes were turned with the picture',
-  unlistedPicture: 'picture file that no image entry mentions',
+  sizeMismatch: 'size given for the image is not that of the file',
+  rotatedImage: 'annotated before EXIF rotation: boxes were turned with the image',
+  unlistedImage: 'image file that no image entry mentions',
 } as const;
 
 export type ProblemKind = keyof typeof PROBLEMS;
@@ -58,12 +58,12 @@ const REMEDIES: Partial<Record<ProblemKind, string>> = {
     'bbox is [x, y, width, height] in pixels, x and y of the corner. Multiply by width and height of the image.',
   boxClipped:
     'Where there are many, bbox may hold two corners instead of [x, y, width, height], or be of another size.',
-  boxOutside: 'bbox is in pixels of the picture, not a share of its sides or of another size of it.',
+  boxOutside: 'bbox is in pixels of the image, not a share of its sides or of another size of it.',
   ambiguousName: 'Write file names relative to the images folder, with their sub-folders.',
   sizeMismatch:
     'Boxes are taken as pixels of the file: where images were resized after they were annotated, scale the boxes too.',
   unsafePath: 'Write file names relative to the images folder, or give the folder that holds these files.',
-  missingPicture: 'Write file names relative to the images folder, or give the folder that holds these files.',
+  missingImage: 'Write file names relative to the images folder, or give the folder that holds these files.',
 };
 
 export interface ValidationItem {
@@ -136,7 +136,7 @@ export function commonestCause(
   const groups = new Map<string, ValidationItem[]>();
   const dropped = items.filter(({ action }) => action === 'dropped');
   for (const item of dropped.length > 0 ? dropped : items) {
-    const key = item.kind === 'unreadablePicture' ? `${item.kind} ${item.detail}` : item.kind;
+    const key = item.kind === 'unreadableImage' ? `${item.kind} ${item.detail}` : item.kind;
     const group = groups.get(key);
     if (group) group.push(item);
     else groups.set(key, [item]);

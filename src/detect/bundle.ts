@@ -53,7 +53,7 @@ export const bundleSchema = z
       maxDetections: z.int().positive(),
       agnostic: z.boolean(),
     }),
-    /** A picture and the answer the server must give for it. */
+    /** An image and the answer the server must give for it. */
     test: z.strictObject({ image: fileName, result: fileName }),
     weights: z.strictObject({ license: z.string(), source: z.string() }),
     /** SHA-256 of every other file. */

@@ -5,7 +5,7 @@ export interface CocoImage {
   file_name: string;
   width: number;
   height: number;
-  /** SHA-256 of the picture's bytes: its name in the store. Absent in files from elsewhere. */
+  /** SHA-256 of the image's bytes: its name in the store. Absent in files from elsewhere. */
   sha256?: string;
 }
 

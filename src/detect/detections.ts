@@ -1,5 +1,5 @@
 import { STRIDES } from '../config/network.js';
-import type { Picture } from '../image/image.js';
+import type { Image } from '../image/image.js';
 
 /** Left, top, right, bottom in pixels. */
 export type Corners = [x1: number, y1: number, x2: number, y2: number];
@@ -16,7 +16,7 @@ export interface Thresholds {
   confidence: number;
   /** A box whose IoU with a better one is above this is suppressed. */
   nms: number;
-  /** Best boxes kept of one picture. */
+  /** Best boxes kept of one image. */
   maxDetections: number;
   /** Suppress across classes, not only within one. */
   agnostic: boolean;
@@ -28,7 +28,7 @@ export interface Thresholds {
 const BOX_VALUES = 5;
 
 /**
- * The network's answer for one picture to detections in input pixels, best first.
+ * The network's answer for one image to detections in input pixels, best first.
  *
  * `output` is [A, 5 + C]: decoded centre x, y, width, height in input pixels, then objectness and class probabilities.
  * Non-maximum suppression is greedy by score; of equal scores the lower anchor wins.
@@ -89,15 +89,11 @@ export function iou(a: Corners, b: Corners): number {
 }
 
 /**
- * From input pixels back to those of the picture in full, clipped to it; `ratio` is the letterbox's.
+ * From input pixels back to those of the image in full, clipped to it; `ratio` is the letterbox's.
  * A box that lies wholly in the padding is dropped.
  */
-export function toPicture(
-  detections: readonly Detection[],
-  ratio: number,
-  picture: Omit<Picture, 'data'>,
-): Detection[] {
-  const { width, height } = picture.original ?? picture;
+export function toImage(detections: readonly Detection[], ratio: number, image: Omit<Image, 'data'>): Detection[] {
+  const { width, height } = image.original ?? image;
   const clip = (value: number, limit: number) => Math.min(Math.max(value / ratio, 0), limit);
   return detections
     .map(

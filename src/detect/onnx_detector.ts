@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../base/errors.js';
 import type { Preprocess } from '../config/preprocess.js';
-import type { Picture } from '../image/image.js';
+import type { Image } from '../image/image.js';
 import { letterbox } from '../image/letterbox.js';
 import { type Bundle, readBundled } from './bundle.js';
-import { type Detection, decodeBoxes, postprocess, type Thresholds, toPicture } from './detections.js';
+import { type Detection, decodeBoxes, postprocess, type Thresholds, toImage } from './detections.js';
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
  * How long a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of a
- * picture, which sleeping would cost time and cycles in, and short enough to leave the cores to whoever decodes the next.
+ * image, which sleeping would cost time and cycles in, and short enough to leave the cores to whoever decodes the next.
  */
 const SPIN_US = '200';
 
@@ -29,9 +29,9 @@ export interface OnnxOptions extends DetectorOptions {
   decoded: boolean;
 }
 
-/** A picture to look at, with what is asked otherwise than the bundle says. */
+/** An image to look at, with what is asked otherwise than the bundle says. */
 export interface DetectorTask {
-  picture: Picture;
+  image: Image;
   thresholds?: Partial<Thresholds>;
 }
 
@@ -43,14 +43,14 @@ export interface BatchTimes {
 }
 
 export interface BatchDetections {
-  /** Of each picture in turn: its objects in its own pixels, best first. */
+  /** Of each image in turn: its objects in its own pixels, best first. */
   detections: Detection[][];
   times: BatchTimes;
 }
 
-/** An ONNX model that finds objects in pictures. */
+/** An ONNX model that finds objects in images. */
 export class Detector {
-  /** Pictures the graph takes at once: one, or any number. */
+  /** Images the graph takes at once: one, or any number. */
   readonly maxBatch: number;
   /** What it runs on. */
   readonly provider: Provider;
@@ -97,13 +97,13 @@ export class Detector {
     return new Detector(path, session, provider, options);
   }
 
-  /** Objects in a picture, in its own pixels, best first. */
-  async detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]> {
-    const { detections } = await this.detectBatch([{ picture, thresholds }]);
+  /** Objects in an image, in its own pixels, best first. */
+  async detect(image: Image, thresholds?: Partial<Thresholds>): Promise<Detection[]> {
+    const { detections } = await this.detectBatch([{ image, thresholds }]);
     return detections[0];
   }
 
-  /** Objects in 1…`maxBatch` pictures, by one run of the model; each is answered as it would be alone. */
+  /** Objects in 1…`maxBatch` images, by one run of the model; each is answered as it would be alone. */
   detectBatch(tasks: readonly DetectorTask[]): Promise<BatchDetections> {
     // onnxruntime's run() holds the thread until it is done, so calls take turns and share one input buffer.
     const found = this.#last.then(() => this.#detectBatch(tasks));
@@ -111,7 +111,7 @@ export class Detector {
     return found;
   }
 
-  /** Frees the model, after the pictures in hand. */
+  /** Frees the model, after the images in hand. */
   async close(): Promise<void> {
     await this.#last;
     await this.#session.release();
@@ -123,7 +123,7 @@ export class Detector {
     const [height, width] = preprocess.size;
     const values = 3 * height * width;
     if (this.#input.length < tasks.length * values) this.#input = new Float32Array(tasks.length * values);
-    const ratios = tasks.map(({ picture }, i) => letterbox(picture, preprocess, 'nchw', this.#input, i * values).ratio);
+    const ratios = tasks.map(({ image }, i) => letterbox(image, preprocess, 'nchw', this.#input, i * values).ratio);
     const data = this.#input.subarray(0, tasks.length * values);
     const prepared = performance.now();
     const output = await this.#run(new Tensor('float32', data, [tasks.length, 3, height, width]));
@@ -134,7 +134,7 @@ export class Detector {
       const found = output.data.subarray(i * anchors * columns, (i + 1) * anchors * columns);
       if (!decoded) decodeBoxes(found, preprocess.size, classes);
       const asked = { ...thresholds, ...task.thresholds, anchors, classes };
-      return toPicture(postprocess(found, asked), ratios[i], task.picture);
+      return toImage(postprocess(found, asked), ratios[i], task.image);
     });
     const post = performance.now() - ran;
     return { detections, times: { letterbox: prepared - start, inference: ran - prepared, post } };

@@ -20,7 +20,7 @@ const choiceSchema = z.object({
 export type Tuning = z.infer<typeof choiceSchema>;
 
 const measurementSchema = choiceSchema.extend({
-  /** Pictures per second with as many clients as it can use. */
+  /** Images per second with as many clients as it can use. */
   rate: z.number().positive(),
   /** Median milliseconds for a client alone. */
   latency: z.number().positive(),
@@ -92,7 +92,7 @@ const NOISE = 0.1;
 
 /**
  * The best of the measurements: the highest rate or, for `latency`, the lowest latency of a client alone. Among those that
- * are equal but for noise it is what has the fewest pictures in hand, and so needs the least memory; of these the best by
+ * are equal but for noise it is what has the fewest images in hand, and so needs the least memory; of these the best by
  * the other figure.
  */
 export function choose<T extends Omit<Measurement, 'threads'>>(measured: readonly T[], goal: Goal): T {

@@ -7,24 +7,24 @@ import {
   checkHere,
   decodeHere,
   type ImageFile,
+  type ImageHeader,
   openHere,
-  type PictureHeader,
   readHeaderHere,
   reducedSize,
 } from './decode_here.js';
 import { decodePlainJpeg, readPlainJpeg } from './decode_jpeg.js';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 import { ImageError } from './image_error.js';
 import { FORMATS, type ImageFormat, identifyImage } from './image_format.js';
 import { isCutOff, type Survey, surveyImage } from './image_survey.js';
 
-export type { PictureHeader } from './decode_here.js';
+export type { ImageHeader } from './decode_here.js';
 export { ImageError, type ImageFault } from './image_error.js';
 
-/** Default limit of a picture's decoded size, pixels. */
+/** Default limit of an image's decoded size, pixels. */
 const MAX_PIXELS = 100_000_000;
 
-/** Default limit of the time of decoding one picture, milliseconds. */
+/** Default limit of the time of decoding one image, milliseconds. */
 const TIMEOUT_MS = 30_000;
 
 const AGAIN = 'Copy or download it again, or save it anew.';
@@ -40,9 +40,9 @@ const SURE = 1 / 3;
 
 /** What images may cost that are decoded. */
 export interface DecodeLimits {
-  /** Pictures with more pixels are refused before they are decoded. */
+  /** Images with more pixels are refused before they are decoded. */
   maxPixels?: number;
-  /** Pictures with a longer side, pixels, as well. */
+  /** Images with a longer side, pixels, as well. */
   maxSide?: number;
   /** Milliseconds after which decoding is given up. */
   decodeTimeout?: number;
@@ -52,7 +52,7 @@ export interface DecodeLimits {
 export const CHECKED: DecodeLimits = { maxPixels: Number.POSITIVE_INFINITY, decodeTimeout: Number.POSITIVE_INFINITY };
 
 export interface DecodeOptions extends DecodeLimits {
-  /** Height, width of the network's input, for a picture that is for it alone. */
+  /** Height, width of the network's input, for an image that is for it alone. */
   fit?: readonly [number, number];
   /** Decode a plain JPEG in the thread that calls, for one that has nothing else to do: spares waking another. */
   inThread?: boolean;
@@ -62,7 +62,7 @@ export interface DecodeOptions extends DecodeLimits {
   name?: string;
 }
 
-type Size = Pick<PictureHeader, 'width' | 'height'>;
+type Size = Pick<ImageHeader, 'width' | 'height'>;
 
 /** The image can only be had without `short`: it is large, or the reason why it cannot be decoded is to be found. */
 export class TakesLong extends Error {}
@@ -73,24 +73,24 @@ interface Surveyed extends ImageFile {
 }
 
 /**
- * Reads a picture into upright, opaque 8-bit sRGB whatever it was: EXIF-rotated, grey, transparent (laid on white),
- * CMYK or 16-bit. The numbers of RGB pictures are taken as they are, whatever their ICC profile means by them: so read
+ * Reads an image into upright, opaque 8-bit sRGB whatever it was: EXIF-rotated, grey, transparent (laid on white),
+ * CMYK or 16-bit. The numbers of RGB images are taken as they are, whatever their ICC profile means by them: so read
  * those the pretrained weights and the reference figures come from, and converting costs twice as much as decoding. CMYK
  * has no numbers to take, and is converted by its profile.
  *
- * With `fit`, a picture at least three times larger than what the letterbox fits into the input comes reduced to just
+ * With `fit`, an image at least three times larger than what the letterbox fits into the input comes reduced to just
  * that, averaged over all its pixels: for a JPEG in a fraction of the time and memory. Whatever looks for objects reads
- * its pictures so: validation, evaluation, packing, prediction and serving. Training itself cuts its mosaics from whole
- * pictures.
+ * its images so: validation, evaluation, packing, prediction and serving. Training itself cuts its mosaics from whole
+ * images.
  *
  * The format is decided by the first bytes before a library sees any; scans, frames and pixels are counted before they
- * are decoded. A picture that may take long all the same is decoded in a process of its own, which is ended after
+ * are decoded. An image that may take long all the same is decoded in a process of its own, which is ended after
  * `decodeTimeout`.
  *
  * @param source bytes of the file, or its path
  * @throws ImageError when it is no image, damaged, larger than the limits, or takes too long
  */
-export async function decodePicture(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Picture> {
+export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Image> {
   const file = await openWhole(source, options);
   const plain = await decodePlain(file, options);
   if (plain) return plain;
@@ -105,15 +105,15 @@ export async function decodePicture(source: Uint8Array | string, options: Decode
   );
 }
 
-/** Reads and checks the header alone. Errors as in {@link decodePicture}. */
-export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<PictureHeader> {
+/** Reads and checks the header alone. Errors as in {@link decodeImage}. */
+export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<ImageHeader> {
   return checkedHeader(await open(source, options), source, options);
 }
 
 /**
- * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the picture in memory.
- * Stricter than {@link decodePicture}: a JPEG whose decoder warns about its pixels is damaged. Errors as in
- * {@link decodePicture}.
+ * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the image in memory.
+ * Stricter than {@link decodeImage}: a JPEG whose decoder warns about its pixels is damaged. Errors as in
+ * {@link decodeImage}.
  */
 export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
   const file = await openWhole(source, options);
@@ -158,7 +158,7 @@ function lacksEnd({ bytes, format }: ImageFile): boolean {
 }
 
 /** A JPEG as almost all are; undefined for all else, also for what is to be refused. */
-async function decodePlain(file: Surveyed, options: DecodeOptions): Promise<Picture | undefined> {
+async function decodePlain(file: Surveyed, options: DecodeOptions): Promise<Image | undefined> {
   const jpeg = file.format === 'jpeg' ? readPlainJpeg(file.bytes) : undefined;
   if (!jpeg || excess(jpeg, options) || isLong(file, jpeg, options)) return undefined;
   if (options.fit && reducedSize(jpeg, options.fit)) return undefined;
@@ -169,7 +169,7 @@ async function checkedHeader(
   file: Surveyed,
   source: Uint8Array | string,
   options: DecodeOptions,
-): Promise<PictureHeader> {
+): Promise<ImageHeader> {
   const header = await guarded({ work: 'header', file }, source, options, () => readHeaderHere(file));
   const expected = excess(header, options);
   if (!expected) return { ...header, frames: file.survey.frames };
@@ -177,7 +177,7 @@ async function checkedHeader(
   throw new ImageError('tooManyPixels', { where: nameOf(source, options), expected, received: `${width}x${height}` });
 }
 
-/** The limit a picture exceeds, in words. */
+/** The limit an image exceeds, in words. */
 function excess({ width, height }: Size, options: DecodeLimits): string | undefined {
   const { maxPixels = MAX_PIXELS, maxSide = Number.POSITIVE_INFINITY } = options;
   if (width * height > maxPixels) return `at most ${maxPixels} pixels`;
@@ -195,7 +195,7 @@ function isLong(
 }
 
 /** The work when there is memory for it, unless it may come near the time allowed. */
-function unlessLong<T>(file: Surveyed, header: PictureHeader, options: DecodeLimits, work: () => Promise<T>) {
+function unlessLong<T>(file: Surveyed, header: ImageHeader, options: DecodeLimits, work: () => Promise<T>) {
   if (isLong(file, header, options)) return undefined;
   return () => withinBudget(file.format, header.width * header.height, work);
 }

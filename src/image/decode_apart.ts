@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeExit } from '../base/ending.js';
 import type { Problem } from '../base/errors.js';
 import type { ImageFile, LibraryHeader } from './decode_here.js';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 
 /** Milliseconds a process may take to start, on a busy machine. */
 const START_MS = 60_000;
@@ -21,7 +21,7 @@ export type ApartTask =
 /** What it gives. */
 export interface ApartResults {
   header: LibraryHeader;
-  decode: Picture;
+  decode: Image;
   check: undefined;
 }
 

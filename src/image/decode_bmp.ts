@@ -1,5 +1,5 @@
 import { Transformer } from '@napi-rs/image';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 
 /** Bytes of the file's own header, in front of that of the bitmap. */
 const FILE_HEADER = 14;
@@ -47,7 +47,7 @@ export function readBmpHeader(file: Uint8Array): BmpHeader | undefined {
  * are laid on white.
  * @throws Error of the decoder for a damaged one
  */
-export async function decodeBmp(file: Uint8Array): Promise<Picture> {
+export async function decodeBmp(file: Uint8Array): Promise<Image> {
   const bytes = asWindows(bufferOf(file));
   const { width, height } = readBmpHeader(bytes) as BmpHeader;
   const data = await new Transformer(bytes).rawPixels();

@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
 import { UserError } from '../base/errors.js';
 import { decodeBmp, readBmpHeader } from './decode_bmp.js';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 import type { ImageFormat } from './image_format.js';
 import { fittedSize, letterboxRatio } from './letterbox.js';
 import { readDirectory, TIFF_TAG } from './tiff_header.js';
@@ -13,7 +13,7 @@ sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((loader) => `VipsForeignLoad${loader}`),
 });
 
-/** How many times larger than what fits a picture must be to be reduced: from there on sharp decodes a JPEG smaller. */
+/** How many times larger than what fits an image must be to be reduced: from there on sharp decodes a JPEG smaller. */
 const REDUCED_FROM = 3;
 
 /** Bytes of a file whose format is known. */
@@ -22,8 +22,8 @@ export interface ImageFile {
   format: ImageFormat;
 }
 
-/** What a file says of its picture; the size is that of the upright one. */
-export interface PictureHeader {
+/** What a file says of its image; the size is that of the upright one. */
+export interface ImageHeader {
   /** Pixels. */
   width: number;
   height: number;
@@ -38,7 +38,7 @@ export interface PictureHeader {
 }
 
 /** What the library of its format says of it. */
-export type LibraryHeader = Omit<PictureHeader, 'frames'>;
+export type LibraryHeader = Omit<ImageHeader, 'frames'>;
 
 /** Channels of a colour. */
 const COLOURS: Record<string, number> = { cmyk: 4, 'b-w': 1, grey16: 1 };
@@ -88,12 +88,12 @@ function saysAlpha(bytes: Uint8Array): boolean {
   return extra === 1 || extra === 2;
 }
 
-/** Decodes as `decodePicture` says. @throws Error of the library */
+/** Decodes as `decodeImage` says. @throws Error of the library */
 export async function decodeHere(
   file: ImageFile,
   header: LibraryHeader,
   fit?: readonly [number, number],
-): Promise<Picture> {
+): Promise<Image> {
   const reduced = fit && reducedSize(header, fit);
   if (file.format === 'bmp' && !reduced) return decodeBmp(file.bytes);
   const pixels = await openHere(file, header);
@@ -115,7 +115,7 @@ export async function openHere({ bytes, format }: ImageFile, { colourSpace, alph
   return alpha ? pixels.flatten({ background: '#fff' }) : pixels.removeAlpha();
 }
 
-/** The size to which a picture is reduced for the network's input; undefined when it stays whole. */
+/** The size to which an image is reduced for the network's input; undefined when it stays whole. */
 export function reducedSize(original: Pick<LibraryHeader, 'width' | 'height'>, fit: readonly [number, number]) {
   return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
 }

@@ -1,5 +1,5 @@
 import { Transformer } from '@napi-rs/image';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 
 /** Segments of a JPEG file: ITU-T T.81, table B.1. */
 const SEGMENT = { baseline: 0xc0, progressive: 0xc2, app1: 0xe1, app14: 0xee };
@@ -7,7 +7,7 @@ const SEGMENT = { baseline: 0xc0, progressive: 0xc2, app1: 0xe1, app14: 0xee };
 /** Those between which others may lie: tables, application data, comments. */
 const PASSED_OVER = new Set([0xc4, 0xdb, 0xdd, 0xfe, ...Array.from({ length: 16 }, (_, i) => 0xe0 + i)]);
 
-/** Numbers of the components of a grey and a YCbCr picture: JFIF 1.02. */
+/** Numbers of the components of a grey and a YCbCr image: JFIF 1.02. */
 const COMPONENTS = [[1], [1, 2, 3]];
 
 /** Pixels of the shorter side from which on the decoder is worth it, and gives narrow colours as libjpeg does. */
@@ -63,7 +63,7 @@ export async function decodePlainJpeg(
   bytes: Uint8Array,
   { width, height, exif }: PlainJpeg,
   inThread: boolean,
-): Promise<Picture | undefined> {
+): Promise<Image | undefined> {
   try {
     const jpeg = new Transformer(bytes);
     if (exif && jpeg.metadataSync(true).orientation !== 1) return undefined;

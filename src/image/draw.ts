@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 
-/** Rectangle with a tag, in pixels of the picture. */
+/** Rectangle with a tag, in pixels of the image. */
 export interface LabelledBox {
   box: readonly [x1: number, y1: number, x2: number, y2: number];
   /** Text of the tag; empty draws the rectangle alone. */
@@ -13,7 +13,7 @@ export interface LabelledBox {
 }
 
 export interface AnnotateOptions {
-  /** Longer side of the result, pixels; a larger picture is scaled down before drawing, so that tags stay readable. */
+  /** Longer side of the result, pixels; a larger image is scaled down before drawing, so that tags stay readable. */
   maxSide?: number;
   format?: 'jpeg' | 'png';
   /** JPEG quality, 1–100. */
@@ -40,18 +40,18 @@ interface Tag extends Area {
 }
 
 /**
- * Draws boxes with their tags over a picture, most important first; returns a JPEG, or a PNG. The first box is on top,
+ * Draws boxes with their tags over an image, most important first; returns a JPEG, or a PNG. The first box is on top,
  * and its tag chooses its place first: tags never cover each other, and one without a free place is left out.
  */
 export async function annotate(
-  picture: Picture,
+  image: Image,
   boxes: readonly LabelledBox[],
   { maxSide = 1280, format = 'jpeg', quality = 85 }: AnnotateOptions = {},
 ): Promise<Buffer> {
-  const longer = Math.max(picture.width, picture.height);
+  const longer = Math.max(image.width, image.height);
   const scale = Math.min(1, maxSide / longer);
-  const width = Math.max(1, Math.round(picture.width * scale));
-  const height = Math.max(1, Math.round(picture.height * scale));
+  const width = Math.max(1, Math.round(image.width * scale));
+  const height = Math.max(1, Math.round(image.height * scale));
   const line = Math.max(2, Math.round((longer * scale) / 400));
   const fontSize = Math.round(Math.min(24, Math.max(9, (longer * scale) / 55)));
   const pad = Math.round(fontSize / 4);
@@ -66,9 +66,9 @@ export async function annotate(
     // Ink may be higher than its font's size says.
     if (place && place.top + pad + info.height <= height) tags.push({ ...place, color, ink: data });
   }
-  const raw = { width: picture.width, height: picture.height, channels: 3 } as const;
+  const raw = { width: image.width, height: image.height, channels: 3 } as const;
   // Its size was limited when it was decoded.
-  const canvas = await sharp(picture.data, { raw, limitInputPixels: false })
+  const canvas = await sharp(image.data, { raw, limitInputPixels: false })
     .resize(width, height, { fit: 'fill' })
     .raw()
     .toBuffer();
@@ -87,7 +87,7 @@ export async function annotate(
 }
 
 /** Fills whole pixels of an area with a colour. Drawing by SVG would need librsvg where strangers' files are decoded. */
-function fill(data: Uint8Array, { width, height }: Pick<Picture, 'width' | 'height'>, area: Area, color: string): void {
+function fill(data: Uint8Array, { width, height }: Pick<Image, 'width' | 'height'>, area: Area, color: string): void {
   const [left, right] = [area.left, area.left + area.width].map((x) => Math.min(width, Math.max(0, Math.round(x))));
   const [top, bottom] = [area.top, area.top + area.height].map((y) => Math.min(height, Math.max(0, Math.round(y))));
   const rgb = Buffer.from(color.slice(1), 'hex');
@@ -126,18 +126,18 @@ function dashes({ left, top, width, height }: Area, line: number): Area[] {
   });
 }
 
-/** A place on the box's top or bottom edge, outside or inside, within the picture and free of other tags. */
+/** A place on the box's top or bottom edge, outside or inside, within the image and free of other tags. */
 function placeTag(
   { width, height }: Pick<Area, 'width' | 'height'>,
   [x1, y1, , y2]: readonly number[],
-  picture: Pick<Picture, 'width' | 'height'>,
+  image: Pick<Image, 'width' | 'height'>,
   placed: readonly Area[],
 ): Area | undefined {
-  const left = Math.round(Math.max(0, Math.min(x1, picture.width - width)));
+  const left = Math.round(Math.max(0, Math.min(x1, image.width - width)));
   return [y1 - height, y1, y2, y2 - height]
     .map((top) => ({ left, top: Math.round(top), width, height }))
     .find((area) => {
-      const inside = area.top >= 0 && area.top + height <= picture.height && left + width <= picture.width;
+      const inside = area.top >= 0 && area.top + height <= image.height && left + width <= image.width;
       return inside && !placed.some((other) => overlap(area, other));
     });
 }

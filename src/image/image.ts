@@ -1,9 +1,9 @@
-/** Decoded picture: upright (EXIF applied), sRGB, opaque, 8 bits. */
-export interface Picture {
+/** Decoded image: upright (EXIF applied), sRGB, opaque, 8 bits. */
+export interface Image {
   width: number;
   height: number;
   /** RGB interleaved, row-major, `width * height * 3` bytes. */
   data: Uint8Array;
-  /** Of the picture in full, where this is a reduction of it to the network's input. */
+  /** Of the image in full, where this is a reduction of it to the network's input. */
   original?: { width: number; height: number };
 }

@@ -1,5 +1,5 @@
 import type { Preprocess } from '../config/preprocess.js';
-import type { Picture } from './image.js';
+import type { Image } from './image.js';
 import { type LetterboxKernels, letterboxKernels, REACH } from './letterbox_wasm.js';
 
 export type Layout = 'nchw' | 'nhwc';
@@ -13,37 +13,37 @@ const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 /** Of WebAssembly's memory. */
 const PAGE_BYTES = 65_536;
 
-/** Rows and columns of a picture that fits into the input. */
+/** Rows and columns of an image that fits into the input. */
 export function fittedSize(
-  picture: { width: number; height: number },
+  image: { width: number; height: number },
   size: readonly [number, number],
 ): { rows: number; columns: number } {
-  const ratio = letterboxRatio(picture, size);
+  const ratio = letterboxRatio(image, size);
   return {
-    rows: Math.max(1, Math.trunc(picture.height * ratio)),
-    columns: Math.max(1, Math.trunc(picture.width * ratio)),
+    rows: Math.max(1, Math.trunc(image.height * ratio)),
+    columns: Math.max(1, Math.trunc(image.width * ratio)),
   };
 }
 
-/** Scale from picture pixels to input pixels; boxes of the input divided by it are boxes of the picture. */
+/** Scale from image pixels to input pixels; boxes of the input divided by it are boxes of the image. */
 export function letterboxRatio(
-  picture: { width: number; height: number },
+  image: { width: number; height: number },
   [height, width]: readonly [number, number],
 ): number {
-  return Math.min(height / picture.height, width / picture.width);
+  return Math.min(height / image.height, width / image.width);
 }
 
 /**
- * Fits a picture into the network's input: resized to touch two sides, at the top left, padded to the right and
+ * Fits an image into the network's input: resized to touch two sides, at the top left, padded to the right and
  * below, channels ordered and normalised. The resize equals `cv2.resize(…, INTER_LINEAR)` on uint8 in every pixel:
- * half-pixel centres, no antialiasing, whole grey levels. `ratio` is that of the picture in full.
+ * half-pixel centres, no antialiasing, whole grey levels. `ratio` is that of the image in full.
  *
  * @param layout of one input: `nchw` is [3, height, width], `nhwc` is [height, width, 3]
  * @param out array to write into, e.g. that of a batch; a new one when absent
  * @param offset index in `out` of the first value
  */
 export function letterbox(
-  picture: Picture,
+  image: Image,
   preprocess: Preprocess,
   layout: Layout,
   out?: Float32Array,
@@ -51,10 +51,10 @@ export function letterbox(
 ): { data: Float32Array; ratio: number } {
   const [height, width] = preprocess.size;
   const data = out ?? new Float32Array(offset + 3 * height * width);
-  const full = picture.original ?? picture;
+  const full = image.original ?? image;
   const ratio = letterboxRatio(full, preprocess.size);
   const { rows, columns } = fittedSize(full, preprocess.size);
-  const desk = clearDesk(picture.width, columns, width);
+  const desk = clearDesk(image.width, columns, width);
   const [pixelStride, channelStride] = layout === 'nhwc' ? [3, 1] : [1, width];
 
   for (let channel = 0; channel < 3; channel++) {
@@ -76,7 +76,7 @@ export function letterbox(
   for (let y = rows; y < height; y++) write(y);
   const first = desk.at.input + sourceOf(0, preprocess) * channelStride * FLOAT_BYTES;
   const toNext = (preprocess.color === 'bgr' ? -channelStride : channelStride) * FLOAT_BYTES;
-  const resize = rowResizer(picture, rows, columns, desk);
+  const resize = rowResizer(image, rows, columns, desk);
   for (let y = 0; y < rows; y++) {
     resize(y);
     const { bytes, levels } = desk.at;
@@ -97,7 +97,7 @@ let kernels: LetterboxKernels | undefined;
 
 type Desk = ReturnType<typeof clearDesk>;
 
-/** The kernels and, in their memory, room for single rows: their sizes are those of rows, not of pictures. */
+/** The kernels and, in their memory, room for single rows: their sizes are those of rows, not of images. */
 function clearDesk(sourceWidth: number, columns: number, width: number) {
   kernels ??= letterboxKernels();
   const { memory } = kernels;
@@ -128,12 +128,12 @@ function clearDesk(sourceWidth: number, columns: number, width: number) {
   };
 }
 
-/** Makes row y of the picture resized to `rows` × `columns`, RGB bytes in the desk's `bytes`. */
-function rowResizer(picture: Picture, rows: number, columns: number, { kernels, at, source, taps, bytes }: Desk) {
-  const rowOf = (y: number) => picture.data.subarray(y * source.length, (y + 1) * source.length);
-  if (rows === picture.height && columns === picture.width) return (y: number) => bytes.set(rowOf(y));
+/** Makes row y of the image resized to `rows` × `columns`, RGB bytes in the desk's `bytes`. */
+function rowResizer(image: Image, rows: number, columns: number, { kernels, at, source, taps, bytes }: Desk) {
+  const rowOf = (y: number) => image.data.subarray(y * source.length, (y + 1) * source.length);
+  if (rows === image.height && columns === image.width) return (y: number) => bytes.set(rowOf(y));
   for (let x = 0; x < columns; x++) {
-    const { first, second, weight } = tap(x, picture.width, columns);
+    const { first, second, weight } = tap(x, image.width, columns);
     const weightRight = second > first ? weight : 0;
     taps[2 * x] = first * 3;
     taps[2 * x + 1] = (WEIGHT_ONE - weightRight) | (weightRight << 16);
@@ -150,7 +150,7 @@ function rowResizer(picture: Picture, rows: number, columns: number, { kernels, 
     return row;
   };
   return (y: number): void => {
-    const { first, second, weight } = tap(y, picture.height, rows);
+    const { first, second, weight } = tap(y, image.height, rows);
     kernels.blend(stretched(first), WEIGHT_ONE - weight, stretched(second), weight, at.bytes, at.bytes + columns * 3);
   };
 }

@@ -18,7 +18,7 @@ const BASELINE = z.looseObject({
   format: z.literal(1),
   mode: z.enum(['closed', 'open', 'sweep', 'slo', 'soak']),
   body: z.enum(BODIES),
-  pictures_sha256: z.string(),
+  images_sha256: z.string(),
   runs: z.array(
     z.looseObject({
       load: z.discriminatedUnion('mode', [
@@ -47,7 +47,7 @@ export async function readBaseline(path: string): Promise<LoadTestResult> {
 }
 
 /** What is about to be measured: the loads of its runs, or the limit of a search. */
-export type Plan = Pick<LoadTestResult, 'mode' | 'body' | 'pictures_sha256'> & { loads: Load[]; p99_ms?: number };
+export type Plan = Pick<LoadTestResult, 'mode' | 'body' | 'images_sha256'> & { loads: Load[]; p99_ms?: number };
 
 /**
  * Refuses a baseline that cannot be compared with what is about to be measured: of another kind of test, another form
@@ -75,7 +75,7 @@ export function checkBaseline(path: string, baseline: LoadTestResult, plan: Plan
       if (!(before.goodput > 0)) throw refuse(`${loadName(load)} that was answered`, 'no answer of status 2xx');
     }
   }
-  const same = baseline.pictures_sha256 === plan.pictures_sha256;
+  const same = baseline.images_sha256 === plan.images_sha256;
   return same ? [] : [`${path} was measured with other images`];
 }
 

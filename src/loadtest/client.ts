@@ -6,7 +6,7 @@ export interface Payload {
   type: string;
 }
 
-/** Any service that takes a picture by POST. */
+/** Any service that takes an image by POST. */
 export interface Target {
   url: string;
   /** Sent in turns. */

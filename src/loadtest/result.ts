@@ -96,10 +96,10 @@ export interface LoadTestResult {
   created: string;
   url: string;
   mode: Mode;
-  /** Form of the requests, and the SHA-256 of the pictures in their order. */
+  /** Form of the requests, and the SHA-256 of the images in their order. */
   body: Body;
-  pictures: number;
-  pictures_sha256: string;
+  images: number;
+  images_sha256: string;
   runs: RunResult[];
   /** Of a soak: the most that memory may grow, as a share, and whether it did not; absent without a limit. */
   soak?: { max_growth: number; passed: boolean };

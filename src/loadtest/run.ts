@@ -104,7 +104,7 @@ export async function checkTarget(target: Target): Promise<void> {
       if (status !== undefined && status >= 200 && status < 300) continue;
       throw new UserError({
         where: target.url,
-        field: `picture ${index + 1}`,
+        field: `image ${index + 1}`,
         expected: 'an answer of status 200 to 299',
         received: status ?? error,
       });

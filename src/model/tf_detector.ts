@@ -4,8 +4,8 @@ import type { Preprocess } from '../config/preprocess.js';
 import { configSchema } from '../config/schema.js';
 import { COCO_CLASSES, usualClasses } from '../detect/categories.js';
 import type { CocoCategory } from '../detect/coco.js';
-import { type Detection, type Thresholds, toPicture } from '../detect/detections.js';
-import type { Picture } from '../image/image.js';
+import { type Detection, type Thresholds, toImage } from '../detect/detections.js';
+import type { Image } from '../image/image.js';
 import { letterbox } from '../image/letterbox.js';
 import type { DecodedDetections } from '../kernels/decode_nms/index.js';
 import { tf } from '../kernels/tf.js';
@@ -14,14 +14,14 @@ import type { Architecture } from './network.js';
 import { type OpenedNetwork, type OpenOptions, openNetwork } from './weights/open.js';
 import type { Weights } from './weights/weights.js';
 
-/** The network on TensorFlow as a detector; boxes in picture pixels. */
+/** The network on TensorFlow as a detector; boxes in image pixels. */
 export interface WeightsDetector {
   /** In the order of the network's classes. */
   categories: CocoCategory[];
   /** Height, width of its input. */
   size: readonly [number, number];
   /** Thresholds default to those a bundle would get. */
-  detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
+  detect(image: Image, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
   close(): Promise<void>;
 }
 
@@ -46,8 +46,8 @@ export function networkDetector(
   return {
     categories,
     size: preprocess.size,
-    async detect(picture, thresholds) {
-      const { data, ratio } = letterbox(picture, preprocess, 'nhwc');
+    async detect(image, thresholds) {
+      const { data, ratio } = letterbox(image, preprocess, 'nhwc');
       const images = tf.tensor4d(data, [1, height, width, 3]);
       let found: DecodedDetections;
       try {
@@ -60,7 +60,7 @@ export function networkDetector(
         const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
         return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };
       });
-      return toPicture(detections, ratio, picture);
+      return toImage(detections, ratio, image);
     },
     close: async () => model.dispose(),
   };

@@ -5,7 +5,7 @@ import { log, startProgress } from '../base/progress.js';
 import { BUILTIN_CATEGORIES, generateBuiltin } from '../data/builtin/index.js';
 import { readAnnotations } from '../data/sources/annotation_text.js';
 import { type LoadedCoco, loadCoco } from '../data/sources/coco.js';
-import { bringHere, openPictures } from '../data/sources/inputs.js';
+import { bringHere, openImages } from '../data/sources/inputs.js';
 import { writeDataset } from '../data/tables.js';
 import { commonestCause, describeReport, Validation, type ValidationReport } from '../data/validation.js';
 import type { CocoDataset } from '../detect/coco.js';
@@ -26,10 +26,10 @@ export interface DataLoadOutputs {
 }
 
 /**
- * Brings a dataset into the store: pictures as objects by their content, images, annotations and categories as tables
+ * Brings a dataset into the store: images as objects by their content, images, annotations and categories as tables
  * in the step's folder, and a report of everything that was repaired or left out.
  *
- * @throws UserError when the source is missing, is not COCO, or has no usable picture
+ * @throws UserError when the source is missing, is not COCO, or has no usable image
  */
 export async function dataLoad(context: StepContext): Promise<DataLoadOutputs> {
   const { config, dir } = context;
@@ -75,7 +75,7 @@ type Loaded = LoadedCoco & Pick<DataLoadOutputs, 'source'>;
 async function fromGenerator({ config, store }: StepContext): Promise<Loaded> {
   const { builtin } = config.data;
   const dataset: CocoDataset = { images: [], annotations: [], categories: [...BUILTIN_CATEGORIES] };
-  const progress = startProgress('generate', builtin.pictures);
+  const progress = startProgress('generate', builtin.images);
   for await (const { image, annotations, bytes } of generateBuiltin(builtin)) {
     dataset.images.push({ ...image, sha256: await store.putObject(bytes) });
     dataset.annotations.push(...annotations);
@@ -88,17 +88,17 @@ async function fromGenerator({ config, store }: StepContext): Promise<Loaded> {
 async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
   const { images, annotations, imagesSha256, annotationsSha256, maxPixels, decodeTimeout } = config.data;
   if (images === null) throw missing('data.images', 'a folder, a zip or the URL of a zip');
-  const pictures = await bringHere(images, {
+  const imageFiles = await bringHere(images, {
     field: 'data.images',
     expected: imagesSha256,
     ...store.forInputs,
   });
-  // A zip may hold its annotations beside the pictures.
-  if (annotations === null && !pictures.sha256)
+  // A zip may hold its annotations beside the images.
+  if (annotations === null && !imageFiles.sha256)
     throw missing('data.annotations', 'a COCO JSON, a zip or a URL of either');
   const labels =
     annotations === null
-      ? pictures
+      ? imageFiles
       : await bringHere(annotations, {
           field: 'data.annotations',
           expected: annotationsSha256,
@@ -106,13 +106,13 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
         });
 
   const text = await readAnnotations(labels.path, labels.entry);
-  const files = await openPictures(pictures.path);
+  const files = await openImages(imageFiles.path);
   try {
     const { dataset, report } = await loadCoco(text, files, { maxPixels, decodeTimeout, checkPixels: true, store });
     const source = {
       kind: 'coco',
       images,
-      imagesSha256: pictures.sha256 ?? contentHash(dataset),
+      imagesSha256: imageFiles.sha256 ?? contentHash(dataset),
       annotations,
       annotationsSha256: labels.sha256 ?? null,
     };
@@ -122,7 +122,7 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
   }
 }
 
-/** One hash for the pictures of a folder: over their names and contents. */
+/** One hash for the images of a folder: over their names and contents. */
 function contentHash({ images }: CocoDataset): string {
   const lines = images.map((image) => `${image.sha256}  ${image.file_name}\n`);
   return sha256(lines.sort().join(''));

@@ -8,18 +8,18 @@ import { differenceHash, type Fingerprint, groupDuplicates } from '../data/dupli
 import { buildManifest, type Manifest, type SplitEntry, subset } from '../data/manifest.js';
 import { noticesOf, refuseFewGroups } from '../data/prep_notices.js';
 import { selectCategories } from '../data/select.js';
-import { SPLITS, type Split, type SplitPicture, stratifiedSplit } from '../data/split.js';
+import { SPLITS, type Split, type SplitImage, stratifiedSplit } from '../data/split.js';
 import type { Store } from '../data/store.js';
 import { readDataset, writeDataset } from '../data/tables.js';
 import type { ValidationReport } from '../data/validation.js';
 import { palette } from '../detect/categories.js';
 import type { CocoDataset, CocoImage } from '../detect/coco.js';
-import { CHECKED, decodePicture } from '../image/decode.js';
+import { CHECKED, decodeImage } from '../image/decode.js';
 import { annotate, type LabelledBox } from '../image/draw.js';
 import { datasetReport, type Sample } from '../report/dataset_report.js';
 import type { StepContext } from './runner/step.js';
 
-/** Pictures of each split shown in the report, and their longer side in pixels. */
+/** Images of each split shown in the report, and their longer side in pixels. */
 const SAMPLES: Record<Split, number> = { train: 12, val: 6, test: 6 };
 const SAMPLE_SIDE = 480;
 
@@ -42,7 +42,7 @@ export interface DataPrepOutputs {
 }
 
 /**
- * Keeps the configured categories, splits the pictures into train, val and test without a picture or a copy of it in
+ * Keeps the configured categories, splits the images into train, val and test without an image or a copy of it in
  * two of them, and reports what is in each.
  *
  * @throws UserError when a category is unknown or has no object, or a split would be empty
@@ -57,13 +57,13 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
   const groups = groupDuplicates(fingerprints, prep.nearDuplicates);
   refuseFewGroups(groups, prep.nearDuplicates);
   const assigned = stratifiedSplit(withLabels(dataset, groups), prep.split, prep.seed);
-  const pictures = dataset.images.map(({ id, file_name }, i): SplitEntry => {
+  const images = dataset.images.map(({ id, file_name }, i): SplitEntry => {
     return { id, file_name, sha256: fingerprints[i].sha256, split: assigned[i], group: groups[i] };
   });
-  const manifest = buildManifest(dataset, pictures, { seed: prep.seed, shares: prep.split });
+  const manifest = buildManifest(dataset, images, { seed: prep.seed, shares: prep.split });
   notices.push(...noticesOf(manifest, prep.nearDuplicates));
 
-  const part = (split: Split) => subset(dataset, pictures, split);
+  const part = (split: Split) => subset(dataset, images, split);
   const splits = { train: part('train'), val: part('val'), test: part('test') };
   for (const split of SPLITS) await writeDataset(join(dir, split), splits[split]);
   const manifestPath = join(dir, 'manifest.json');
@@ -76,8 +76,8 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
     await datasetReport({ title: `Dataset of ${config.pipeline}`, splits, manifest, validation, notices, samples }),
   );
   for (const split of SPLITS) {
-    const { pictures: count, background, objects } = manifest.counts[split];
-    log(`${split}: ${count} pictures, ${background} of them background, ${objects} objects`);
+    const { images: count, background, objects } = manifest.counts[split];
+    log(`${split}: ${count} images, ${background} of them background, ${objects} objects`);
   }
   for (const notice of notices) log(notice);
   return {
@@ -91,7 +91,7 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
   };
 }
 
-/** Without `look` pictures are told apart by their bytes alone. */
+/** Without `look` images are told apart by their bytes alone. */
 async function fingerprint(images: readonly CocoImage[], store: Store, look: boolean): Promise<Fingerprint[]> {
   const progress = startProgress('compare', images.length);
   let done = 0;
@@ -107,12 +107,12 @@ function contentOf({ file_name, sha256 }: CocoImage): string {
   if (sha256) return sha256;
   throw new UserError({
     where: file_name,
-    expected: 'a picture in the store',
+    expected: 'an image in the store',
     hint: 'Run data-load on this dataset first.',
   });
 }
 
-function withLabels({ images, annotations }: CocoDataset, groups: readonly number[]): SplitPicture[] {
+function withLabels({ images, annotations }: CocoDataset, groups: readonly number[]): SplitImage[] {
   const labels = new Map(images.map(({ id }) => [id, new Set<number>()]));
   for (const { image_id, category_id, iscrowd } of annotations) {
     if (!iscrowd) labels.get(image_id)?.add(category_id);
@@ -125,7 +125,7 @@ function withoutCrowds(dataset: CocoDataset): CocoDataset {
   return { ...dataset, annotations: dataset.annotations.map((annotation) => ({ ...annotation, iscrowd: 0 })) };
 }
 
-/** Pictures with objects from all over the split, with their boxes. */
+/** Images with objects from all over the split, with their boxes. */
 async function drawSamples(
   { images, annotations, categories }: CocoDataset,
   split: Split,
@@ -136,7 +136,7 @@ async function drawSamples(
   const count = Math.min(SAMPLES[split], candidates.length);
   const chosen = Array.from({ length: count }, (_, i) => candidates[Math.floor((i * candidates.length) / count)]);
   return mapConcurrent(chosen, availableParallelism(), async (image) => {
-    const picture = await decodePicture(store.objectPath(contentOf(image)), {
+    const pixels = await decodeImage(store.objectPath(contentOf(image)), {
       name: image.file_name,
       ...CHECKED,
     });
@@ -146,6 +146,6 @@ async function drawSamples(
         const index = category_id - 1;
         return { box: [x, y, x + w, y + h], label: categories[index].name, color: palette(index) };
       });
-    return { jpeg: await annotate(picture, boxes, { maxSide: SAMPLE_SIDE }), fileName: image.file_name, split };
+    return { jpeg: await annotate(pixels, boxes, { maxSide: SAMPLE_SIDE }), fileName: image.file_name, split };
   });
 }

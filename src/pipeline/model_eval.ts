@@ -32,7 +32,7 @@ export interface ModelEvalOutputs extends EvaluationSummary, EvaluationFiles {
 }
 
 /**
- * Runs the bundle over a split and writes its detections, metrics, report and annotated pictures.
+ * Runs the bundle over a split and writes its detections, metrics, report and annotated images.
  * A missed gate is in the outputs, not thrown: there is a report to look at.
  * @throws UserError when the split has a category that the bundle does not know
  */
@@ -46,7 +46,7 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
 }
 
 /**
- * Judges and shows an evaluation again, by the gate and the number of pictures of now, from the detections it wrote.
+ * Judges and shows an evaluation again, by the gate and the number of images of now, from the detections it wrote.
  * @param earlier what {@link modelEval} gave
  */
 export async function showEvaluation(
@@ -72,17 +72,17 @@ async function writeOutputs(
 ): Promise<ModelEvalOutputs> {
   const pathOf = (image: CocoImage) => store.objectPath(image.sha256 as string);
   const summary = summarize(result.evaluation);
-  const { minMap50, confidence, nms, maxDetections, pictures } = config.eval;
+  const { minMap50, confidence, nms, maxDetections, images } = config.eval;
   const gate = applyGate(summary, minMap50);
   const files = await writeEvaluation(dir, pathOf, result, {
     title: `Evaluation of ${bundle.name} ${bundle.version}`,
     remarks: [
       ...describeGate(gate, summary),
-      `Detections at confidence ${confidence} and above, at most ${maxDetections} a picture, non-maximum suppression at ` +
+      `Detections at confidence ${confidence} and above, at most ${maxDetections} an image, non-maximum suppression at ` +
         `IoU ${nms}; ${result.imagesPerSecond.toFixed(1)} images/s.`,
     ],
     confidence: bundle.thresholds.confidence,
-    pictures,
+    images,
     before,
     extra: { gate, thresholds: { confidence, nms, maxDetections } },
   });
@@ -107,7 +107,7 @@ async function detectAll(
   const detector = await Detector.open(bundle, { threads: config.serve.threads ?? 0 });
   try {
     return await evaluateDetector(
-      (picture) => detector.detect(picture, { confidence, nms, maxDetections }),
+      (image) => detector.detect(image, { confidence, nms, maxDetections }),
       dataset,
       pathOf,
       {

@@ -9,7 +9,7 @@ import type { StepContext } from './runner/step.js';
 export interface ModelPackInputs {
   /** Weights of the network, safetensors. */
   checkpoint: string;
-  /** Folder of the test split's tables; its pictures are in the store. */
+  /** Folder of the test split's tables; its images are in the store. */
   testDataset: string;
   /** In the order of the network's classes. */
   categories: CocoCategory[];
@@ -21,7 +21,7 @@ export interface ModelPackOutputs {
   /** Largest differences between the exported model and the network: pixels, and probabilities. */
   box_difference: number;
   score_difference: number;
-  /** Picture of the test split that became the test image, and the number of objects found in it. */
+  /** Image of the test split that became the test image, and the number of objects found in it. */
   test_image: string;
   detections: number;
 }
@@ -36,13 +36,13 @@ export async function modelPack(
 ): Promise<ModelPackOutputs> {
   const network = await openNetwork(checkpoint);
   const images = (await readDataset(testDataset)).images.sort((a, b) => a.id - b.id);
-  if (images.length === 0) throw new UserError({ where: testDataset, expected: 'a picture in the test split' });
+  if (images.length === 0) throw new UserError({ where: testDataset, expected: 'an image in the test split' });
   const bundle = join(dir, 'bundle');
   const packed = await packBundle(bundle, {
     network,
     categories,
     weightsPath: checkpoint,
-    pictures: images.map(({ sha256 }) => store.objectPath(sha256 as string)),
+    images: images.map(({ sha256 }) => store.objectPath(sha256 as string)),
     settings: config.pack,
   });
   return { bundle, ...packed, test_image: images[packed.test_image].file_name };

@@ -7,7 +7,7 @@ import { formatFigure } from '../data/coco_eval/summary.js';
 import { readBundle } from '../detect/bundle.js';
 import { type Comparison, checkBaseline, compareRuns, type Plan, readBaseline } from '../loadtest/baseline.js';
 import { describeComparison, describeRun } from '../loadtest/describe.js';
-import { picturesHash } from '../loadtest/payload.js';
+import { imagesHash } from '../loadtest/payload.js';
 import { failuresOf, type LoadTestResult, loadName, type RunResult } from '../loadtest/result.js';
 import { closedLoop } from '../loadtest/run.js';
 import { loadReport } from '../report/load_report.js';
@@ -25,7 +25,7 @@ const NOTHING_FOUND =
   'nothing to compare: the model finds no object in its test image. Train longer, lower pack.confidence, or ' +
   'pack with an image in which it finds something';
 
-/** The test picture, sent by `test.connections` clients that wait for each answer. */
+/** The test image, sent by `test.connections` clients that wait for each answer. */
 interface LoadFigures {
   requests: number;
   seconds: number;
@@ -143,7 +143,7 @@ async function compareWithReference(url: string, tolerance: Tolerance) {
 function planOf(imageHash: string, { connections, sweep }: Config['test']): Plan {
   const loads = [...new Set([connections, ...sweep])].map((concurrency) => ({ mode: 'closed' as const, concurrency }));
   const mode = loads.length > 1 ? ('sweep' as const) : ('closed' as const);
-  return { mode, body: 'raw', pictures_sha256: picturesHash([imageHash]), loads };
+  return { mode, body: 'raw', images_sha256: imagesHash([imageHash]), loads };
 }
 
 async function loadTest(
@@ -157,7 +157,7 @@ async function loadTest(
   for (const load of loads) {
     if (load.mode === 'closed') runs.push(await closedLoop(target, { ...load, seconds, warmupSeconds, pid }));
   }
-  return { format: 1, created: new Date().toISOString(), url: target.url, ...plan, pictures: 1, runs };
+  return { format: 1, created: new Date().toISOString(), url: target.url, ...plan, images: 1, runs };
 }
 
 function figuresOf(run: RunResult): LoadFigures {

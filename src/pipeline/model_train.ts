@@ -241,7 +241,7 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<Figu
   const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
   const { evaluation } = await withEnd(
     () =>
-      evaluateDetector((picture) => detector.detect(picture, { ...config.eval, agnostic: false }), val, pathOf, {
+      evaluateDetector((image) => detector.detect(image, { ...config.eval, agnostic: false }), val, pathOf, {
         fit: config.model.preprocess.size,
       }),
     () => detector.close(),
@@ -250,7 +250,7 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<Figu
   run.log.write({ event: 'validation', epoch, map, map50, stats: evaluation.stats }, run.state.step);
   const seconds = formatSeconds((performance.now() - started) / 1000);
   const figures = `AP ${formatFigure(map, 4)}, AP50 ${formatFigure(map50, 4)}`;
-  log(`epoch ${epoch}: ${figures} on ${val.images.length} pictures in ${seconds}`);
+  log(`epoch ${epoch}: ${figures} on ${val.images.length} images in ${seconds}`);
   return map;
 }
 
@@ -258,7 +258,7 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<Figu
 function tellUnmeasured(val: CocoDataset): void {
   if (hasObjects(val)) return;
   log(
-    `model-train: the val split has no object to find in its ${val.images.length} pictures, so there is no AP: ` +
+    `model-train: the val split has no object to find in its ${val.images.length} images, so there is no AP: ` +
       '"best" will be the weights of the last epoch. Another prep.seed or a larger prep.split.val gives it objects.',
   );
 }

@@ -1,6 +1,6 @@
 import type { CocoCategory } from '../detect/coco.js';
 import type { Detection, Thresholds } from '../detect/detections.js';
-import type { Picture } from '../image/image.js';
+import type { Image } from '../image/image.js';
 import type { OpenOptions } from '../model/weights/open.js';
 
 /** What finds objects, whatever it was opened from. */
@@ -14,7 +14,7 @@ export interface OpenDetector {
   /** Confidence at which it is meant to be used. */
   confidence: number;
   /** Thresholds default to the bundle's, or to those a bundle of the weights would get. */
-  detect(picture: Picture, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
+  detect(image: Image, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
   close(): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export async function openDetector(source: ModelSource): Promise<OpenDetector> {
     categories: bundle.categories,
     size: bundle.preprocess.size,
     confidence: bundle.thresholds.confidence,
-    detect: (picture, thresholds) => detector.detect(picture, thresholds),
+    detect: (image, thresholds) => detector.detect(image, thresholds),
     close: () => detector.close(),
   };
 }

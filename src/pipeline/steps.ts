@@ -142,7 +142,7 @@ async function evaluateStart(weights: string, split: string, { config, store }: 
   const pathOf = ({ sha256 }: CocoImage) => store.objectPath(sha256 as string);
   const dataset = await readDataset(split);
   const label = 'before fine-tuning';
-  const { evaluation } = await evaluateDetector((picture) => detector.detect(picture, thresholds), dataset, pathOf, {
+  const { evaluation } = await evaluateDetector((image) => detector.detect(image, thresholds), dataset, pathOf, {
     label,
     fit: detector.size,
   });

@@ -3,19 +3,19 @@ import { SPLITS, type Split } from '../data/split.js';
 import { PROBLEMS, type ProblemKind, type ValidationReport } from '../data/validation.js';
 import type { CocoDataset } from '../detect/coco.js';
 import { barChart, heatmap, histogram } from './charts.js';
-import { chart, gallery, type Markup, page, picture, table, text } from './html.js';
+import { chart, gallery, image, type Markup, page, table, text } from './html.js';
 
-/** COCO's limits of small and medium objects: areas in square pixels of the picture as it is stored. */
+/** COCO's limits of small and medium objects: areas in square pixels of the image as it is stored. */
 const SIZES = { small: [0, 32 ** 2], medium: [32 ** 2, 96 ** 2], large: [96 ** 2, Number.POSITIVE_INFINITY] } as const;
 
 /** Cells of the map of box centres, each way. */
 const CELLS = 12;
 
-/** More objects than this in one picture are counted together. */
+/** More objects than this in one image are counted together. */
 const MOST_OBJECTS = 15;
 
 export interface Sample {
-  /** Annotated picture, JPEG. */
+  /** Annotated image, JPEG. */
   jpeg: Uint8Array;
   fileName: string;
   split: Split;
@@ -40,40 +40,38 @@ export function datasetReport({
   notices,
   samples,
 }: DatasetReport): Promise<string> {
-  const { pictures, duplicates, seed, checksum } = manifest;
+  const { images, duplicates, seed, checksum } = manifest;
   return page({
     title,
-    subtitle: `${pictures.length} pictures, ${manifest.categories.length} classes, split with seed ${seed}, checksum ${checksum.slice(0, 12)}`,
+    subtitle: `${images.length} images, ${manifest.categories.length} classes, split with seed ${seed}, checksum ${checksum.slice(0, 12)}`,
     sections: [
       { title: 'Splits', content: [splitTable(manifest), ...[duplicateNote(duplicates), ...notices].map(text)] },
       { title: 'Classes', content: classes(manifest) },
       { title: 'Object sizes', content: sizes(splits) },
-      { title: 'Objects per picture', content: [objectsPerPicture(splits)] },
+      { title: 'Objects per image', content: [objectsPerImage(splits)] },
       { title: 'Places and proportions', content: places(splits) },
       {
         title: 'Samples',
-        content: [
-          gallery(samples.map(({ jpeg, fileName, split }) => picture(jpeg, fileName, `${split}: ${fileName}`))),
-        ],
+        content: [gallery(samples.map(({ jpeg, fileName, split }) => image(jpeg, fileName, `${split}: ${fileName}`)))],
       },
       { title: 'Validation', content: [validationTable(validation)] },
     ],
   });
 }
 
-function splitTable({ counts, pictures, shares }: Manifest): Markup {
+function splitTable({ counts, images, shares }: Manifest): Markup {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const rows = SPLITS.map((split) => {
-    const { pictures: own, background, objects } = counts[split];
-    return [split, own, percent(own / pictures.length), percent(shares[split]), background, objects];
+    const { images: own, background, objects } = counts[split];
+    return [split, own, percent(own / images.length), percent(shares[split]), background, objects];
   });
-  return table(['split', 'pictures', 'share', 'wanted', 'background', 'objects'], rows);
+  return table(['split', 'images', 'share', 'wanted', 'background', 'objects'], rows);
 }
 
 const duplicateNote = (duplicates: number): string =>
   duplicates === 0
-    ? 'No two pictures are equal or nearly so.'
-    : `${duplicates} pictures have an equal or nearly equal one; these were kept in the same split.`;
+    ? 'No two images are equal or nearly so.'
+    : `${duplicates} images have an equal or nearly equal one; these were kept in the same split.`;
 
 function classes({ categories, counts }: Manifest): Markup[] {
   const names = categories.map(({ name }) => name);
@@ -108,7 +106,7 @@ function sizes(splits: DatasetReport['splits']): Markup[] {
   ];
 }
 
-function objectsPerPicture(splits: DatasetReport['splits']): Markup {
+function objectsPerImage(splits: DatasetReport['splits']): Markup {
   const counts = SPLITS.map((split) => {
     const { images, annotations } = splits[split];
     const objects = new Map(images.map(({ id }) => [id, 0]));
@@ -121,10 +119,10 @@ function objectsPerPicture(splits: DatasetReport['splits']): Markup {
     name,
     values: labels.map((_, n) => objects.filter((count) => count === n).length),
   }));
-  return chart(barChart(labels, series, { x: 'objects', y: 'pictures', width: 760 }), 'Pictures by number of objects');
+  return chart(barChart(labels, series, { x: 'objects', y: 'images', width: 760 }), 'Images by number of objects');
 }
 
-/** Where the centres of the boxes lie in their pictures, and how wide boxes are for their height. */
+/** Where the centres of the boxes lie in their images, and how wide boxes are for their height. */
 function places(splits: DatasetReport['splits']): Markup[] {
   const counts = Array.from({ length: CELLS }, () => new Array<number>(CELLS).fill(0));
   for (const split of SPLITS) {

@@ -5,7 +5,7 @@ import { IOU_THRESHOLDS } from '../data/coco_eval/match.js';
 import { formatFigure, STAT_MEANINGS } from '../data/coco_eval/summary.js';
 import type { CocoCategory } from '../detect/coco.js';
 import { barChart, heatmap, type LineSeries, lineChart } from './charts.js';
-import { beside, chart, gallery, type Markup, page, picture, type Section, table, text } from './html.js';
+import { beside, chart, gallery, image, type Markup, page, type Section, table, text } from './html.js';
 import { type Gallery, LEGEND } from './outcome_images.js';
 
 /** Most classes whose curves can be told apart in one chart. */
@@ -18,7 +18,7 @@ export interface Baseline {
   stats: readonly Figure[];
 }
 
-export interface ReportPicture {
+export interface ReportImage {
   gallery: Gallery;
   jpeg: Uint8Array;
   caption: string;
@@ -36,7 +36,7 @@ export interface EvalReport {
   /** Of `confusionMatrix`, with its categories, at this confidence. */
   confusion: { categories: readonly CocoCategory[]; matrix: readonly (readonly number[])[]; confidence: number };
   /** Worst first within each gallery. */
-  pictures: readonly ReportPicture[];
+  images: readonly ReportImage[];
 }
 
 /** Report of an evaluation as one HTML file. */
@@ -50,7 +50,7 @@ export function evalReport(report: EvalReport): Promise<string> {
       { title: 'Classes', content: classesOf(report.evaluation.categories, present) },
       { title: 'Precision and recall', content: [...curvesOf(present), ...operationOf(report.points)] },
       { title: 'Confusion matrix', content: confusionOf(report.confusion) },
-      ...picturesOf(report.pictures),
+      ...imagesOf(report.images),
     ],
   });
 }
@@ -177,16 +177,16 @@ function confusionOf({ categories, matrix, confidence }: EvalReport['confusion']
   ];
 }
 
-function picturesOf(pictures: readonly ReportPicture[]): Section[] {
+function imagesOf(images: readonly ReportImage[]): Section[] {
   const about = {
-    misses: 'Pictures with the most objects not found, or found as another class.',
-    'false alarms': 'Pictures with the surest detections where no object is.',
-    hits: 'Pictures with the fewest errors, loosest boxes first.',
+    misses: 'Images with the most objects not found, or found as another class.',
+    'false alarms': 'Images with the surest detections where no object is.',
+    hits: 'Images with the fewest errors, loosest boxes first.',
   };
   const titles = { misses: 'Misses', 'false alarms': 'False alarms', hits: 'Hits' };
   return (Object.keys(about) as Gallery[]).flatMap((kind) => {
-    const own = pictures.filter((entry) => entry.gallery === kind);
-    const figures = own.map(({ jpeg, caption }) => picture(jpeg, caption, caption));
+    const own = images.filter((entry) => entry.gallery === kind);
+    const figures = own.map(({ jpeg, caption }) => image(jpeg, caption, caption));
     return own.length === 0
       ? []
       : [{ title: titles[kind], content: [text(`${about[kind]} ${LEGEND}`), gallery(figures)] }];

@@ -14,7 +14,7 @@ export interface Page {
   sections: readonly Section[];
 }
 
-/** One self-contained HTML file: style, charts and pictures inside, no script, nothing fetched. */
+/** One self-contained HTML file: style, charts and images inside, no script, nothing fetched. */
 export async function page({ title, subtitle, sections }: Page): Promise<string> {
   const anchored = sections.map((section, index) => ({ ...section, id: anchor(section.title, index) }));
   const document = await html`<!doctype html>
@@ -67,8 +67,8 @@ export function chart(svg: string, alt: string): Markup {
   return html`<figure class="chart" role="img" aria-label="${alt}">${raw(svg)}</figure>`;
 }
 
-/** A picture inside the page. */
-export function picture(jpeg: Uint8Array, alt: string, caption?: string): Markup {
+/** An image inside the page. */
+export function image(jpeg: Uint8Array, alt: string, caption?: string): Markup {
   const data = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength).toString('base64');
   return html`<figure><img loading="lazy" alt="${alt}" src="data:image/jpeg;base64,${data}">${
     caption ? html`<figcaption>${caption}</figcaption>` : ''

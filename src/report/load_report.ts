@@ -14,10 +14,10 @@ import { beside, chart, type Markup, page, table, text } from './html.js';
 
 /** Report of a load test as one HTML file. */
 export function loadReport(result: LoadTestResult, comparisons: readonly Comparison[] = []): Promise<string> {
-  const { url, pictures, created, runs } = result;
+  const { url, images, created, runs } = result;
   return page({
     title: 'Load test',
-    subtitle: `${url}, ${pictures} picture${pictures === 1 ? '' : 's'}, ${created}`,
+    subtitle: `${url}, ${images} image${images === 1 ? '' : 's'}, ${created}`,
     sections: [
       {
         title: 'Runs',

@@ -1,9 +1,9 @@
 import type { Outcome, OutcomeKind } from '../data/coco_eval/confusion.js';
 import type { CocoCategory } from '../detect/coco.js';
 import { annotate, type LabelledBox } from '../image/draw.js';
-import type { Picture } from '../image/image.js';
+import type { Image } from '../image/image.js';
 
-/** What a picture is shown for. */
+/** What an image is shown for. */
 export type Gallery = 'misses' | 'false alarms' | 'hits';
 
 export interface Choice {
@@ -11,7 +11,7 @@ export interface Choice {
   imageId: number;
 }
 
-/** What the colours mean, for the reader of the pictures. */
+/** What the colours mean, for the reader of the images. */
 export const LEGEND =
   'Green: found. Orange, dashed: missed. Purple: found as another class. Red: detected where nothing is.';
 
@@ -22,14 +22,14 @@ const COLORS: Record<OutcomeKind, string> = {
   'false alarm': '#d62728',
 };
 
-/** Longer side of a shown picture, pixels. */
+/** Longer side of a shown image, pixels. */
 const MAX_SIDE = 800;
 
 /**
- * Picks up to `count` pictures, worst first, a third for each gallery, none twice: those with the most objects missed
+ * Picks up to `count` images, worst first, a third for each gallery, none twice: those with the most objects missed
  * or confused, those with the surest false alarms, and of the rest those with the fewest errors, loosest boxes first.
  */
-export function choosePictures(outcomes: ReadonlyMap<number, readonly Outcome[]>, count: number): Choice[] {
+export function chooseImages(outcomes: ReadonlyMap<number, readonly Outcome[]>, count: number): Choice[] {
   const images = [...outcomes].map(([imageId, list]) => ({
     imageId,
     missed: list.filter(({ kind }) => kind === 'miss' || kind === 'confused').length,
@@ -62,9 +62,9 @@ export function choosePictures(outcomes: ReadonlyMap<number, readonly Outcome[]>
   return [...chosen].map(([imageId, gallery]) => ({ imageId, gallery }));
 }
 
-/** Draws the outcomes of one picture, errors on top; returns a JPEG. */
+/** Draws the outcomes of one image, errors on top; returns a JPEG. */
 export function annotateOutcomes(
-  picture: Picture,
+  image: Image,
   outcomes: readonly Outcome[],
   categories: readonly CocoCategory[],
 ): Promise<Buffer> {
@@ -73,7 +73,7 @@ export function annotateOutcomes(
   const order: OutcomeKind[] = ['false alarm', 'confused', 'miss', 'hit'];
   const sorted = outcomes.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
   return annotate(
-    picture,
+    image,
     sorted.map((outcome) => drawing(outcome, nameOf)),
     { maxSide: MAX_SIDE },
   );

@@ -46,7 +46,7 @@ export function waysToRun(cores = availableParallelism()): Tuning[] {
 }
 
 /**
- * Measures each way of running a bundle on its test picture, encoded as clients send it: from the bytes to the objects,
+ * Measures each way of running a bundle on its test image, encoded as clients send it: from the bytes to the objects,
  * in a process of its own as when it is served, for as many clients as it can use and for one.
  * @throws UserError when the bundle cannot be run
  */
@@ -85,11 +85,11 @@ export async function measureWays(
   return { measured, provider };
 }
 
-/** One batch in every session, another that waits for it, and two pictures on their way there or back. */
+/** One batch in every session, another that waits for it, and two images on their way there or back. */
 const clientsFor = ({ sessions, maxBatch }: Tuning): number => 2 * sessions * maxBatch + 2;
 
 interface Window {
-  /** Pictures per second, and median milliseconds of one. */
+  /** Images per second, and median milliseconds of one. */
   rate: number;
   latency: number;
 }

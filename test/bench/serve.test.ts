@@ -36,7 +36,7 @@ test('a ratio above 1 means the first is better, whether more or less is', () =>
   assert.equal([time.ours, time.peer, time.peer_name], [20, 10, 'peer']);
 });
 
-/** A server in a process of its own that says the same of every picture. */
+/** A server in a process of its own that says the same of every image. */
 function saying(name: string, annotations: object[], code = '') {
   const answer = JSON.stringify({ annotations });
   const server = `require('node:http').createServer((q, a) => q.resume().on('end', () => a.end(${JSON.stringify(answer)})))`;
@@ -48,7 +48,7 @@ function saying(name: string, annotations: object[], code = '') {
   };
 }
 
-const picture = import.meta.filename;
+const image = import.meta.filename;
 const dog = { id: 1, image_id: 0, category_id: 18, score: 0.9, bbox: [10, 10, 100, 100], segmentation: [] };
 
 test('servers that see other things are not compared', async () => {
@@ -61,12 +61,12 @@ test('servers that see other things are not compared', async () => {
         { ...dog, category_id: 3, score: 0.26 },
       ]),
       saying('unlike', [dog, { ...dog, category_id: 17 }]),
-    ].map((server) => startServer(server, picture)),
+    ].map((server) => startServer(server, image)),
   );
   try {
     const [one, alike, unlike] = servers;
-    assert.equal(await checkSameAnswers(one, alike, [picture]), { objects: 2, share: 1 });
-    const error = await checkSameAnswers(one, unlike, [picture]).catch((thrown: Error) => thrown);
+    assert.equal(await checkSameAnswers(one, alike, [image]), { objects: 2, share: 1 });
+    const error = await checkSameAnswers(one, unlike, [image]).catch((thrown: Error) => thrown);
     assert.match(String(error), /one and unlike: expected the same objects.*66\.7 % of 3/);
   } finally {
     for (const server of servers) await server.stop();
@@ -74,16 +74,16 @@ test('servers that see other things are not compared', async () => {
 });
 
 test('a peer that is not there is left out', async () => {
-  assert.is(await startPeer(saying('dead', [], 'throw new Error("no such module")'), picture), undefined);
+  assert.is(await startPeer(saying('dead', [], 'throw new Error("no such module")'), image), undefined);
   const absent = { ...saying('absent', []), command: () => ({ file: '/nonexistent/python', args: [] }) };
-  assert.is(await startPeer(absent, picture), undefined);
+  assert.is(await startPeer(absent, image), undefined);
 });
 
 test('bare onnxruntime runs in as many processes as asked, with the cores shared out', async () => {
   assert.ok(bareVariants(4).some(({ processes, threads }) => processes === 2 && threads === 2));
   const bundle = await makeBundle();
-  const pictures = [join(bundle, 'test_image.jpg')];
-  const bare = await startBare({ processes: 2, threads: 1, spin: false }, { bundle, pictures });
+  const images = [join(bundle, 'test_image.jpg')];
+  const bare = await startBare({ processes: 2, threads: 1, spin: false }, { bundle, images });
   const { rate, p50 } = await bare.measure(0.2);
   bare.stop();
   await rm(bundle, { recursive: true });

@@ -16,7 +16,7 @@ test('images of one id are left out with their boxes, and listed', async () => {
   assert.is(dataset.annotations.length, 24);
   assert.not.ok(dataset.annotations.some(({ image_id }) => image_id <= 2));
   assert.match(log, /4 × image id used for several images/);
-  assert.match(log, /6 × annotation of a picture or category that was dropped/);
+  assert.match(log, /6 × annotation of an image or category that was dropped/);
 });
 
 test.run();

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { readCoco } from '../../src/data/sources/coco.js';
-import { decodePicture } from '../../src/image/decode.js';
+import { decodeImage } from '../../src/image/decode.js';
 import { caseFile, caseSuite, inTempDir, yolox } from './helpers.js';
 
 const NAME = '13-bmp';
@@ -18,7 +18,7 @@ test('bitmaps are read for training', async () => {
 });
 
 test('a bitmap named .jpg is read by its content', async () => {
-  const { width, height, data } = await decodePicture(caseFile(NAME, 'lies.jpg'));
+  const { width, height, data } = await decodeImage(caseFile(NAME, 'lies.jpg'));
   assert.equal([width, height, data.length], [96, 72, 96 * 72 * 3]);
   assert.ok(new Set(data).size > 10);
 });

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
-import { checkPixels, decodePicture, ImageError } from '../../src/image/decode.js';
+import { checkPixels, decodeImage, ImageError } from '../../src/image/decode.js';
 import { HttpProblem } from '../../src/serve/api_error.js';
 import { decodeUpload } from '../../src/serve/worker/decode_upload.js';
 import { caseFile, caseSuite } from './helpers.js';
@@ -17,7 +17,7 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
 
 test('the refusal names HEIC and HEVC and the remedy, whatever the file is called', async () => {
   for (const name of ['IMG_4848.HEIC', 'IMG_4848.jpeg']) {
-    for (const read of [decodePicture, checkPixels]) {
+    for (const read of [decodeImage, checkPixels]) {
       const error = await failure(read(caseFile(NAME, name)));
       assert.instance(error, ImageError);
       const { message } = error as ImageError;

@@ -41,7 +41,7 @@ test('and through the images of model-eval', () =>
       'train.augment.mosaic': '0',
     };
     const outputs = await runPipeline(await loadConfig({ flags, environment: {} }), 'model-eval');
-    const names = readdirSync(outputs['model-eval']?.pictures as string);
+    const names = readdirSync(outputs['model-eval']?.annotated as string);
     assert.ok(names.length > 0 && names.every((name) => Buffer.byteLength(name) > 200), names.join('\n'));
   }));
 

@@ -21,12 +21,12 @@ test('ten of twelve images are missing: the evaluation says so, in JSON as well'
     const { code, stdout, stderr } = await yolox([...args, '--json']);
     assert.is(code, 0, stderr);
     const { images: count, listed_images, left_out, map } = JSON.parse(stdout);
-    assert.equal([count, listed_images, left_out.missingPicture], [2, 12, 10]);
+    assert.equal([count, listed_images, left_out.missingImage], [2, 12, 10]);
     assert.ok(map > 0.2);
     assert.match(stderr, 'Only 2 of the 12 images listed were evaluated');
     const strict = await yolox([...args, '--strict']);
     assert.is(strict.code, 2);
-    assert.match(strict.stderr, '10 missingPicture');
+    assert.match(strict.stderr, '10 missingImage');
   }));
 
 test.run();

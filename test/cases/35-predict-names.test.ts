@@ -13,9 +13,9 @@ test('three images of two names give three annotated files', () =>
     const { code, stdout, stderr } = await yolox(['predict', '--bundle', bundle, '--out', dir, '--json', ...images]);
     await rm(bundle, { recursive: true });
     assert.is(code, 0, stderr);
-    const { pictures } = JSON.parse(stdout);
+    const predictions = JSON.parse(stdout).images;
     assert.equal(
-      pictures.map(({ annotated }: { annotated: string }) => annotated),
+      predictions.map(({ annotated }: { annotated: string }) => annotated),
       ['a.jpg', 'a-3.jpg', 'a-2.jpg'].map((name) => join(dir, name)),
     );
     assert.equal((await readdir(dir)).sort(), ['a-2.jpg', 'a-3.jpg', 'a.jpg']);

@@ -1,7 +1,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../src/config/schema.js';
-import { checkPixels, decodePicture, ImageError } from '../../src/image/decode.js';
+import { checkPixels, decodeImage, ImageError } from '../../src/image/decode.js';
 import { type RunningServer, startServer } from '../../src/serve/server.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
 import { caseFile, caseSuite } from './helpers.js';
@@ -41,7 +41,7 @@ test('the SVG and the JPEG of 10,000 scans are refused at once, and a normal cli
 });
 
 test('data-load and predict refuse them for the same reason', async () => {
-  for (const read of [decodePicture, checkPixels]) {
+  for (const read of [decodeImage, checkPixels]) {
     for (const [file, fault] of [
       ['x_svg_text.svg', 'format'],
       ['prog_1240_10000.jpg', 'tooManyParts'],

@@ -14,7 +14,7 @@ const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
 test.after(() => rmSync(root, { recursive: true, force: true }));
 
 const TRAINING = [
-  ...['--data.builtin.pictures', '16', '--data.builtin.side', '96', '--model.width', '0.125'],
+  ...['--data.builtin.images', '16', '--data.builtin.side', '96', '--model.width', '0.125'],
   ...['--model.preprocess.size', '[64, 64]', '--batch', '2', '--train.workers', '2', '--train.multiscale', '0'],
 ];
 

@@ -181,7 +181,7 @@ test('whatever is said, the three ways agree on the configuration or on what is 
 
 /** Settings with which a key has no effect. */
 const WITHOUT_EFFECT: Record<string, Tree> = {
-  'data.builtin.pictures': { data: { images: 'x' } },
+  'data.builtin.images': { data: { images: 'x' } },
   'data.builtin.side': { data: { annotations: 'x' } },
   'data.builtin.seed': { data: { source: 'coco' } },
   'data.imagesSha256': {},

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/base/random.js';
-import { BUILTIN_CATEGORIES, type BuiltinPicture, generateBuiltin } from '../../src/data/builtin/index.js';
+import { BUILTIN_CATEGORIES, type BuiltinImage, generateBuiltin } from '../../src/data/builtin/index.js';
 import { maskScene } from '../../src/data/builtin/mask.js';
 import { composeScene, KINDS, type Layer } from '../../src/data/builtin/scene.js';
 import { paint, rectangle, svg } from '../../src/data/builtin/shape.js';
@@ -10,21 +10,21 @@ import type { Box } from '../../src/detect/coco.js';
 
 const test = suite('builtin');
 
-async function generate(pictures: number, seed: number, side = 128): Promise<BuiltinPicture[]> {
-  const all: BuiltinPicture[] = [];
-  for await (const picture of generateBuiltin({ pictures, side, seed })) all.push(picture);
+async function generate(images: number, seed: number, side = 128): Promise<BuiltinImage[]> {
+  const all: BuiltinImage[] = [];
+  for await (const image of generateBuiltin({ images, side, seed })) all.push(image);
   return all;
 }
 
-test('the seed and the index fix a picture, whatever the number of pictures', async () => {
+test('the seed and the index fix an image, whatever the number of images', async () => {
   const [some, more, other] = [await generate(3, 7), await generate(5, 7), await generate(3, 8)];
   assert.equal(more.slice(0, 3), some);
   for (const [i, { bytes }] of other.entries()) assert.not.ok(bytes.equals(some[i].bytes));
 });
 
-test('pictures are JPEGs of the stated size, boxes lie inside, ids count up', async () => {
-  const pictures = await generate(30, 1, 160);
-  for (const { image, annotations, bytes } of pictures) {
+test('images are JPEGs of the stated size, boxes lie inside, ids count up', async () => {
+  const images = await generate(30, 1, 160);
+  for (const { image, annotations, bytes } of images) {
     const { format, width, height } = await sharp(bytes).metadata();
     assert.equal({ format, width, height }, { format: 'jpeg', width: image.width, height: image.height });
     assert.is(Math.max(width, height), 160);
@@ -38,7 +38,7 @@ test('pictures are JPEGs of the stated size, boxes lie inside, ids count up', as
       assert.ok(area > 0 && area <= w * h);
     }
   }
-  const ids = pictures.flatMap(({ annotations }) => annotations.map(({ id }) => id));
+  const ids = images.flatMap(({ annotations }) => annotations.map(({ id }) => id));
   assert.equal(
     ids,
     Array.from(ids, (_, i) => i + 1),
@@ -49,7 +49,7 @@ test('pictures are JPEGs of the stated size, boxes lie inside, ids count up', as
   );
 });
 
-test('scenes vary: crowds and empty pictures, specks and giants, every class, unevenly', () => {
+test('scenes vary: crowds and empty images, specks and giants, every class, unevenly', () => {
   const scenes = Array.from({ length: 600 }, (_, i) => composeScene(new Random('variety', i), 256));
   const counts = scenes.map(({ layers }) => layers.filter(({ kind }) => kind !== null).length);
   const empty = counts.filter((count) => count === 0).length / scenes.length;
@@ -99,9 +99,9 @@ test('what stands before an object takes its share of the box and of the area', 
 });
 
 test('objects hidden by more than three quarters carry no box', async () => {
-  const pictures = await generate(60, 3);
+  const images = await generate(60, 3);
   let hidden = 0;
-  for (const [i, { annotations }] of pictures.entries()) {
+  for (const [i, { annotations }] of images.entries()) {
     const { objects } = await maskScene(composeScene(new Random(3, 'builtin', i), 128));
     const large = objects.filter(({ bbox: [, , width, height] }) => Math.min(width, height) >= 4);
     const seen = large.filter(({ area, unoccluded }) => area / unoccluded >= 0.25);

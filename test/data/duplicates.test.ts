@@ -16,9 +16,9 @@ test('the hash says for each row which neighbour is brighter', async () => {
   assert.equal([...(await differenceHash(file))], [255, 0, 255, 0, 255, 0, 255, 0]);
 });
 
-test('nine of ten copies or more are near their original, other pictures far', async () => {
+test('nine of ten copies or more are near their original, other images far', async () => {
   const originals: Buffer[] = [];
-  for await (const { bytes } of generateBuiltin({ pictures: 40, side: 128, seed: 5 })) originals.push(bytes);
+  for await (const { bytes } of generateBuiltin({ images: 40, side: 128, seed: 5 })) originals.push(bytes);
   const count = originals.length;
   const copies = await Promise.all(originals.map((bytes) => sharp(bytes).jpeg({ quality: 50 }).toBuffer()));
   const turned = await Promise.all(
@@ -48,19 +48,19 @@ const fingerprints = fc
     ),
   );
 
-test('groups are the connected pictures, as comparing all pairs finds them', () => {
+test('groups are the connected images, as comparing all pairs finds them', () => {
   fc.assert(
-    fc.property(fingerprints, fc.constantFrom(NEAR, 3, 0, null), (pictures, near) => {
-      const groups = groupDuplicates(pictures, near);
+    fc.property(fingerprints, fc.constantFrom(NEAR, 3, 0, null), (images, near) => {
+      const groups = groupDuplicates(images, near);
       const linked = (i: number, j: number) =>
-        pictures[i].sha256 === pictures[j].sha256 ||
-        (near !== null && hammingDistance(pictures[i].hash, pictures[j].hash) <= near);
-      for (const i of pictures.keys()) {
+        images[i].sha256 === images[j].sha256 ||
+        (near !== null && hammingDistance(images[i].hash, images[j].hash) <= near);
+      for (const i of images.keys()) {
         const reached = new Set([i]);
-        for (const at of reached) for (const next of pictures.keys()) if (linked(at, next)) reached.add(next);
+        for (const at of reached) for (const next of images.keys()) if (linked(at, next)) reached.add(next);
         assert.equal(
-          pictures.map((_, j) => groups[j] === groups[i]),
-          pictures.map((_, j) => reached.has(j)),
+          images.map((_, j) => groups[j] === groups[i]),
+          images.map((_, j) => reached.has(j)),
         );
       }
     }),

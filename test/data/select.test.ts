@@ -17,16 +17,14 @@ const NAMES = ['person', 'bicycle', 'car', 'bus', 'truck'];
 /** Ids of the categories are 10, 20, …; each has at least one object. */
 const datasets = fc
   .array(fc.array(fc.nat(NAMES.length - 1), { maxLength: 5 }), { minLength: 1, maxLength: 12 })
-  .map((pictures): CocoDataset => {
-    const boxes = [...pictures, NAMES.map((_, i) => i)].flatMap((kinds, picture) =>
-      kinds.map((kind) => ({ picture, kind })),
-    );
+  .map((images): CocoDataset => {
+    const boxes = [...images, NAMES.map((_, i) => i)].flatMap((kinds, image) => kinds.map((kind) => ({ image, kind })));
     return {
-      images: [...pictures, []].map((_, i) => ({ id: i + 1, file_name: `${i + 1}.jpg`, width: 64, height: 64 })),
+      images: [...images, []].map((_, i) => ({ id: i + 1, file_name: `${i + 1}.jpg`, width: 64, height: 64 })),
       annotations: boxes.map(
-        ({ picture, kind }, i): CocoAnnotation => ({
+        ({ image, kind }, i): CocoAnnotation => ({
           id: i + 1,
-          image_id: picture + 1,
+          image_id: image + 1,
           category_id: (kind + 1) * 10,
           bbox: [1, 2, 3, 4],
           area: 12,
@@ -111,9 +109,9 @@ test('when data-load dropped all annotations, its commonest reason is given', ()
   validation.dropped('annotationOfDropped', 'annotations[1] id 2', 'image_id 7', 'bus');
   validation.dropped('annotationOfDropped', 'annotations[2] id 3', 'image_id 7', 'bus');
   validation.dropped('emptyBox', 'annotations[3] id 4', '1 2 0 3', 'car');
-  validation.dropped('missingPicture', 'images[0] a.jpg');
+  validation.dropped('missingImage', 'images[0] a.jpg');
   const cause =
-    /data-load dropped all 3 annotations of bus: 2 × annotation of a picture.*; 1 × picture file not found: images\[0\] a\.jpg\. Write file names/;
+    /data-load dropped all 3 annotations of bus: 2 × annotation of an image.*; 1 × image file not found: images\[0\] a\.jpg\. Write file names/;
   assert.throws(
     () => select(without(40), ['bus'], true, validation.report),
     (error: Error) => error instanceof UserError && cause.test(error.message),

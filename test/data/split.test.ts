@@ -2,19 +2,19 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
-import { SPLITS, type Split, type SplitPicture, stratifiedSplit } from '../../src/data/split.js';
+import { SPLITS, type Split, type SplitImage, stratifiedSplit } from '../../src/data/split.js';
 
 const test = suite('split');
 
 const SHARES = { train: 0.6, val: 0.15, test: 0.25 };
 
-const alone = (labels: readonly number[], group: number): SplitPicture => ({ labels, group });
+const alone = (labels: readonly number[], group: number): SplitImage => ({ labels, group });
 const labelSets = fc.uniqueArray(fc.nat(5), { maxLength: 4 });
-const pictures = fc.array(labelSets, { minLength: 40, maxLength: 120 }).map((sets) => sets.map(alone));
+const images = fc.array(labelSets, { minLength: 40, maxLength: 120 }).map((sets) => sets.map(alone));
 
 test('the same seed splits the same way, another one differently', () => {
   fc.assert(
-    fc.property(pictures, fc.nat(), (list, seed) => {
+    fc.property(images, fc.nat(), (list, seed) => {
       const splits = stratifiedSplit(list, SHARES, seed);
       assert.equal(stratifiedSplit(list, SHARES, seed), splits);
       assert.is(splits.length, list.length);
@@ -25,7 +25,7 @@ test('the same seed splits the same way, another one differently', () => {
   );
 });
 
-test('one class per picture, or none: every split gets its share of each, to less than two pictures', () => {
+test('one class per image, or none: every split gets its share of each, to less than two images', () => {
   fc.assert(
     fc.property(
       fc.array(fc.integer({ min: -1, max: 4 }), { minLength: 40, maxLength: 150 }),
@@ -45,9 +45,9 @@ test('one class per picture, or none: every split gets its share of each, to les
   );
 });
 
-test('with several classes per picture the shares of pictures hold within a few', () => {
+test('with several classes per image the shares of images hold within a few', () => {
   fc.assert(
-    fc.property(pictures, fc.nat(), (list, seed) => {
+    fc.property(images, fc.nat(), (list, seed) => {
       const splits = stratifiedSplit(list, SHARES, seed);
       for (const split of SPLITS)
         assert.ok(Math.abs(countOf(splits, split) - SHARES[split] * list.length) <= 0.1 * list.length + 2);
@@ -102,7 +102,7 @@ test('train has every class; val and test an object where there are enough group
   );
 });
 
-test('three pictures are one for each split', () => {
+test('three images are one for each split', () => {
   assert.equal(
     stratifiedSplit(
       [0, 1, 2].map((i) => alone([1], i)),
@@ -114,16 +114,16 @@ test('three pictures are one for each split', () => {
 });
 
 test('an empty split is refused with what to do', () => {
-  const refuses = (list: SplitPicture[], shares: Record<Split, number>, message: RegExp) =>
+  const refuses = (list: SplitImage[], shares: Record<Split, number>, message: RegExp) =>
     assert.throws(
       () => stratifiedSplit(list, shares, 1),
       (error: Error) => error instanceof UserError && message.test(error.message),
     );
-  refuses([alone([1], 0), alone([1], 1)], SHARES, /prep\.split\.val.*2 pictures, none of them for val.*Add pictures/);
+  refuses([alone([1], 0), alone([1], 1)], SHARES, /prep\.split\.val.*2 images, none of them for val.*Add images/);
   refuses(
     Array.from({ length: 50 }, () => alone([1], 7)),
     SHARES,
-    /none of them for val and test.*Add pictures/,
+    /none of them for val and test.*Add images/,
   );
   refuses(
     Array.from({ length: 50 }, (_, i) => alone([1], i)),

@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  type Corners,
-  decodeBoxes,
-  iou,
-  postprocess,
-  type Thresholds,
-  toPicture,
-} from '../../src/detect/detections.js';
+import { type Corners, decodeBoxes, iou, postprocess, type Thresholds, toImage } from '../../src/detect/detections.js';
 
 const test = suite('detections');
 const CLASSES = 3;
@@ -89,16 +82,16 @@ test('iou is symmetric, within 0…1, and 1 for a box with itself', () => {
   assert.is(iou([0, 0, 2, 2], [1, 0, 3, 2]), 1 / 3);
 });
 
-test('back to the picture: divided by the ratio, clipped, boxes in the padding dropped', () => {
+test('back to the image: divided by the ratio, clipped, boxes in the padding dropped', () => {
   const at = (box: Corners) => ({ box, classIndex: 1, score: 0.5 });
-  const found = toPicture([at([-4, 2, 6, 8]), at([10, 60, 20, 70])], 0.5, { width: 100, height: 100 });
+  const found = toImage([at([-4, 2, 6, 8]), at([10, 60, 20, 70])], 0.5, { width: 100, height: 100 });
   assert.equal(found, [at([0, 4, 12, 16])]);
 });
 
-test('boxes of a reduced picture are in pixels of the picture in full', () => {
+test('boxes of a reduced image are in pixels of the image in full', () => {
   const boxes = [{ box: [4, 2, 50, 24] as Corners, classIndex: 1, score: 0.5 }];
   const original = { width: 200, height: 100 };
-  assert.equal(toPicture(boxes, 0.25, { width: 50, height: 25, original }), toPicture(boxes, 0.25, original));
+  assert.equal(toImage(boxes, 0.25, { width: 50, height: 25, original }), toImage(boxes, 0.25, original));
 });
 
 test('decodes boxes by grid and stride, level after level, rows first', () => {

@@ -9,7 +9,7 @@ import { preprocessSchema } from '../../src/config/preprocess.js';
 import { readBundle } from '../../src/detect/bundle.js';
 import { iou } from '../../src/detect/detections.js';
 import { Detector } from '../../src/detect/onnx_detector.js';
-import { decodePicture } from '../../src/image/decode.js';
+import { decodeImage } from '../../src/image/decode.js';
 import type { Answer } from '../../src/serve/http/answer.js';
 import { shared, suiteNeeding } from '../helpers.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
@@ -28,38 +28,38 @@ test.after(async () => {
 });
 
 test('answers at once and in any mixture what it answers one by one', async () => {
-  const pictures = await Promise.all(
-    [1, 2, 3, 4].map(async (seed) => decodePicture(await randomJpeg(seed, 100 + 40 * seed))),
+  const images = await Promise.all(
+    [1, 2, 3, 4].map(async (seed) => decodeImage(await randomJpeg(seed, 100 + 40 * seed))),
   );
   const alone = [];
-  for (const picture of pictures) alone.push(await detector.detect(picture));
+  for (const image of images) alone.push(await detector.detect(image));
   assert.ok(alone.every((found) => found.length > 0));
   assert.not.equal(alone[0], alone[1]);
-  assert.equal(await Promise.all(pictures.map((picture) => detector.detect(picture))), alone);
+  assert.equal(await Promise.all(images.map((image) => detector.detect(image))), alone);
 });
 
-test('boxes lie inside the picture', async () => {
-  const picture = await decodePicture(await randomJpeg(5, 33, 210));
+test('boxes lie inside the image', async () => {
+  const image = await decodeImage(await randomJpeg(5, 33, 210));
   for (const {
     box: [x1, y1, x2, y2],
-  } of await detector.detect(picture)) {
+  } of await detector.detect(image)) {
     assert.ok(0 <= x1 && x1 < x2 && x2 <= 33 && 0 <= y1 && y1 < y2 && y2 <= 210);
   }
 });
 
 test('thresholds of a call override the bundle’s', async () => {
-  const picture = await decodePicture(await randomJpeg(1));
+  const image = await decodeImage(await randomJpeg(1));
   const { annotations } = await readJson<Answer>(join(dir, 'test_result.json'));
-  assert.is((await detector.detect(picture)).length, annotations.length);
-  assert.is((await detector.detect(picture, { maxDetections: 2 })).length, 2);
-  assert.equal(await detector.detect(picture, { confidence: 1 }), []);
+  assert.is((await detector.detect(image)).length, annotations.length);
+  assert.is((await detector.detect(image, { maxDetections: 2 })).length, 2);
+  assert.equal(await detector.detect(image, { confidence: 1 }), []);
 });
 
 const options = { preprocess: preprocessSchema.parse({ size: [64, 64] }), decoded: true };
 const thresholds = { confidence: 0.5, nms: 0.65, maxDetections: 100, agnostic: false };
 
-test('objects of a reduced picture are in pixels of the picture in full', async () => {
-  const { original, ...reduced } = await decodePicture(await randomJpeg(3, 900, 540), { fit: [64, 96] });
+test('objects of a reduced image are in pixels of the image in full', async () => {
+  const { original, ...reduced } = await decodeImage(await randomJpeg(3, 900, 540), { fit: [64, 96] });
   assert.equal([original, reduced.width, reduced.height], [{ width: 900, height: 540 }, 96, 57]);
   const inReduced = await detector.detect(reduced, { maxDetections: 5 });
   const inFull = await detector.detect({ ...reduced, original }, { maxDetections: 5 });
@@ -94,7 +94,7 @@ const real = suiteNeeding('detector with Megvii’s export', [weights, photo]);
 real('finds the dog, the bicycle and the car', async () => {
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
   const nano = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
-  const found = await nano.detect(await decodePicture(photo));
+  const found = await nano.detect(await decodeImage(photo));
   await nano.close();
   const scores = found.map(({ classIndex, score }) => [classIndex, score.toFixed(2)]);
   // Indices of COCO's dog, bicycle and car among its 80 classes.
@@ -107,12 +107,12 @@ real('finds the dog, the bicycle and the car', async () => {
     ].sort(),
   );
 });
-real('finds in a picture decoded for the network what it finds in the whole one', async () => {
+real('finds in an image decoded for the network what it finds in the whole one', async () => {
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
   const nano = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
   const large = await sharp(photo).resize(2304, 1728).jpeg({ quality: 92 }).toBuffer();
-  const whole = await nano.detect(await decodePicture(large));
-  const reduced = await nano.detect(await decodePicture(large, { fit: preprocess.size }), { confidence: 0.3 });
+  const whole = await nano.detect(await decodeImage(large));
+  const reduced = await nano.detect(await decodeImage(large, { fit: preprocess.size }), { confidence: 0.3 });
   await nano.close();
   assert.ok(whole.length >= 3);
   for (const { box, classIndex, score } of whole) {

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { checkPixels, decodePicture, ImageError, openPixels, readHeader } from '../../src/image/decode.js';
+import { checkPixels, decodeImage, ImageError, openPixels, readHeader } from '../../src/image/decode.js';
 import { BITMAPS, BITONAL_BMP, BMP_COLOURS, TRANSPARENT_BMP } from './make_bmp.js';
 import { nestedSvg } from './make_hostile.js';
 import { makeTiff, type TiffOptions } from './make_tiff.js';
@@ -26,35 +26,35 @@ test('bitmaps of every kind are read', async () => {
     await checkPixels(bmp);
     const { width, height, colourSpace } = await readHeader(bmp);
     assert.equal([width, height, colourSpace], [3, 2, 'srgb'], name);
-    const picture = await decodePicture(bmp);
-    assert.equal([picture.width, picture.height], [3, 2], name);
+    const image = await decodeImage(bmp);
+    assert.equal([image.width, image.height], [3, 2], name);
     // 5 and 6 bits have no grey of 128.
-    const worst = coloursOf(picture).flatMap((colour, i) =>
+    const worst = coloursOf(image).flatMap((colour, i) =>
       colour.map((value, c) => Math.abs(value - BMP_COLOURS[i][c])),
     );
-    assert.ok(Math.max(...worst) <= (name.startsWith('16') ? 4 : 0), `${name}: ${coloursOf(picture)}`);
+    assert.ok(Math.max(...worst) <= (name.startsWith('16') ? 4 : 0), `${name}: ${coloursOf(image)}`);
   }
   const [white, black] = [
     [255, 255, 255],
     [0, 0, 0],
   ];
-  assert.equal(coloursOf(await decodePicture(BITONAL_BMP)), [white, black, white, black, white, black]);
-  assert.equal(coloursOf(await decodePicture(TRANSPARENT_BMP))[4], [127, 127, 127]);
+  assert.equal(coloursOf(await decodeImage(BITONAL_BMP)), [white, black, white, black, white, black]);
+  assert.equal(coloursOf(await decodeImage(TRANSPARENT_BMP))[4], [127, 127, 127]);
 });
 
 test('a bitmap larger than the input is reduced as any other image', async () => {
-  const { data } = await decodePicture(BITMAPS['24 bits']);
+  const { data } = await decodeImage(BITMAPS['24 bits']);
   const wide = Buffer.alloc(54 + 900 * 3 * 300);
   BITMAPS['24 bits'].copy(wide, 0, 0, 54);
   wide.writeInt32LE(900, 18);
   wide.writeInt32LE(300, 22);
   wide.fill(Buffer.from(data.subarray(0, 3)).reverse(), 54);
-  const picture = await decodePicture(wide, { fit: [96, 96] });
-  assert.equal([picture.width, picture.height, picture.original], [96, 32, { width: 900, height: 300 }]);
-  assert.equal(coloursOf(picture)[100], [255, 0, 0]);
+  const image = await decodeImage(wide, { fit: [96, 96] });
+  assert.equal([image.width, image.height, image.original], [96, 32, { width: 900, height: 300 }]);
+  assert.equal(coloursOf(image)[100], [255, 0, 0]);
   assert.is((await (await openPixels(wide)).png().toBuffer())[1], 0x50);
-  assert.match((await refusal(decodePicture(wide, { maxPixels: 1000 }))).message, 'received "900x300"');
-  const cut = await refusal(decodePicture(wide.subarray(0, 1000)));
+  assert.match((await refusal(decodeImage(wide, { maxPixels: 1000 }))).message, 'received "900x300"');
+  const cut = await refusal(decodeImage(wide.subarray(0, 1000)));
   assert.match(cut.message, /a whole BMP image.*cut off/);
 });
 
@@ -92,7 +92,7 @@ test('TIFFs of many kinds are read as what they mean', async () => {
     const bytes = makeTiff(tiff);
     // Both agree about what is an image.
     await checkPixels(bytes);
-    const [first] = coloursOf(await decodePicture(bytes));
+    const [first] = coloursOf(await decodeImage(bytes));
     assert.ok(
       first.every((value, c) => Math.abs(value - colour[c]) <= 1),
       `${name}: ${first}`,
@@ -106,11 +106,11 @@ test('a TIFF whose values have no agreed meaning is refused rather than guessed'
     { bits: 32, pixel: [7], photometric: 1 },
     { format: 2, pixel: [7], photometric: 1 },
   ] satisfies TiffOptions[]) {
-    const { message, fault } = await refusal(decodePicture(makeTiff(tiff)));
+    const { message, fault } = await refusal(decodeImage(makeTiff(tiff)));
     assert.match(message, /samples of 8 or 16 bits/);
     assert.is(fault, 'format');
   }
-  const { message } = await refusal(decodePicture(makeTiff({ pixel: [1, 2, 3, 4, 5], extra: [0, 0] })));
+  const { message } = await refusal(decodeImage(makeTiff({ pixel: [1, 2, 3, 4, 5], extra: [0, 0] })));
   assert.match(message, /grey, RGB or CMYK.*5 channels/);
 });
 
@@ -119,7 +119,7 @@ test('a cut-off file of any format is named so', async () => {
   const image = sharp(noise, { raw: { width: 64, height: 64, channels: 3 } });
   for (const format of ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const) {
     const bytes = await image.clone()[format]().toBuffer();
-    const { message, fault } = await refusal(decodePicture(bytes.subarray(0, Math.floor(bytes.length / 2))));
+    const { message, fault } = await refusal(decodeImage(bytes.subarray(0, Math.floor(bytes.length / 2))));
     assert.match(message, /a whole .* image, received "one that is cut off"/, format);
     assert.is(fault, 'damaged');
   }
@@ -132,11 +132,11 @@ test('a JPEG whose tail is zeros or missing is refused, one with more behind its
     .toBuffer();
   const start = jpeg.subarray(0, jpeg.length - 400);
   for (const bytes of [Buffer.concat([start, Buffer.alloc(400)]), jpeg.subarray(0, jpeg.length - 2)]) {
-    for (const work of [decodePicture, checkPixels]) {
+    for (const work of [decodeImage, checkPixels]) {
       assert.match((await refusal(work(bytes))).message, /a whole JPEG image, received "one that is cut off"/);
     }
   }
-  assert.is((await decodePicture(Buffer.concat([jpeg, Buffer.from('and more')]))).width, 64);
+  assert.is((await decodeImage(Buffer.concat([jpeg, Buffer.from('and more')]))).width, 64);
 });
 
 test('reasons of images decoded at the same time are each their own', async () => {
@@ -156,12 +156,12 @@ test('reasons of images decoded at the same time are each their own', async () =
   ];
   const many = Array.from({ length: 24 }, (_, i) => wrong[i % wrong.length]);
   await Promise.all(
-    many.map(async ([file, reason]) => assert.match((await refusal(decodePicture(file))).message, reason)),
+    many.map(async ([file, reason]) => assert.match((await refusal(decodeImage(file))).message, reason)),
   );
 });
 
 test('libvips opens no SVG for anybody in this process', async () => {
-  assert.is((await refusal(decodePicture(nestedSvg()))).problem.received, 'an SVG drawing');
+  assert.is((await refusal(decodeImage(nestedSvg()))).problem.received, 'an SVG drawing');
   const opened = await sharp(nestedSvg(2))
     .metadata()
     .catch((error: Error) => error);

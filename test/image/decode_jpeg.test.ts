@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import sharp, { type JpegOptions } from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodePicture } from '../../src/image/decode.js';
+import { decodeImage } from '../../src/image/decode.js';
 import { decodePlainJpeg, readPlainJpeg } from '../../src/image/decode_jpeg.js';
 
 const test = suite('decode jpeg');
@@ -34,12 +34,12 @@ test('gives the pixels libjpeg gives, in this thread and beside it', async () =>
       const jpeg = readPlainJpeg(bytes);
       assert.equal(jpeg, { width, height, exif: false });
       const expected = await sharp(bytes).toColourspace('srgb').raw().toBuffer();
-      const picture = await decodePlainJpeg(bytes, { width, height, exif: false }, true);
-      assert.is(picture?.data.length, expected.length);
-      const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - (picture?.data[i] ?? 0))), 0);
+      const image = await decodePlainJpeg(bytes, { width, height, exif: false }, true);
+      assert.is(image?.data.length, expected.length);
+      const worst = expected.reduce((most, value, i) => Math.max(most, Math.abs(value - (image?.data[i] ?? 0))), 0);
       assert.ok(worst <= ROUNDING, `${worst} levels`);
-      assert.equal(await decodePlainJpeg(bytes, { width, height, exif: false }, false), picture);
-      assert.equal(await decodePicture(bytes), picture);
+      assert.equal(await decodePlainJpeg(bytes, { width, height, exif: false }, false), image);
+      assert.equal(await decodeImage(bytes), image);
     }),
     { numRuns: 60 },
   );
@@ -52,7 +52,7 @@ test('leaves what is to be turned, and other colours, to sharp', async () => {
   const header = readPlainJpeg(turned);
   assert.equal(header, { width: 80, height: 70, exif: true });
   assert.is(await decodePlainJpeg(turned, { width: 80, height: 70, exif: true }, true), undefined);
-  const { width, height } = await decodePicture(turned);
+  const { width, height } = await decodeImage(turned);
   assert.equal([width, height], [70, 80]);
   const upright = await pattern(80, 70).withMetadata({ orientation: 1 }).jpeg().toBuffer();
   assert.ok(await decodePlainJpeg(upright, { width: 80, height: 70, exif: true }, true));
@@ -88,8 +88,8 @@ test('no bytes make it fail', async () => {
       for (const [at, value] of changed) damaged[at] = value;
       const jpeg = readPlainJpeg(damaged);
       if (!jpeg || jpeg.width * jpeg.height > 1e6) return;
-      const picture = await decodePlainJpeg(damaged, jpeg, true);
-      assert.ok(picture === undefined || picture.data.length === 3 * jpeg.width * jpeg.height);
+      const image = await decodePlainJpeg(damaged, jpeg, true);
+      assert.ok(image === undefined || image.data.length === 3 * jpeg.width * jpeg.height);
     }),
     { numRuns: 300 },
   );

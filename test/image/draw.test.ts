@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { annotate, type LabelledBox } from '../../src/image/draw.js';
 
-const test = suite('annotated pictures');
+const test = suite('annotated images');
 
 const black = (width: number, height: number) => ({ width, height, data: new Uint8Array(width * height * 3) });
 
@@ -56,18 +56,18 @@ test('tags never cover each other', async () => {
   assert.ok(crowded.white < 5 * one.white);
 });
 
-test('a large picture is scaled down, a small one left', async () => {
+test('a large image is scaled down, a small one left', async () => {
   const { width, height } = await decode(await annotate(black(1000, 500), [box('x')], { maxSide: 200 }));
   assert.equal([width, height], [200, 100]);
   assert.is((await decode(await annotate(black(100, 50), []))).width, 100);
 });
 
-test('odd boxes, labels and pictures are drawn', async () => {
+test('odd boxes, labels and images are drawn', async () => {
   const odd = [
     box('<b> & "quotes" \u{1f600}', [-50, -50, 1000, 1000]),
     box('outside', [500, 500, 600, 600]),
     box('line', [10, 10, 10, 60]),
-    box('a very long name that is wider than the picture it belongs to, by far', [0, 0, 20, 20]),
+    box('a very long name that is wider than the image it belongs to, by far', [0, 0, 20, 20]),
     box(' '),
   ];
   for (const [width, height] of [
@@ -86,8 +86,8 @@ test('labels appear on a machine without fonts', () => {
     writeFileSync(
       join(dir, 'draw.mjs'),
       `import { annotate } from ${JSON.stringify(resolve(import.meta.dirname, '../../src/image/draw.ts'))};
-      const picture = { width: 320, height: 240, data: new Uint8Array(320 * 240 * 3) };
-      const jpeg = await annotate(picture, [{ box: [40, 40, 160, 120], label: 'dog 0.86', color: '#0000ff' }]);
+      const image = { width: 320, height: 240, data: new Uint8Array(320 * 240 * 3) };
+      const jpeg = await annotate(image, [{ box: [40, 40, 160, 120], label: 'dog 0.86', color: '#0000ff' }]);
       process.stdout.write(jpeg.toString('base64'));`,
     );
     const output = execFileSync(process.execPath, ['--import', import.meta.resolve('tsx'), join(dir, 'draw.mjs')], {

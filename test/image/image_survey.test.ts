@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodePicture, ImageError } from '../../src/image/decode.js';
+import { decodeImage, ImageError } from '../../src/image/decode.js';
 import { isCutOff, MAX_FRAMES, MAX_SCANS, surveyImage } from '../../src/image/image_survey.js';
 import { BITMAPS } from './make_bmp.js';
 import { gifFrames, manyScans, webpFrames } from './make_hostile.js';
@@ -38,7 +38,7 @@ test('bytes that look like scans but are none do not count', async () => {
   const behind = Buffer.concat([jpeg, marks]);
   assert.is(surveyImage(inSegment, 'jpeg').scans, scans);
   assert.is(surveyImage(behind, 'jpeg').scans, scans);
-  assert.is((await decodePicture(inSegment)).width, 64);
+  assert.is((await decodeImage(inSegment)).width, 64);
 });
 
 /** With this many empty comments in front. */
@@ -65,7 +65,7 @@ test('what is beyond a limit is refused with its reason, before it is decoded', 
   ];
   for (const [name, file, expected] of files) {
     try {
-      await decodePicture(file, { name });
+      await decodeImage(file, { name });
       assert.unreachable(`${name} was decoded`);
     } catch (error) {
       assert.instance(error, ImageError, String(error));
@@ -77,7 +77,7 @@ test('what is beyond a limit is refused with its reason, before it is decoded', 
 
 test('animations and files of several pages within the limit give their first', async () => {
   for (const file of [await webpFrames(50), await gifFrames(50), makeTiff({ pages: 50, width: 40, height: 40 })]) {
-    const { width, height } = await decodePicture(file);
+    const { width, height } = await decodeImage(file);
     assert.equal([width, height], [40, 40]);
   }
 });

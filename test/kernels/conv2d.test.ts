@@ -8,10 +8,10 @@ import { nativeOps } from '../../src/kernels/native.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import { maxAbs, maxDifference } from '../golden/read.js';
 
-const test = suite('convolution against tfjs on padded pictures');
+const test = suite('convolution against tfjs on padded images');
 const implementations = { chosen, reference };
 
-/** Sides from 1 to 9, odd ones with stride 2 among them, kernels larger than the picture, narrow and wide channels. */
+/** Sides from 1 to 9, odd ones with stride 2 among them, kernels larger than the image, narrow and wide channels. */
 const channels = fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constantFrom(16, 32, 48, 64));
 const cases = fc.record({
   batch: fc.integer({ min: 1, max: 3 }),
@@ -112,7 +112,7 @@ for (const [name, { conv2d, conv2dBatchNormSilu, conv2dFilterGrad, conv2dInputGr
       { numRuns: 30 },
     ));
 
-  test(`${name}: a kernel with one 1 moves the picture: no flip, rows before columns`, () => {
+  test(`${name}: a kernel with one 1 moves the image: no flip, rows before columns`, () => {
     tf.tidy(() => {
       const x = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
       const takesRight = tf.tensor4d([0, 0, 0, 0, 0, 1, 0, 0, 0], [3, 3, 1, 1]);
@@ -166,7 +166,7 @@ test('the same bits every time', () => {
   });
 });
 
-test('no pictures, no output; filter gradient of nothing is zero', () => {
+test('no images, no output; filter gradient of nothing is zero', () => {
   tf.tidy(() => {
     const options = { stride: 1, depthwise: false };
     const [x, filter] = [tf.zeros([0, 4, 4, 3]), tf.ones([3, 3, 3, 5])];

@@ -48,8 +48,8 @@ for (const [name, { decodeNms }] of Object.entries({ reference, chosen })) {
         tf.dispose([raw, activated]);
         assert.is(found.length, raw.shape[0]);
         for (const [n, { boxes, objectness, probability, classIndex }] of found.entries()) {
-          const picture = values.subarray(n * anchors.count * columns, (n + 1) * anchors.count * columns);
-          const plain = postprocess(picture, { anchors: anchors.count, classes, ...thresholds });
+          const image = values.subarray(n * anchors.count * columns, (n + 1) * anchors.count * columns);
+          const plain = postprocess(image, { anchors: anchors.count, classes, ...thresholds });
           assert.equal(
             Array.from(classIndex),
             plain.map((detection) => detection.classIndex),
@@ -147,7 +147,7 @@ if (chosen.decodeNms !== reference.decodeNms) {
     raw.dispose();
   });
 
-  test('no picture, no detection asked for', () => {
+  test('no image, no detection asked for', () => {
     const [none, some]: Tensor[] = [tf.zeros([0, anchors.count, columns]), tf.zeros([1, anchors.count, columns])];
     assert.equal(decodeNms(none, anchors, everything), []);
     assert.is(decodeNms(some, anchors, { ...everything, maxDetections: 0 })[0].boxes.length, 0);

@@ -20,13 +20,13 @@ interface Scene {
   height: number;
   width: number;
   classes: number;
-  /** Rows of each picture: class, cx, cy, w, h. */
-  pictures: number[][][];
+  /** Rows of each image: class, cx, cy, w, h. */
+  images: number[][][];
   seed: number;
   name: AssignerName;
 }
 
-/** Quarters of pixels: anchors lie exactly on many a border. Centres may be outside of the picture. */
+/** Quarters of pixels: anchors lie exactly on many a border. Centres may be outside of the image. */
 const quarters = (min: number, max: number) => fc.integer({ min: 4 * min, max: 4 * max }).map((x) => x / 4);
 const EMPTY = [0, 0, 0, 0, 0];
 
@@ -39,12 +39,12 @@ function scenes(maxObjects: number, maxSide = 3, minObjects = 0): fc.Arbitrary<S
       // What tells an object from an empty row.
       .filter((row) => row.reduce((a, b) => a + b) > 0);
     const row = fc.oneof({ weight: 5, arbitrary: object }, { weight: 1, arbitrary: fc.constant(EMPTY) });
-    const picture = fc.array(row, { minLength: minObjects, maxLength: maxObjects });
+    const image = fc.array(row, { minLength: minObjects, maxLength: maxObjects });
     return fc.record({
       height: fc.constant(input.height),
       width: fc.constant(input.width),
       classes: fc.constant(input.classes),
-      pictures: fc.array(picture, { minLength: 1, maxLength: 3 }),
+      images: fc.array(image, { minLength: 1, maxLength: 3 }),
       seed: fc.nat(1e6),
       name: fc.constantFrom<AssignerName>('main', 'v0.3'),
     });
@@ -52,9 +52,9 @@ function scenes(maxObjects: number, maxSide = 3, minObjects = 0): fc.Arbitrary<S
 }
 
 /** Box outputs near the size of their anchors, logits of both signs. */
-function makeRaw({ height, width, classes, pictures, seed }: Scene): Float32Array {
+function makeRaw({ height, width, classes, images, seed }: Scene): Float32Array {
   const random = new Random(seed);
-  const anchors = anchorsOf(height, width).count * pictures.length;
+  const anchors = anchorsOf(height, width).count * images.length;
   const raw = new Float32Array(anchors * (5 + classes));
   for (let i = 0; i < raw.length; i++) {
     const column = i % (5 + classes);
@@ -63,9 +63,9 @@ function makeRaw({ height, width, classes, pictures, seed }: Scene): Float32Arra
   return raw;
 }
 
-function makeLabels(pictures: number[][][]): Float32Array {
-  const rows = Math.max(1, ...pictures.map((picture) => picture.length));
-  return Float32Array.from(pictures.flatMap((p) => Array.from({ length: rows }, (_, i) => p[i] ?? EMPTY)).flat());
+function makeLabels(images: number[][][]): Float32Array {
+  const rows = Math.max(1, ...images.map((image) => image.length));
+  return Float32Array.from(images.flatMap((p) => Array.from({ length: rows }, (_, i) => p[i] ?? EMPTY)).flat());
 }
 
 interface Assigned {
@@ -75,16 +75,16 @@ interface Assigned {
 }
 
 function assign(scene: Scene, raw = makeRaw(scene), by: Implementation = 'default'): Assigned {
-  const { height, width, classes, pictures, name } = scene;
+  const { height, width, classes, images, name } = scene;
   const anchors = anchorsOf(height, width);
-  const values = makeLabels(pictures);
+  const values = makeLabels(images);
   const inputs = [
-    tf.tensor3d(raw, [pictures.length, anchors.count, 5 + classes]),
-    tf.tensor3d(values, [pictures.length, values.length / 5 / pictures.length, 5]),
+    tf.tensor3d(raw, [images.length, anchors.count, 5 + classes]),
+    tf.tensor3d(values, [images.length, values.length / 5 / images.length, 5]),
   ] as const;
   const assignment = IMPLEMENTATIONS[by](...inputs, anchors, name);
   const [matchedGt, matchedIou] = [assignment.matchedGt, assignment.matchedIou].map((tensor) => {
-    assert.equal(tensor.shape, [pictures.length, anchors.count]);
+    assert.equal(tensor.shape, [images.length, anchors.count]);
     return tensor.dataSync() as Float32Array;
   });
   const [numFg] = assignment.numFg.dataSync();
@@ -110,7 +110,7 @@ interface Expected {
   tied: boolean;
 }
 
-/** One picture, every anchor against every object. */
+/** One image, every anchor against every object. */
 function define(scene: Scene, raw: Float32Array, labels: number[][]): Expected {
   const anchors = anchorsOf(scene.height, scene.width);
   const { radius, penalty, box } = RULES[scene.name];
@@ -184,10 +184,10 @@ function define(scene: Scene, raw: Float32Array, labels: number[][]): Expected {
   };
 }
 
-/** All pictures of a scene one after the other. */
+/** All images of a scene one after the other. */
 function defineScene(scene: Scene, raw: Float32Array): Expected {
-  const size = raw.length / scene.pictures.length;
-  const parts = scene.pictures.map((picture, n) => define(scene, raw.subarray(n * size, (n + 1) * size), picture));
+  const size = raw.length / scene.images.length;
+  const parts = scene.images.map((image, n) => define(scene, raw.subarray(n * size, (n + 1) * size), image));
   return {
     rows: parts.flatMap(({ rows }) => rows),
     iou: parts.flatMap(({ iou }) => iou),
@@ -231,7 +231,7 @@ function assertSame(scene: Scene, raw: Float32Array): void {
   assert.is(ours.numFg, theirs.numFg);
 }
 
-test('both agree, ties, near ties and full pictures included', () =>
+test('both agree, ties, near ties and full images included', () =>
   fc.assert(
     fc.property(scenes(40, 4), fc.constantFrom(1, 0.01, 0), (scene, spread) => {
       assertSame(
@@ -273,7 +273,7 @@ test('outputs that are infinite, huge or no numbers: both agree, and every match
   ));
 
 test('an anchor whose outputs are no numbers is the last to be matched', () => {
-  const scene: Scene = { height: 64, width: 64, classes: 2, pictures: [[[1, 30, 30, 20, 20]]], seed: 3, name: 'main' };
+  const scene: Scene = { height: 64, width: 64, classes: 2, images: [[[1, 30, 30, 20, 20]]], seed: 3, name: 'main' };
   const raw = makeRaw(scene);
   const first = assign(scene, raw);
   const chosen = first.matchedGt.indexOf(0);
@@ -291,7 +291,7 @@ test('rows of classes beyond C, and rows that are no numbers, are no objects', (
     [1, 30, 30, Number.POSITIVE_INFINITY, 20],
     [Number.NaN, 30, 30, 20, 20],
   ]) {
-    const scene: Scene = { height: 64, width: 64, classes: 2, pictures: [[row]], seed: 1, name: 'v0.3' };
+    const scene: Scene = { height: 64, width: 64, classes: 2, images: [[row]], seed: 1, name: 'v0.3' };
     for (const by of implementations) assert.is(assign(scene, makeRaw(scene), by).numFg, 0);
   }
 });
@@ -325,24 +325,24 @@ if (nativeOps) {
 }
 
 test('no tensor is left behind', () => {
-  const scene: Scene = { height: 64, width: 64, classes: 2, pictures: [[[1, 30, 30, 20, 20]]], seed: 1, name: 'main' };
+  const scene: Scene = { height: 64, width: 64, classes: 2, images: [[[1, 30, 30, 20, 20]]], seed: 1, name: 'main' };
   const before = tf.memory().numTensors;
   for (const by of implementations) assign(scene, makeRaw(scene), by);
   assert.is(tf.memory().numTensors, before);
 });
 
-test('matched anchors are candidates and learn an object of their picture', () =>
+test('matched anchors are candidates and learn an object of their image', () =>
   fc.assert(
     fc.property(scenes(20, 2), (scene) => {
       const raw = makeRaw(scene);
       const { candidate } = defineScene(scene, raw);
       const { matchedGt, matchedIou, numFg } = assign(scene, raw);
-      const size = matchedGt.length / scene.pictures.length;
+      const size = matchedGt.length / scene.images.length;
       matchedGt.forEach((row, i) => {
         if (row < 0) assert.is(matchedIou[i], 0);
         else {
           assert.ok(candidate[i]);
-          assert.not.equal(scene.pictures[Math.floor(i / size)][row], EMPTY);
+          assert.not.equal(scene.images[Math.floor(i / size)][row], EMPTY);
         }
       });
       assert.is(numFg, matchedGt.filter((row) => row >= 0).length);
@@ -350,15 +350,15 @@ test('matched anchors are candidates and learn an object of their picture', () =
     { numRuns: 100 },
   ));
 
-test('the same again, and each picture on its own', () =>
+test('the same again, and each image on its own', () =>
   fc.assert(
     fc.property(scenes(8), (scene) => {
       const raw = makeRaw(scene);
       const together = assign(scene, raw);
       assert.equal(assign(scene, raw), together);
-      const size = raw.length / scene.pictures.length;
-      const alone = scene.pictures.map((picture, n) =>
-        assign({ ...scene, pictures: [picture] }, raw.subarray(n * size, (n + 1) * size)),
+      const size = raw.length / scene.images.length;
+      const alone = scene.images.map((image, n) =>
+        assign({ ...scene, images: [image] }, raw.subarray(n * size, (n + 1) * size)),
       );
       assert.equal(
         alone.flatMap(({ matchedGt }) => [...matchedGt]),
@@ -379,10 +379,10 @@ test('label rows in another order change nothing but the row numbers', () =>
       const { close, tied } = defineScene(scene, raw);
       fc.pre(!close && !tied);
       const random = new Random(seed);
-      const orders = scene.pictures.map((picture) => random.shuffle(picture.map((_, row) => row)));
-      const shuffled = scene.pictures.map((picture, n) => orders[n].map((row) => picture[row]));
-      const [before, after] = [assign(scene, raw), assign({ ...scene, pictures: shuffled }, raw)];
-      const size = before.matchedGt.length / scene.pictures.length;
+      const orders = scene.images.map((image) => random.shuffle(image.map((_, row) => row)));
+      const shuffled = scene.images.map((image, n) => orders[n].map((row) => image[row]));
+      const [before, after] = [assign(scene, raw), assign({ ...scene, images: shuffled }, raw)];
+      const size = before.matchedGt.length / scene.images.length;
       const original = after.matchedGt.map((row, i) => (row < 0 ? -1 : orders[Math.floor(i / size)][row]));
       assert.equal(original, before.matchedGt);
       assert.equal(after.matchedIou, before.matchedIou);
@@ -390,14 +390,14 @@ test('label rows in another order change nothing but the row numbers', () =>
     { numRuns: 100 },
   ));
 
-test('pictures without objects, or with objects beyond the reach of every anchor, are background', () => {
+test('images without objects, or with objects beyond the reach of every anchor, are background', () => {
   for (const name of ['main', 'v0.3'] as const) {
-    for (const picture of [[], [EMPTY, EMPTY], [[1, 500, 500, 20, 20]]]) {
+    for (const image of [[], [EMPTY, EMPTY], [[1, 500, 500, 20, 20]]]) {
       const { matchedGt, matchedIou, numFg } = assign({
         height: 64,
         width: 64,
         classes: 2,
-        pictures: [picture],
+        images: [image],
         seed: 1,
         name,
       });

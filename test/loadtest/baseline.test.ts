@@ -37,7 +37,7 @@ test('the gate lets through what is worse by no more than its share', () => {
 
 /** What a plan is refused for, or the notices. */
 function check(baseline: LoadTestResult, plan: Partial<Plan>): string {
-  const full: Plan = { mode: 'closed', body: 'raw', pictures_sha256: baseline.pictures_sha256, loads: [], ...plan };
+  const full: Plan = { mode: 'closed', body: 'raw', images_sha256: baseline.images_sha256, loads: [], ...plan };
   try {
     return checkBaseline('old.json', baseline, full).join('; ');
   } catch (error) {
@@ -69,7 +69,7 @@ test('a baseline that answered nothing is none; other images are told', () => {
   assert.match(check(loadResult([closed(1, 0, 1)]), { loads }), /that was answered/);
   const unreached = { ...loadResult([], 'slo'), slo: { p99_ms: 100, rate: 0 } };
   assert.match(check(unreached, { mode: 'slo', p99_ms: 100 }), /a rate that was reached/);
-  const others = check(loadResult([closed(1, 5, 1)]), { loads, pictures_sha256: 'other' });
+  const others = check(loadResult([closed(1, 5, 1)]), { loads, images_sha256: 'other' });
   assert.is(others, 'old.json was measured with other images');
 });
 

@@ -8,7 +8,7 @@ import { payloadOf } from '../../src/loadtest/payload.js';
 const test = suite('bodies of requests');
 const root = mkdtempSync(join(tmpdir(), 'load-payload-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
-const file = join(root, 'picture.jpg');
+const file = join(root, 'image.jpg');
 const bytes = Buffer.from([0xff, 0xd8, 0, 10, 13, 200]);
 writeFileSync(file, bytes);
 
@@ -27,7 +27,7 @@ test('a form: the file in the field, with its name', async () => {
   const { data, type } = await payloadOf(file, { body: 'form', field: 'file' });
   const form = await new Response(new Uint8Array(data), { headers: { 'content-type': type } }).formData();
   const sent = form.get('file') as File;
-  assert.equal([sent.name, Buffer.from(await sent.arrayBuffer())], ['picture.jpg', bytes]);
+  assert.equal([sent.name, Buffer.from(await sent.arrayBuffer())], ['image.jpg', bytes]);
 });
 
 test.run();

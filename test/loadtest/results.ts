@@ -30,6 +30,6 @@ export function runResult(load: Load, goodput: number, ms: number): RunResult {
 
 export function loadResult(runs: RunResult[], mode: LoadTestResult['mode'] = 'closed'): LoadTestResult {
   const url = 'http://host/predict';
-  const pictures = { pictures: 1, pictures_sha256: '0'.repeat(64) };
-  return { format: 1, created: '2026-01-01T00:00:00.000Z', url, mode, body: 'raw', ...pictures, runs };
+  const images = { images: 1, images_sha256: '0'.repeat(64) };
+  return { format: 1, created: '2026-01-01T00:00:00.000Z', url, mode, body: 'raw', ...images, runs };
 }

@@ -187,7 +187,7 @@ test('a process that is not there, and a target that refuses, are named', async 
   const refuse = (_: unknown, response: ServerResponse) => response.writeHead(415).end();
   await withLocalServer(refuse, async (url) => {
     await problem(closedLoop(targetAt(url), { ...options, concurrency: 1, pid: 2 ** 30 }), /--pid.*running process/);
-    await problem(checkTarget(targetAt(url)), /picture 1: expected.*415/);
+    await problem(checkTarget(targetAt(url)), /image 1: expected.*415/);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
  * Makes train_state.expected.json, which train_state.test.ts compares with: PyTorch trains in double precision on
- * the pictures, labels and weights of train_state_case.ts. VENV as bench/peers/yolox_torch.py says, DIR an empty folder:
+ * the images, labels and weights of train_state_case.ts. VENV as bench/peers/yolox_torch.py says, DIR an empty folder:
  *
  *     npx tsx test/model/make_train_state.ts inputs DIR
  *     VENV/bin/python bench/peers/yolox_torch.py fixture DIR

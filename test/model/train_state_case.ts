@@ -68,19 +68,19 @@ function randomImages(): Float32Array {
   return Float32Array.from({ length: elements(IMAGES) }, () => random.uniform(-2, 2));
 }
 
-/** Up to five objects a picture, small and large; the other rows are empty. */
+/** Up to five objects an image, small and large; the other rows are empty. */
 function randomLabels(): Float32Array {
   const random = new Random(SEED, 'labels');
-  const [steps, pictures, rows, columns] = LABELS;
+  const [steps, images, rows, columns] = LABELS;
   const side = IMAGES[4];
   const labels = new Float32Array(elements(LABELS));
-  for (let picture = 0; picture < steps * pictures; picture++) {
+  for (let image = 0; image < steps * images; image++) {
     const objects = random.int(0, 5);
     for (let row = 0; row < objects; row++) {
       const centre = [random.uniform(8, side - 8), random.uniform(8, side - 8)];
       const size = 2 ** random.uniform(3, 6);
       const object = [random.int(0, architecture.classes - 1), ...centre, size, size * random.uniform(0.5, 2)];
-      labels.set(object, (picture * rows + row) * columns);
+      labels.set(object, (image * rows + row) * columns);
     }
   }
   return labels;

@@ -32,7 +32,7 @@ const objects = (dir: string): string[] =>
     .sort();
 
 test('the built-in dataset comes from its seed', async ({ dir, step }) => {
-  const data = { builtin: { pictures: 12, side: 96, seed: 3 } };
+  const data = { builtin: { images: 12, side: 96, seed: 3 } };
   const outputs = await dataLoad(step(data));
   const dataset = await readDataset(outputs.dataset);
   assert.equal([outputs.images, outputs.dropped], [12, 0]);
@@ -43,7 +43,7 @@ test('the built-in dataset comes from its seed', async ({ dir, step }) => {
   assert.equal(await readDataset(outputs.dataset), dataset);
 });
 
-test('a COCO folder: sound pictures in the store, the rest in the report', async ({ dir, step }) => {
+test('a COCO folder: sound images in the store, the rest in the report', async ({ dir, step }) => {
   const [one, two] = [await jpeg(1), await jpeg(2)];
   const made = annotate(['one.jpg', 'two.jpg', 'cut.jpg', 'gone.jpg']);
   await writeTree(dir, {
@@ -67,7 +67,7 @@ test('a COCO folder: sound pictures in the store, the rest in the report', async
   assert.equal([outputs.images, outputs.annotations, outputs.categories, outputs.dropped], [2, 2, 2, 4]);
   const { counts } = JSON.parse(readFileSync(outputs.report, 'utf8'));
   assert.equal(
-    [counts.unreadablePicture, counts.missingPicture, counts.annotationOfDropped, counts.missingArea],
+    [counts.unreadableImage, counts.missingImage, counts.annotationOfDropped, counts.missingArea],
     [1, 1, 2, 1],
   );
   assert.is(outputs.source.annotationsSha256, await sha256File(data.annotations));
@@ -77,15 +77,15 @@ test('a COCO folder: sound pictures in the store, the rest in the report', async
   assert.is(statSync(new Store(join(dir, 'store')).objectPath(sha256(one))).mtimeMs, written);
 });
 
-test('zips by path and by URL, checksummed; annotations beside the pictures or named in another zip', async ({
+test('zips by path and by URL, checksummed; annotations beside the images or named in another zip', async ({
   dir,
   step,
 }) => {
   const names = ['one.jpg', 'two.jpg'];
-  const pictures = { 'set/one.jpg': await jpeg(1), 'set/two.jpg': await jpeg(2) };
+  const images = { 'set/one.jpg': await jpeg(1), 'set/two.jpg': await jpeg(2) };
   const labels = JSON.stringify(annotate(names));
   const [all, other] = [join(dir, 'all.zip'), join(dir, 'labels.zip')];
-  await writeZip(all, { ...pictures, 'set/labels.json': labels });
+  await writeZip(all, { ...images, 'set/labels.json': labels });
   await writeZip(other, { 'instances_a.json': labels, 'instances_b.json': '{}' });
   const fromFolder = await dataLoad(step({ source: 'coco', images: all }));
   const expected = await readDataset(fromFolder.dataset);
@@ -141,11 +141,11 @@ test('bad sources are one clear error', async ({ dir, step }) => {
   );
   assert.match(
     await message({ images: annotations, annotations }),
-    /^UserError: .*labels\.json: expected a folder or a zip of pictures, received "another kind of file"/,
+    /^UserError: .*labels\.json: expected a folder or a zip of images, received "another kind of file"/,
   );
   assert.match(
     await message({ images: join(images, 'a.jpg'), annotations }),
-    /^UserError: .*a\.jpg: expected a folder or a zip of pictures, received "one image"\. Give the folder it lies in/,
+    /^UserError: .*a\.jpg: expected a folder or a zip of images, received "one image"\. Give the folder it lies in/,
   );
   assert.match(
     await message({ images, annotations: images }),
@@ -155,7 +155,7 @@ test('bad sources are one clear error', async ({ dir, step }) => {
     await message({ images: 's3://bucket/images', annotations }),
     /^UserError: s3:\/\/bucket\/images: data\.images: expected a path, or a URL of http or https\. Download it/,
   );
-  assert.match(await message({ images, annotations }), /^UserError: .*expected at least one usable picture/);
+  assert.match(await message({ images, annotations }), /^UserError: .*expected at least one usable image/);
 });
 
 test('data.strict: what would be dropped or mended is an error, a sound dataset is none', async ({ dir, step }) => {
@@ -166,7 +166,7 @@ test('data.strict: what would be dropped or mended is an error, a sound dataset 
   Object.assign(made.annotations[0], { area: 0 });
   for (const [changed, problem] of [
     [made, 'annotation without a positive area'],
-    [annotate(['a.jpg', 'gone.jpg']), 'picture file not found: images\\[1\\] gone.jpg'],
+    [annotate(['a.jpg', 'gone.jpg']), 'image file not found: images\\[1\\] gone.jpg'],
   ] as const) {
     await writeTree(dir, { 'labels.json': JSON.stringify(changed) });
     assert.match(

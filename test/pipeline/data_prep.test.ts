@@ -37,9 +37,9 @@ async function readSplits(outputs: DataPrepOutputs): Promise<Record<(typeof SPLI
 }
 
 const builtin = suite('data_prep');
-const BUILTIN = { data: { builtin: { pictures: 40, side: 96, seed: 5 } } };
+const BUILTIN = { data: { builtin: { images: 40, side: 96, seed: 5 } } };
 
-/** The loaded built-in dataset, with re-encoded copies of its first two pictures added at the end. */
+/** The loaded built-in dataset, with re-encoded copies of its first two images added at the end. */
 async function loadWithCopies(): Promise<string> {
   const { dataset: dir } = await dataLoad(contextOf('load', BUILTIN));
   const dataset = await readDataset(dir);
@@ -55,7 +55,7 @@ async function loadWithCopies(): Promise<string> {
   return dir;
 }
 
-builtin('splits whole pictures with all their objects, copies together, as the manifest says', async () => {
+builtin('splits whole images with all their objects, copies together, as the manifest says', async () => {
   const source = await loadWithCopies();
   const loaded = await readDataset(source);
   const outputs = await dataPrep({ dataset: source }, contextOf('prep', BUILTIN));
@@ -65,10 +65,10 @@ builtin('splits whole pictures with all their objects, copies together, as the m
   assert.equal(byId(SPLITS.flatMap((split) => splits[split].annotations)), byId(loaded.annotations));
 
   const manifest = await readJson<Manifest>(outputs.manifest);
-  assert.is(manifest.checksum, sha256(JSON.stringify(manifest.pictures)));
+  assert.is(manifest.checksum, sha256(JSON.stringify(manifest.images)));
   assert.is(manifest.duplicates, 4);
   for (const split of SPLITS) {
-    const listed = manifest.pictures.filter((picture) => picture.split === split);
+    const listed = manifest.images.filter((image) => image.split === split);
     assert.equal(
       splits[split].images.map(({ id, sha256 }) => [id, sha256]),
       listed.map(({ id, sha256 }) => [id, sha256]),
@@ -76,16 +76,16 @@ builtin('splits whole pictures with all their objects, copies together, as the m
     assert.is(manifest.counts[split].objects, splits[split].annotations.length);
     assert.equal(manifest.counts[split], outputs.counts[split]);
   }
-  const splitOf = new Map(manifest.pictures.map(({ id, split }) => [id, split]));
+  const splitOf = new Map(manifest.images.map(({ id, split }) => [id, split]));
   for (const [i, { id }] of loaded.images.slice(0, 2).entries()) assert.is(splitOf.get(1000 + i), splitOf.get(id));
 
   const again = await dataPrep({ dataset: source }, contextOf('again', BUILTIN));
   assert.equal(await readJson(again.manifest), manifest);
 });
 
-builtin('the report is one file with charts and annotated pictures', async () => {
+builtin('the report is one file with charts and annotated images', async () => {
   const html = await readFile(join(root, 'prep', 'report.html'), 'utf8');
-  assert.match(html, /4 pictures have an equal or nearly equal one/);
+  assert.match(html, /4 images have an equal or nearly equal one/);
   assert.match(html, /Nothing had to be repaired/);
   for (const name of ['car', 'house', 'boat', 'balloon', 'butterfly']) assert.ok(html.includes(`>${name}<`), name);
   assert.ok((html.match(/<svg/g) ?? []).length >= 5);
@@ -93,7 +93,7 @@ builtin('the report is one file with charts and annotated pictures', async () =>
   assert.not.match(html, /<script|(src|href)="https?:/);
 });
 
-builtin('categories, splits and pictures it cannot use are refused by name', async () => {
+builtin('categories, splits and images it cannot use are refused by name', async () => {
   const dataset = join(root, 'load');
   const refuses = async (prep: Overrides, message: RegExp) => {
     const error = await dataPrep({ dataset }, contextOf('refused', { ...BUILTIN, prep } as Overrides)).catch(
@@ -103,16 +103,16 @@ builtin('categories, splits and pictures it cannot use are refused by name', asy
     assert.match(error.message, message);
   };
   await refuses({ categories: ['car', 'bote'] }, /"bote".*Did you mean "boat"/);
-  await refuses({ split: { train: 0.7, val: 0.3, test: 0 } }, /prep\.split\.test: expected pictures in every split/);
+  await refuses({ split: { train: 0.7, val: 0.3, test: 0 } }, /prep\.split\.test: expected images in every split/);
 });
 
-/** A loaded dataset of `count` pictures, made by `svg` from their number; each has the boxes that `boxes` says. */
+/** A loaded dataset of `count` images, made by `svg` from their number; each has the boxes that `boxes` says. */
 async function load(count: number, svg: (i: number) => string, boxes: (i: number) => Partial<CocoAnnotation>[]) {
   const validation = new Validation();
   const images = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
-      const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="96" height="72">${svg(i)}</svg>`;
-      const hash = await store.putObject(await sharp(Buffer.from(picture)).png().toBuffer());
+      const image = `<svg xmlns="http://www.w3.org/2000/svg" width="96" height="72">${svg(i)}</svg>`;
+      const hash = await store.putObject(await sharp(Buffer.from(image)).png().toBuffer());
       return { id: i + 1, file_name: `${i}.png`, width: 96, height: 72, sha256: hash };
     }),
   );
@@ -138,7 +138,7 @@ async function load(count: number, svg: (i: number) => string, boxes: (i: number
 }
 let made = 0;
 
-/** Tiles of shades that depend on `i`: pictures far apart. */
+/** Tiles of shades that depend on `i`: images far apart. */
 const tiles = (i: number): string => {
   const random = new Random(i, 'tiles');
   return Array.from({ length: 12 * 9 }, (_, at) => {
@@ -163,7 +163,7 @@ builtin('a fixed camera: the error has the line to add, and with it the frames a
   assert.ok(SPLITS.every((split) => counts[split].objects > 0));
 });
 
-builtin('val and test get an object where three pictures have one', async () => {
+builtin('val and test get an object where three images have one', async () => {
   const dataset = await load(20, tiles, (i) => (i < 3 ? [{}] : []));
   const { counts } = await prep(dataset);
   assert.equal(
@@ -194,7 +194,7 @@ builtin('crowds are no objects, unless they are kept as such', async () => {
   assert.match(named.message, /All 12 annotations of van are crowds \(iscrowd 1\).*set prep\.crowd: keep/);
   const kept = await prep(dataset, { prep: { crowd: 'keep' } });
   assert.equal(kept.categories, ['van', 'bus']);
-  assert.ok(SPLITS.every((split) => kept.counts[split].categories.van === kept.counts[split].pictures));
+  assert.ok(SPLITS.every((split) => kept.counts[split].categories.van === kept.counts[split].images));
   const { annotations } = await readDataset(kept.train);
   assert.ok(annotations.every(({ iscrowd }) => iscrowd === 0));
 });
@@ -212,7 +212,7 @@ coco('without names all categories that occur are kept and trained on', async ()
   assert.ok(categories.every((name) => counts.train.categories[name] > 0));
 });
 
-coco('keeps six classes of real pictures and shares them out', async () => {
+coco('keeps six classes of real images and shares them out', async () => {
   const names = ['person', 'bicycle', 'car', 'motorcycle', 'bus', 'truck'];
   const config = {
     data: { source: 'coco', images: shared('coco', 'images'), annotations: shared('coco', 'instances.json') },
@@ -230,8 +230,8 @@ coco('keeps six classes of real pictures and shares them out', async () => {
     );
     assert.ok(counts[0] > 0, `${name}: ${counts}`);
   }
-  const pictures = SPLITS.map((split) => outputs.counts[split].pictures / loaded.images.length);
-  for (const [i, share] of [0.6, 0.15, 0.25].entries()) assert.ok(Math.abs(pictures[i] - share) < 0.05, `${pictures}`);
+  const images = SPLITS.map((split) => outputs.counts[split].images / loaded.images.length);
+  for (const [i, share] of [0.6, 0.15, 0.25].entries()) assert.ok(Math.abs(images[i] - share) < 0.05, `${images}`);
 });
 
 function countOf({ categories, annotations }: CocoDataset, name: string): number {

@@ -12,7 +12,7 @@ import { writeDataset } from '../../src/data/tables.js';
 import { readBundle } from '../../src/detect/bundle.js';
 import type { CocoAnnotation, CocoDataset, CocoDetection } from '../../src/detect/coco.js';
 import { Detector } from '../../src/detect/onnx_detector.js';
-import { decodePicture } from '../../src/image/decode.js';
+import { decodeImage } from '../../src/image/decode.js';
 import { type ModelEvalOutputs, modelEval, showEvaluation } from '../../src/pipeline/model_eval.js';
 import type { StepContext } from '../../src/pipeline/runner/step.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
@@ -32,7 +32,7 @@ function contextOf(name: string, evaluate: object = {}): StepContext {
   return { config: configSchema.parse({ eval: evaluate }), dir, store };
 }
 
-/** Pictures, and as truth what the bundle itself finds in them, so that it must be right. */
+/** Images, and as truth what the bundle itself finds in them, so that it must be right. */
 async function makeDataset(
   name: string,
   change: (dataset: CocoDataset) => CocoDataset = (dataset) => dataset,
@@ -43,7 +43,7 @@ async function makeDataset(
   const detector = await Detector.open(await readBundle(bundle));
   for (let id = 1; id <= 4; id++) {
     const jpeg = await randomJpeg(id);
-    const { width, height, data } = await decodePicture(jpeg);
+    const { width, height, data } = await decodeImage(jpeg);
     images.push({ id, file_name: `folder/${id}.jpg`, width, height, sha256: await store.putObject(jpeg) });
     for (const { box, classIndex } of await detector.detect(
       { width, height, data },
@@ -67,7 +67,7 @@ test.before(async () => {
 
 test('a bundle that is right gets full marks and a report', async () => {
   const dataset = await makeDataset('right');
-  const context = contextOf('out-right', { minMap50: 0.9, pictures: 3 });
+  const context = contextOf('out-right', { minMap50: 0.9, images: 3 });
   const before = { label: 'imported', stats: new Array(12).fill(0.25) };
   const outputs = await modelEval({ bundle, dataset, before }, context);
   assert.ok(Math.abs(Number(outputs.map) - 1) < 1e-9, `AP is ${outputs.map}`);
@@ -77,9 +77,9 @@ test('a bundle that is right gets full marks and a report', async () => {
 
   const html = await readFile(outputs.report, 'utf8');
   for (const words of ['Confusion matrix', 'imported', 'circle', 'Gate AP50 ≥ 0.9: passed']) assert.match(html, words);
-  const names = await readdir(outputs.pictures);
+  const names = await readdir(outputs.annotated);
   assert.ok(names.length > 0 && names.length <= 3);
-  for (const name of names) assert.is((await decodePicture(join(outputs.pictures, name))).width, 150);
+  for (const name of names) assert.is((await decodeImage(join(outputs.annotated, name))).width, 150);
   const metrics = await readJson<{ map: number; best_f1: { f1: number } }>(outputs.metrics);
   assert.is(metrics.map, outputs.map);
   assert.ok(metrics.best_f1.f1 > 0);
@@ -93,29 +93,29 @@ test('images of one long name in several folders become as many files', async ()
     ...full,
     images: full.images.map((image) => ({ ...image, file_name: `${image.id}/${long}` })),
   }));
-  const { pictures } = await modelEval({ bundle, dataset }, contextOf('out-long', { pictures: 12 }));
-  const names = await readdir(pictures);
+  const { annotated } = await modelEval({ bundle, dataset }, contextOf('out-long', { images: 12 }));
+  const names = await readdir(annotated);
   assert.is(new Set(names).size, 4);
   assert.ok(names.every((name) => Buffer.byteLength(name) <= 255 && name.endsWith('.jpg')));
 });
 
-test('running again replaces the pictures', async () => {
+test('running again replaces the images', async () => {
   const dataset = await makeDataset('again');
-  const context = contextOf('out-again', { pictures: 3 });
+  const context = contextOf('out-again', { images: 3 });
   const first = await modelEval({ bundle, dataset }, context);
-  await modelEval({ bundle, dataset }, { ...context, config: configSchema.parse({ eval: { pictures: 0 } }) });
-  assert.equal(await readdir(first.pictures), []);
+  await modelEval({ bundle, dataset }, { ...context, config: configSchema.parse({ eval: { images: 0 } }) });
+  assert.equal(await readdir(first.annotated), []);
 });
 
-test('another gate or number of pictures is shown as a new evaluation would, without one', async () => {
+test('another gate or number of images is shown as a new evaluation would, without one', async () => {
   const dataset = await makeDataset('shown');
   const before = { label: 'imported', stats: new Array(12).fill(0.25) };
-  const [shown, anew] = [contextOf('out-shown', { pictures: 0 }), contextOf('out-anew', { pictures: 2, minMap50: 1 })];
+  const [shown, anew] = [contextOf('out-shown', { images: 0 }), contextOf('out-anew', { images: 2, minMap50: 1 })];
   const first = await modelEval({ bundle, dataset, before }, shown);
   const again = await showEvaluation(first, { bundle, dataset }, { ...shown, config: anew.config });
   const expected = await modelEval({ bundle, dataset, before }, anew);
-  assert.equal(await readdir(again.pictures), await readdir(expected.pictures));
-  const figures = ({ images_per_second, report, metrics, detections, pictures, ...rest }: ModelEvalOutputs) => rest;
+  assert.equal(await readdir(again.annotated), await readdir(expected.annotated));
+  const figures = ({ images_per_second, report, metrics, detections, annotated, ...rest }: ModelEvalOutputs) => rest;
   assert.equal(figures(again), figures(expected));
   assert.is(again.images_per_second, first.images_per_second);
   assert.match(await readFile(again.report, 'utf8'), 'Gate AP50 ≥ 1');

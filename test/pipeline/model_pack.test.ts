@@ -13,7 +13,7 @@ import { writeDataset } from '../../src/data/tables.js';
 import { readBundle } from '../../src/detect/bundle.js';
 import { COCO_CLASSES } from '../../src/detect/categories.js';
 import type { CocoCategory, CocoImage } from '../../src/detect/coco.js';
-import { decodePicture } from '../../src/image/decode.js';
+import { decodeImage } from '../../src/image/decode.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { checkpointMetadata } from '../../src/model/weights/checkpoint.js';
 import { initialWeights } from '../../src/model/weights/init.js';
@@ -36,13 +36,13 @@ const setUp = async () => {
 };
 const tearDown = () => rm(root, { recursive: true });
 
-/** A context over a store that holds these pictures as its test split. */
-async function contextWith(pictures: readonly Uint8Array[]) {
+/** A context over a store that holds these images as its test split. */
+async function contextWith(files: readonly Uint8Array[]) {
   const store = new Store(join(root, 'store'));
   const images = await Promise.all(
-    pictures.map(async (bytes, i): Promise<CocoImage> => {
+    files.map(async (bytes, i): Promise<CocoImage> => {
       const { width, height } = await sharp(bytes).metadata();
-      return { id: i + 1, file_name: `${i + 1}.picture`, width, height, sha256: await store.putObject(bytes) };
+      return { id: i + 1, file_name: `${i + 1}.image`, width, height, sha256: await store.putObject(bytes) };
     }),
   );
   const testDataset = join(root, 'test');
@@ -74,7 +74,7 @@ test('a network that finds nothing still makes a whole bundle', async () => {
     context,
   );
   assert.is(outputs.detections, 0);
-  assert.is(outputs.test_image, '1.picture');
+  assert.is(outputs.test_image, '1.image');
   const bundle = await readBundle(outputs.bundle);
   assert.equal(bundle.model, { file: 'model.onnx', input: 'images', output: 'output', ...PICO });
   assert.equal(
@@ -94,15 +94,15 @@ test('packing again gives the same files', async () => {
   assert.equal(await pack(), await pack());
 });
 
-async function assertRefused(pictures: Uint8Array[], categories: CocoCategory[], message: RegExp): Promise<void> {
-  const { testDataset, context } = await contextWith(pictures);
+async function assertRefused(images: Uint8Array[], categories: CocoCategory[], message: RegExp): Promise<void> {
+  const { testDataset, context } = await contextWith(images);
   const packing = modelPack({ checkpoint: await writeCheckpoint(), testDataset, categories }, context);
   const error = await packing.catch((thrown: unknown) => thrown);
   assert.ok(error instanceof UserError && message.test(error.message), String(error));
   assert.not.ok((await readdir(root)).includes('bundle'));
 }
 
-test('an empty split is refused', () => assertRefused([], CATEGORIES, /expected a picture in the test split/));
+test('an empty split is refused', () => assertRefused([], CATEGORIES, /expected an image in the test split/));
 
 test('a checkpoint of other classes is refused', async () =>
   assertRefused([await png('#804020')], CATEGORIES.slice(1), /expected a network of 1 classes, received 2/));
@@ -110,12 +110,12 @@ test('a checkpoint of other classes is refused', async () =>
 test('an export that computes something else is an error', async () => {
   const path = join(root, 'model.onnx');
   await writeAtomic(path, exportOnnx(initialWeights(PICO, 1), PICO, preprocess));
-  const pictures = [await decodePicture(await png('#804020'))];
+  const images = [await decodeImage(await png('#804020'))];
   const check = (seed: number) =>
     checkOnnx(
       path,
       { weights: initialWeights(PICO, seed), architecture: PICO },
-      { pictures, preprocess, confidence: 0.25 },
+      { images, preprocess, confidence: 0.25 },
     );
   assert.ok((await check(1)).excess <= 1);
   const error = await check(2).catch((thrown: unknown) => thrown);
@@ -130,7 +130,7 @@ const realTest = suiteNeeding('model_pack, real', [LEGACY, ...PHOTOS]);
 realTest.before.each(setUp);
 realTest.after.each(tearDown);
 
-realTest('the test image is the picture with the most sure detections, its answer what the weights find', async () => {
+realTest('the test image is the image with the most sure detections, its answer what the weights find', async () => {
   const { testDataset, context } = await contextWith(
     await Promise.all([PHOTOS[0], ...PHOTOS].map((path) => readFile(path))),
   );
@@ -139,7 +139,7 @@ realTest('the test image is the picture with the most sure detections, its answe
   assert.ok(outputs.box_difference <= 1e-3 && outputs.score_difference <= 1e-4);
   const { annotations } = await readJson<Answer>(join(outputs.bundle, 'test_result.json'));
   assert.is(annotations.length, outputs.detections);
-  assert.is(outputs.test_image, '3.picture');
+  assert.is(outputs.test_image, '3.image');
   const sure = annotations.filter(({ score }) => score > 0.5);
   const names = sure.map(({ category_id }) => categories.find(({ id }) => id === category_id)?.name);
   assert.equal(names, ['dog', 'bicycle', 'car']);

@@ -16,7 +16,7 @@ const root = mkdtempSync(join(tmpdir(), 'yolox-train-'));
 const store = join(root, 'store');
 const flags = {
   store,
-  'data.builtin.pictures': '24',
+  'data.builtin.images': '24',
   'data.builtin.side': '96',
   'model.width': '0.125',
   'model.preprocess.size': '[64, 64]',
@@ -87,7 +87,7 @@ test('a gate, images shown, workers, threads, the cache and how often is validat
   await runPipeline(await loadConfig({ flags, environment: {} }), 'model-train');
   const indifferent = {
     'eval.minMap50': '0.9',
-    'eval.pictures': '3',
+    'eval.images': '3',
     'eval.confidence': '0.05',
     'eval.maxDetections': '50',
     'train.workers': '1',

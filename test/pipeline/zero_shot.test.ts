@@ -10,7 +10,7 @@ import { shared, suiteNeeding } from '../helpers.js';
 const weights = shared('weights/yolox_nano.onnx');
 const images = shared('coco/images');
 const annotations = shared('coco/instances.json');
-const test = suiteNeeding('zero-shot on COCO pictures', [weights, images, annotations]);
+const test = suiteNeeding('zero-shot on COCO images', [weights, images, annotations]);
 
 test('imported weights on TensorFlow and the same file on onnxruntime agree within 0.005 AP', async () => {
   const { dataset, pathOf } = await readCoco(images, annotations);
@@ -18,7 +18,7 @@ test('imported weights on TensorFlow and the same file on onnxruntime agree with
   const categories = [...COCO_CLASSES];
 
   const tensorflow = await openWeightsDetector(weights);
-  const ours = await evaluateDetector((picture) => tensorflow.detect(picture, thresholds), dataset, pathOf, {
+  const ours = await evaluateDetector((image) => tensorflow.detect(image, thresholds), dataset, pathOf, {
     fit: tensorflow.size,
     categories,
   });
@@ -26,7 +26,7 @@ test('imported weights on TensorFlow and the same file on onnxruntime agree with
 
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
   const onnx = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
-  const theirs = await evaluateDetector((picture) => onnx.detect(picture), dataset, pathOf, {
+  const theirs = await evaluateDetector((image) => onnx.detect(image), dataset, pathOf, {
     fit: preprocess.size,
     categories,
   });

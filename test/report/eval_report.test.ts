@@ -21,7 +21,7 @@ function report(dataset: CocoDataset, detections: CocoDetection[], rest: Partial
     evaluation,
     points: operatingPoints(evaluation.categories.map(({ matches }) => matches)),
     confusion: { categories, matrix, confidence: 0.25 },
-    pictures: [],
+    images: [],
     ...rest,
   });
 }
@@ -77,9 +77,9 @@ test('figures that are absent before or after are dashes, not changes', async ()
   assert.not.match(empty, /[+−]\d\.\d{3}/);
 });
 
-test('pictures stand under their headings', async () => {
-  const picture = { gallery: 'false alarms' as const, jpeg: Buffer.from('jpeg'), caption: '1.jpg: 1 false alarm' };
-  const html = await report(dataset, [found], { pictures: [picture] });
+test('images stand under their headings', async () => {
+  const image = { gallery: 'false alarms' as const, jpeg: Buffer.from('jpeg'), caption: '1.jpg: 1 false alarm' };
+  const html = await report(dataset, [found], { images: [image] });
   assert.match(html, 'False alarms</a></h2>');
   assert.match(html, 'alt="1.jpg: 1 false alarm"');
   assert.not.match(html, 'Misses</a></h2>');

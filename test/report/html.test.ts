@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { beside, chart, gallery, page, picture, table, text } from '../../src/report/html.js';
+import { beside, chart, gallery, image, page, table, text } from '../../src/report/html.js';
 
 const test = suite('HTML pages');
 
@@ -17,7 +17,7 @@ test('words are escaped wherever they stand', async () => {
           text(words),
           table([words], [[words]]),
           chart('<svg></svg>', words),
-          beside(gallery([picture(Buffer.from('x'), words, words)])),
+          beside(gallery([image(Buffer.from('x'), words, words)])),
         ],
       },
     ],
@@ -30,7 +30,7 @@ test('words are escaped wherever they stand', async () => {
 test('a page needs nothing from elsewhere', async () => {
   const document = await page({
     title: 'a',
-    sections: [{ title: 'b', content: [picture(Buffer.from('jpeg'), 'alt')] }],
+    sections: [{ title: 'b', content: [image(Buffer.from('jpeg'), 'alt')] }],
   });
   assert.not.match(document, /https?:|<script|<link|@import|url\(/);
   assert.match(document, `data:image/jpeg;base64,${Buffer.from('jpeg').toString('base64')}`);

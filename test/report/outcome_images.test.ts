@@ -2,18 +2,18 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classifyOutcomes, type Outcome } from '../../src/data/coco_eval/confusion.js';
-import { choosePictures, describeOutcomes } from '../../src/report/outcome_images.js';
+import { chooseImages, describeOutcomes } from '../../src/report/outcome_images.js';
 import { problems } from '../data/coco_eval/arbitrary.js';
 
-const test = suite('pictures of outcomes');
+const test = suite('images of outcomes');
 
 const kindsOf = (outcomes: readonly Outcome[] = []) => new Set(outcomes.map(({ kind }) => kind));
 
-test('each picture is shown once, where it belongs, and no more than asked for', () => {
+test('each image is shown once, where it belongs, and no more than asked for', () => {
   fc.assert(
     fc.property(problems, fc.integer({ min: 0, max: 9 }), ([dataset, detections], count) => {
       const outcomes = classifyOutcomes(dataset, detections, { confidence: 0.25 });
-      const choices = choosePictures(outcomes, count);
+      const choices = chooseImages(outcomes, count);
       assert.ok(choices.length <= count);
       assert.is(new Set(choices.map(({ imageId }) => imageId)).size, choices.length);
       for (const { gallery, imageId } of choices) {
@@ -42,7 +42,7 @@ test('the worst come first', () => {
     [7, []],
   ]);
   const of = (gallery: string) =>
-    choosePictures(outcomes, 6)
+    chooseImages(outcomes, 6)
       .filter((c) => c.gallery === gallery)
       .map((c) => c.imageId);
   assert.equal(of('misses'), [2, 1]);

@@ -76,10 +76,10 @@ test('the reference answer for the test image, in whatever way it is sent', asyn
   assert.equal(await response.json(), { ...reference, file_name: 'a b.jpg' });
 });
 
-test('an answer has the size of the picture, its id, and numbered boxes of known categories', async () => {
+test('an answer has the size of the image, its id, and numbered boxes of known categories', async () => {
   const response = await post(new Uint8Array(await randomJpeg(9, 70, 120)), 'image/jpeg', '/predict?image_id=42');
-  const { annotations, categories, ...picture } = (await response.json()) as Answer;
-  assert.equal(picture, { file_name: '', height: 120, width: 70, image_id: 42 });
+  const { annotations, categories, ...image } = (await response.json()) as Answer;
+  assert.equal(image, { file_name: '', height: 120, width: 70, image_id: 42 });
   assert.equal(categories, bundle.categories);
   annotations.forEach(({ id, image_id, category_id, bbox: [x, y, w, h], score, segmentation }, i) => {
     assert.equal([id, image_id, segmentation], [i + 1, 42, []]);
@@ -88,7 +88,7 @@ test('an answer has the size of the picture, its id, and numbered boxes of known
   });
 });
 
-test('a picture without objects is answered with an empty list', async () => {
+test('an image without objects is answered with an empty list', async () => {
   const unsure = await startModel({ ...bundle, thresholds: { ...bundle.thresholds, confidence: 1 } });
   const strict = appOf(unsure);
   const response = await strict.request('/predict', { method: 'POST', body: image });
@@ -164,7 +164,7 @@ test('an answer tells its stages, and the metrics count them', async () => {
   const stages = ['queue', 'decode', 'letterbox', 'inference', 'post'];
   const timing = response.headers.get('server-timing') ?? '';
   assert.match(timing, new RegExp(`^${stages.map((stage) => `${stage};dur=\\d+\\.\\d+`).join(', ')}$`));
-  await post('not a picture', 'image/jpeg');
+  await post('not an image', 'image/jpeg');
   const metrics = await app.request('/metrics');
   assert.match(metrics.headers.get('content-type') ?? '', 'text/plain');
   const text = await metrics.text();
@@ -176,12 +176,12 @@ test('an answer tells its stages, and the metrics count them', async () => {
   assert.match(text, `yolox_model_info{name="${bundle.name}",version="${bundle.version}"} 1`);
 });
 
-test('what is not one picture is refused', async () => {
+test('what is not one image is refused', async () => {
   assert.equal(await refusal(post(undefined, 'image/jpeg')), [400, 'empty_body']);
   assert.equal(await refusal(post(new Uint8Array(), undefined)), [400, 'empty_body']);
   assert.equal(await refusal(post('{}', 'text/plain')), [415, 'unsupported_type']);
   assert.equal(await refusal(post(image, 'application/x-www-form-urlencoded')), [415, 'unsupported_type']);
-  assert.equal(await refusal(post('not a picture', 'image/jpeg')), [422, 'undecodable']);
+  assert.equal(await refusal(post('not an image', 'image/jpeg')), [422, 'undecodable']);
   assert.equal(await refusal(post(image.subarray(0, image.length / 2), 'image/jpeg')), [422, 'undecodable']);
   assert.equal(await refusal(post('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', 'image/svg+xml')), [
     422,
@@ -219,7 +219,7 @@ test('a body above the limit is refused before it is read whole', async () => {
   assert.ok(sent < 2 * limits.maxBytes);
 });
 
-test('a small file of a huge picture is refused by its header', async () => {
+test('a small file of a huge image is refused by its header', async () => {
   const bomb = await sharp({ create: { width: 4000, height: 4000, channels: 3, background: '#888' } })
     .png()
     .toBuffer();

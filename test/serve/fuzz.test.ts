@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
 import { withServer } from '../../src/pipeline/service_test/child.js';
 import { attack, type Tally } from './fuzz/attack.js';
-import { wholePictures } from './fuzz/images.js';
+import { wholeImages } from './fuzz/images.js';
 import { familyOf, residentBytes } from './fuzz/processes.js';
 import { makeBundle } from './make_bundle.js';
 
@@ -22,18 +22,18 @@ const SMALL_HEAP = '--max-old-space-size=96';
 
 const FLAGS = { port: 0, logLevel: 'error', maxPixels: 2_000_000, maxBytes: 1_000_000, maxFiles: 8 };
 
-test('thousands of malformed requests and pictures: none crashes, hangs or is answered 5xx, and memory stays', async () => {
+test('thousands of malformed requests and images: none crashes, hangs or is answered 5xx, and memory stays', async () => {
   const dir = await makeBundle();
   const image = await readFile(join(dir, 'test_image.jpg'));
-  const pictures = await wholePictures();
+  const images = await wholeImages();
   // Nobody learns where the service lives, nor reads its stack.
   const hidden = [dir, process.cwd(), 'node_modules', 'node:internal'];
   const flags = Object.entries(FLAGS).flatMap(([key, value]) => [`--serve.${key}`, String(value)]);
   process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} ${SMALL_HEAP}`;
   const { result, exitCode } = await withServer([dir, ...flags], async ({ url, pid }) => {
-    const warm = await attack({ url, seed: SEED, from: 0, to: WARM_UP, pictures, hidden });
+    const warm = await attack({ url, seed: SEED, from: 0, to: WARM_UP, images, hidden });
     const start = residentBytes(familyOf(pid));
-    const tally = await attack({ url, seed: SEED, from: WARM_UP, to: REQUESTS, pictures, hidden });
+    const tally = await attack({ url, seed: SEED, from: WARM_UP, to: REQUESTS, images, hidden });
     const growth = residentBytes(familyOf(pid)) - start;
     const metrics = await (await fetch(`${url}/metrics`)).text();
     const answer = await fetch(`${url}/predict`, { method: 'POST', body: image });

@@ -8,7 +8,7 @@ import { type Preprocess, preprocessSchema } from '../../src/config/preprocess.j
 import type { BundleManifest } from '../../src/detect/bundle.js';
 import type { Thresholds } from '../../src/detect/detections.js';
 import { Detector } from '../../src/detect/onnx_detector.js';
-import { decodePicture } from '../../src/image/decode.js';
+import { decodeImage } from '../../src/image/decode.js';
 import type { Architecture } from '../../src/model/network.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { initialWeights } from '../../src/model/weights/init.js';
@@ -22,7 +22,7 @@ const categories = ['circle', 'square', 'star'].map((name, i) => ({ id: i + 1, n
 
 /** A soft pattern of random colours as a JPEG. */
 export async function randomJpeg(seed: number, width = 150, height = 90): Promise<Buffer> {
-  const random = new Random(seed, 'picture');
+  const random = new Random(seed, 'image');
   const raw = { width: 15, height: 9, channels: 3 as const };
   const colours = Uint8Array.from({ length: 15 * 9 * 3 }, () => random.int(0, 255));
   return sharp(colours, { raw }).resize(width, height, { fit: 'fill' }).jpeg().toBuffer();
@@ -30,7 +30,7 @@ export async function randomJpeg(seed: number, width = 150, height = 90): Promis
 
 /**
  * Untrained weights that find boxes of some kind: without the prior that keeps scores near zero, and larger (He et al.
- * 2015), so that the picture's signal reaches the head.
+ * 2015), so that the image's signal reaches the head.
  */
 function eagerWeights(): Weights {
   const gain = Math.sqrt(6);
@@ -78,7 +78,7 @@ export async function writeManifest(dir: string, manifest: BundleManifest): Prom
 
 async function answerOf(onnx: string, image: Buffer): Promise<Answer> {
   const detector = await Detector.fromOnnx(onnx, { preprocess, thresholds, decoded: true });
-  const { width, height, data } = await decodePicture(image);
+  const { width, height, data } = await decodeImage(image);
   const detections = await detector.detect({ width, height, data });
   await detector.close();
   return buildAnswer({ file_name: '', height, width, image_id: 0 }, detections, categories);

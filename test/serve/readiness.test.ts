@@ -60,7 +60,7 @@ test('a service whose files changed serves nothing of them, and says so to opera
   assert.is((await live()).problem, undefined);
 });
 
-test('test picture and answer are given as packed, or not at all', async () => {
+test('test image and answer are given as packed, or not at all', async () => {
   const path = join(wire.dir, 'test_image.jpg');
   assert.is((await fetch(`${wire.url}/test_data`)).status, 200);
   await writeFile(path, 'another');

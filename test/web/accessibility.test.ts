@@ -27,7 +27,7 @@ for (const [colorScheme, width] of [
     await scene.settled();
     assert.equal(await violations(), []);
     assert.is(await scene.page.evaluate('document.scrollingElement.scrollWidth'), width);
-    await scene.choose('a.jpg', Buffer.from('no picture'));
+    await scene.choose('a.jpg', Buffer.from('no image'));
     await scene.page.getByRole('alert').getByText('not an image').waitFor();
     assert.equal(await violations(), []);
   });
@@ -56,7 +56,7 @@ test('everything can be done with the keyboard alone', async () => {
     assert.is(passed.at(-1), wanted, passed.join(', '));
   };
   await keyboard.press('Tab');
-  assert.is(await focused(), 'A Skip to the picture');
+  assert.is(await focused(), 'A Skip to the image');
   await keyboard.press('Enter');
   await tabTo('choose');
   // Not for the dialog itself: driven browsers do not always count a key press as the person's wish that it needs.

@@ -20,7 +20,7 @@ test('frame after frame is shown with its objects, one request at a time', async
   });
   const button = page.getByRole('button', { name: 'Camera' });
   await button.click();
-  await page.getByText(/^[1-9]\d*\.\d pictures\/s$/).waitFor();
+  await page.getByText(/^[1-9]\d*\.\d images\/s$/).waitFor();
   assert.is(await button.getAttribute('aria-pressed'), 'true');
   // Read aloud, the summary of every frame would drown everything else.
   assert.is(await page.locator('#summary').getAttribute('aria-live'), 'off');
@@ -33,10 +33,10 @@ test('frame after frame is shown with its objects, one request at a time', async
   assert.is(await page.locator('#rate').textContent(), '');
   assert.is(await page.locator('#summary').getAttribute('aria-live'), null);
 
-  // The last frame stays and is a picture like any other: it can be saved, and settings work on it.
+  // The last frame stays and is an image like any other: it can be saved, and settings work on it.
   const [download] = await Promise.all([
     page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Save picture' }).click(),
+    page.getByRole('button', { name: 'Save image' }).click(),
   ]);
   assert.is(download.suggestedFilename(), 'camera.jpg');
   const frame = Buffer.concat(await (await download.createReadStream()).toArray());
@@ -48,11 +48,11 @@ test('frame after frame is shown with its objects, one request at a time', async
   assert.equal(await scene.shown(), answer);
 });
 
-test('a picture that is chosen ends the camera', async () => {
+test('an image that is chosen ends the camera', async () => {
   const { page } = scene;
   const button = page.getByRole('button', { name: 'Camera' });
   await button.click();
-  await page.getByText('pictures/s').waitFor();
+  await page.getByText('images/s').waitFor();
   await scene.trySample();
   assert.is(await button.getAttribute('aria-pressed'), 'false');
   const reference = await (await fetch(`${scene.server.url}/test_result`)).json();

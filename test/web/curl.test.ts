@@ -53,10 +53,10 @@ test('the command gets the answer that is shown: of the sample, of a file of any
   assert.equal(await runCommand(), await scene.shown());
 
   const cwd = await mkdtemp(join(tmpdir(), 'yolox-page-'));
-  const name = `it's "a" $(picture) & more.jpg`;
-  const picture = await randomJpeg(5);
-  await writeFile(join(cwd, name), picture);
-  await scene.choose(name, picture);
+  const name = `it's "a" $(image) & more.jpg`;
+  const image = await randomJpeg(5);
+  await writeFile(join(cwd, name), image);
+  await scene.choose(name, image);
   await scene.answered(name);
   const { page } = scene;
   for (const [slider, value] of Object.entries({ conf: '0.4', iou: '0.8', max: '7' })) {

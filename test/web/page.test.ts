@@ -9,12 +9,12 @@ import { Scene } from './scene.js';
 const scene = new Scene();
 const test = scene.suite('page');
 
-/** Left, top, width, height in the picture's pixels, of an element that lies over it. */
+/** Left, top, width, height in the image's pixels, of an element that lies over it. */
 async function placeOf(box: Locator, { width, height }: Answer): Promise<number[]> {
-  const [at, picture] = [await box.boundingBox(), await scene.page.locator('#frame img').boundingBox()];
-  if (!at || !picture) return assert.unreachable('not visible') as never;
-  const [x, y] = [width / picture.width, height / picture.height];
-  return [(at.x - picture.x) * x, (at.y - picture.y) * y, at.width * x, at.height * y];
+  const [at, image] = [await box.boundingBox(), await scene.page.locator('#frame img').boundingBox()];
+  if (!at || !image) return assert.unreachable('not visible') as never;
+  const [x, y] = [width / image.width, height / image.height];
+  return [(at.x - image.x) * x, (at.y - image.y) * y, at.width * x, at.height * y];
 }
 
 test('the sample has the boxes, rows and JSON of the reference answer', async () => {
@@ -57,17 +57,17 @@ test('the model, the round trip and the stages of the server are told', async ()
   assert.ok(Math.abs(sum - total) <= 0.5 * (parts.length + 1), `${sum} ms of ${total}`);
 });
 
-test('a picture can be chosen, dropped and pasted', async () => {
-  const pictures = await Promise.all([2, 3, 4].map((seed) => randomJpeg(seed)));
+test('an image can be chosen, dropped and pasted', async () => {
+  const images = await Promise.all([2, 3, 4].map((seed) => randomJpeg(seed)));
   const chooser = scene.page.waitForEvent('filechooser');
-  await scene.page.getByRole('button', { name: 'Choose a picture' }).click();
-  await (await chooser).setFiles({ name: 'chosen.jpg', mimeType: 'image/jpeg', buffer: pictures[0] });
+  await scene.page.getByRole('button', { name: 'Choose an image' }).click();
+  await (await chooser).setFiles({ name: 'chosen.jpg', mimeType: 'image/jpeg', buffer: images[0] });
   await scene.answered('chosen.jpg');
-  assert.equal(await scene.shown(), await scene.predict(pictures[0]));
+  assert.equal(await scene.shown(), await scene.predict(images[0]));
 
   for (const [i, event] of ['drop', 'paste'].entries()) {
     await scene.page.evaluate(`(() => {
-      const bytes = Uint8Array.from(atob('${pictures[i + 1].toString('base64')}'), (c) => c.charCodeAt(0));
+      const bytes = Uint8Array.from(atob('${images[i + 1].toString('base64')}'), (c) => c.charCodeAt(0));
       const data = new DataTransfer();
       data.items.add(new File([bytes], '${event}.jpg', { type: 'image/jpeg' }));
       const init = { bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data };
@@ -75,7 +75,7 @@ test('a picture can be chosen, dropped and pasted', async () => {
       body.dispatchEvent('${event}' === 'drop' ? new DragEvent('drop', init) : new ClipboardEvent('paste', init));
     })()`);
     await scene.answered(`${event}.jpg`);
-    assert.equal(await scene.shown(), await scene.predict(pictures[i + 1]));
+    assert.equal(await scene.shown(), await scene.predict(images[i + 1]));
     assert.match(await scene.page.locator('#curl').inputValue(), `'@${event}.jpg'`);
   }
 });
@@ -163,11 +163,11 @@ test('an answer that comes when it is no longer wanted is not shown', async () =
   assert.equal(await scene.shown(), reference);
 });
 
-test('what is no picture is refused with the reason, until another picture', async () => {
+test('what is no image is refused with the reason, until another image', async () => {
   await scene.trySample();
   const alarm = scene.page.getByRole('alert');
   assert.is(await alarm.textContent(), '');
-  await scene.choose('a.jpg', Buffer.from('no picture'));
+  await scene.choose('a.jpg', Buffer.from('no image'));
   await alarm.getByText('not an image').waitFor();
   assert.match(await alarm.innerText(), /Expected: /);
   assert.is(await scene.page.locator('.box').count(), 0);
@@ -177,7 +177,7 @@ test('what is no picture is refused with the reason, until another picture', asy
   assert.is(await alarm.textContent(), '');
 });
 
-test('the annotated picture and the answer can be saved', async () => {
+test('the annotated image and the answer can be saved', async () => {
   await scene.trySample();
   await scene.page.locator('#conf').fill('0.3');
   const save = async (name: string) => {

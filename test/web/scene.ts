@@ -82,7 +82,7 @@ export class Scene {
     await this.page.locator('#stage[aria-busy=false]').waitFor();
   }
 
-  /** Until a picture of this name has its answer. */
+  /** Until an image of this name has its answer. */
   async answered(name: string): Promise<void> {
     await this.page.getByAltText(name).waitFor();
     await this.page.locator('#save-json:enabled').waitFor();

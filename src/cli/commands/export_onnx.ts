@@ -28,7 +28,7 @@ export const exportOnnxCommand = defineCommand({
   },
   examples: [
     ['export-onnx --weights best.safetensors --out best.onnx', 'At the input size of training'],
-    ['export-onnx --weights yolox_s.pth --size 480 640 --out yolox_s.onnx', 'For wide pictures'],
+    ['export-onnx --weights yolox_s.pth --size 480 640 --out yolox_s.onnx', 'For wide images'],
   ],
   handler: exportCommand,
 });

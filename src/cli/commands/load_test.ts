@@ -5,7 +5,7 @@ import { log } from '../../base/progress.js';
 import { type Comparison, checkBaseline, compareRuns, missedGate, readBaseline } from '../../loadtest/baseline.js';
 import type { Target } from '../../loadtest/client.js';
 import { describeComparison, describeObjective, describeRun } from '../../loadtest/describe.js';
-import { payloadOf, picturesHash } from '../../loadtest/payload.js';
+import { imagesHash, payloadOf } from '../../loadtest/payload.js';
 import type { Load, LoadTestResult, RunResult } from '../../loadtest/result.js';
 import { checkTarget, closedLoop, openLoop, type RunOptions } from '../../loadtest/run.js';
 import { highestRate, meetsObjective } from '../../loadtest/search.js';
@@ -28,7 +28,7 @@ const WARM_UP_S = 2;
 
 export const loadTestCommand = defineCommand({
   command: 'load-test <url>',
-  describe: 'Load-test any detector that takes pictures by POST',
+  describe: 'Load-test any detector that takes images by POST',
   options: loadTestOptions,
   examples: [
     ['load-test http://127.0.0.1:8080/predict --image dog.jpg --mode sweep --out load', 'Find saturation'],
@@ -54,7 +54,7 @@ async function loadTest(args: LoadTestArgs): Promise<void> {
   }
   const payloads = await Promise.all(args.image.map((file) => payloadOf(file, args)));
   const { mode, body } = args;
-  const kind = { mode, body, pictures_sha256: picturesHash(await Promise.all(args.image.map(sha256File))) };
+  const kind = { mode, body, images_sha256: imagesHash(await Promise.all(args.image.map(sha256File))) };
   const baseline = args.baseline === undefined ? undefined : await readBaseline(args.baseline);
   if (baseline && args.baseline !== undefined) {
     const plan = { ...kind, loads: loadsOf(args), p99_ms: args.p99 };
@@ -68,7 +68,7 @@ async function loadTest(args: LoadTestArgs): Promise<void> {
     created: new Date().toISOString(),
     url: args.url,
     ...kind,
-    pictures: payloads.length,
+    images: payloads.length,
     ...(await untilInterrupted((signal) => runAll(target, args, signal))),
   };
   const comparisons = baseline ? compareRuns(result, baseline) : [];

@@ -33,8 +33,8 @@ const count = z.int().positive();
 
 export const loadTestOptions = {
   url: address.describe('Where to post, such as http://…/predict'),
-  image: z.array(text).min(1).describe('Pictures, sent in turns'),
-  body: z.enum(BODIES).default('raw').describe('The picture as the body, as multipart, or as base64 in JSON'),
+  image: z.array(text).min(1).describe('Images, sent in turns'),
+  body: z.enum(BODIES).default('raw').describe('The image as the body, as multipart, or as base64 in JSON'),
   field: text.default('image').describe('Name of its field, of a form or JSON'),
   header: z.array(header).default([]).describe('"Name: value" to send; not stored'),
   mode: z

@@ -61,7 +61,7 @@ export const modelEvalCommand = defineCommand({
     }
     refusePipelineOptions(given);
     if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'with --weights');
-    if (out === undefined) refuseUnused(given, ['eval.pictures'], 'with --out');
+    if (out === undefined) refuseUnused(given, ['eval.images'], 'with --out');
     const config = await context.config();
     const { images, annotations } = config.data;
     if (images === null || annotations === null) {

@@ -15,13 +15,13 @@ import { DECODE_KEYS } from '../config_options.js';
 import { printResult } from '../shared.js';
 import { describeCheck, toOpenOptions, weightsOptions } from './weights_options.js';
 
-/** What a bundle declares, where the checkpoint is given as a file, and what its pictures may cost. */
+/** What a bundle declares, where the checkpoint is given as a file, and what its images may cost. */
 const PACK_KEYS = [
   ...CONFIG_KEYS.filter((key) => key.startsWith('pack.') && key !== 'pack.checkpoint'),
   ...DECODE_KEYS,
 ];
 
-/** Longer side of the picture drawn when none is given. */
+/** Longer side of the image drawn when none is given. */
 const DRAWN_SIDE = 640;
 
 export const packCommand = defineCommand({
@@ -33,7 +33,7 @@ export const packCommand = defineCommand({
     image: z
       .array(text)
       .default([])
-      .describe('Pictures; the one with the most sure objects becomes the test image. One is drawn when absent'),
+      .describe('Images; the one with the most sure objects becomes the test image. One is drawn when absent'),
     ...weightsOptions,
   },
   config: { keys: PACK_KEYS, short: { name: ['pack.name', "Name of the model [default: the file's]"] } },
@@ -80,9 +80,9 @@ async function pack(
   await makeDir(dirname(bundle));
   const drawn = await mkdtemp(join(tmpdir(), 'yolox-pack-'));
   try {
-    const pictures = args.image.length > 0 ? args.image : [await drawPicture(drawn)];
+    const images = args.image.length > 0 ? args.image : [await drawImage(drawn)];
     const limits = { maxPixels, decodeTimeout };
-    const parts = { network, categories: categoriesOf(network, args.weights), pictures, limits, settings };
+    const parts = { network, categories: categoriesOf(network, args.weights), images, limits, settings };
     const packed = await packBundle(bundle, { ...parts, weightsPath: args.weights });
     const test = { test_image: args.image[packed.test_image] ?? null };
     const result = { bundle, ...packed, ...test, ...(network.check && { source_check: network.check }) };
@@ -115,10 +115,9 @@ function nameOf(file: string): string | undefined {
   return name || undefined;
 }
 
-async function drawPicture(dir: string): Promise<string> {
+async function drawImage(dir: string): Promise<string> {
   const { generateBuiltin } = await import('../../data/builtin/index.js');
   const path = join(dir, 'drawn.jpg');
-  for await (const { bytes } of generateBuiltin({ pictures: 1, side: DRAWN_SIDE, seed: 1 }))
-    await writeFile(path, bytes);
+  for await (const { bytes } of generateBuiltin({ images: 1, side: DRAWN_SIDE, seed: 1 })) await writeFile(path, bytes);
   return path;
 }

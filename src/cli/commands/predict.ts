@@ -48,16 +48,16 @@ export const predictCommand = defineCommand({
     const predictions = await predictImages(detector, images, options).finally(() => detector.close());
     const failed = predictions.filter((prediction) => 'error' in prediction).length;
     if (failed > 0) process.exitCode = 2;
-    printResult({ pictures: predictions, failed, skipped }, predictions.map(describe).join('\n'), { json });
+    printResult({ images: predictions, failed, skipped }, predictions.map(describe).join('\n'), { json });
   },
 });
 
 function describe(prediction: Prediction): string {
-  if ('error' in prediction) return `${prediction.picture}: failed`;
-  const { picture, detections, annotated } = prediction;
+  if ('error' in prediction) return `${prediction.image}: failed`;
+  const { image, detections, annotated } = prediction;
   const lines = detections.map(
     ({ category, score, bbox }) =>
       `  ${category} ${score.toFixed(2)} at ${bbox.map((side) => side.toFixed(1)).join(' ')}`,
   );
-  return [`${picture}: ${detections.length} objects${annotated ? `, drawn in ${annotated}` : ''}`, ...lines].join('\n');
+  return [`${image}: ${detections.length} objects${annotated ? `, drawn in ${annotated}` : ''}`, ...lines].join('\n');
 }

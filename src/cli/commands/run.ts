@@ -22,11 +22,11 @@ export const explain = z.boolean().default(false).describe('Tell which steps wou
 /** All six steps. */
 export const runCommand = defineCommand({
   command: 'run',
-  describe: 'Run all six steps, from pictures to a tested service',
+  describe: 'Run all six steps, from images to a tested service',
   options: { force: force.describe('Do the last step again even if it is finished'), explain },
   config: PIPELINE_FLAGS,
   examples: [
-    ['run --config quickstart', 'The built-in pictures'],
+    ['run --config quickstart', 'The built-in images'],
     ['run --config coco-finetune --images DIR --annotations FILE --weights yolox_nano.onnx', 'Fine-tune on COCO'],
     ['run --config quickstart --eval.minMap50 0.6 --explain', 'What would run again, and why'],
   ],

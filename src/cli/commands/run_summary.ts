@@ -33,21 +33,21 @@ const NOT_PASSED = `
 
 /** The same for a person. */
 export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summarizeRun>, config: Config): string {
-  const { gate, before, pictures, images } = outputs['model-eval'];
+  const { gate, before, images, annotated } = outputs['model-eval'];
   const { throughput, p90_ms } = outputs['model-test'];
   const { connections } = config.test;
   const gateText = gate.minMap50 === null ? '' : `  gate ≥ ${gate.minMap50}: ${gate.passed ? 'passed' : 'MISSED'}`;
   const was = (figure: Figure | undefined) =>
     figure === undefined ? '' : `, ${formatFigure(figure, 4)} ${before?.label}`;
   return `
-  mAP            ${formatFigure(summary.map, 4)}  (IoU .50:.95, ${images} test pictures${was(before?.map)})
+  mAP            ${formatFigure(summary.map, 4)}  (IoU .50:.95, ${images} test images${was(before?.map)})
   mAP@.5         ${formatFigure(summary.map50, 4)}${was(before?.map50)}${gateText}${summary.worse ? WORSE : ''}
   training       ${summary.images_per_second.toFixed(1)} images/s
   service        ${throughput.toFixed(1)} requests/s with ${connections} client${connections === 1 ? '' : 's'}; p50 ${summary.p50_ms} ms, p90 ${p90_ms} ms, p99 ${summary.p99_ms} ms${summary.test_passed ? '' : NOT_PASSED}
   data report    ${outputs['data-prep'].report}
   training       ${outputs['model-train'].report}
   evaluation     ${summary.report}
-  pictures       ${pictures}
+  images         ${annotated}
   total time     ${summary.seconds} s
 
   Serve it:      npx yolox-node serve ${summary.bundle}

@@ -51,7 +51,7 @@ function table(measured: readonly Measurement[], best: Measurement): string {
     one.latency.toFixed(1),
     one === best ? '  <- chosen' : '',
   ]);
-  const head = ['sessions', 'threads', 'batch up to', 'pictures/s', 'ms alone', ''];
+  const head = ['sessions', 'threads', 'batch up to', 'images/s', 'ms alone', ''];
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => (i < head.length - 1 ? cell.padStart(head[i].length) : cell))

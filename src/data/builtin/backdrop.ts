@@ -13,7 +13,7 @@ import {
 } from './shape.js';
 
 export interface Backdrop {
-  /** In picture pixels. */
+  /** In image pixels. */
   drawing: Drawing;
   /** Height of the horizon or of the edge of a table, pixels from the top; null where there is no up and down. */
   horizon: number | null;

@@ -140,7 +140,7 @@ export const clutter = (random: Random): Drawing =>
     random,
   );
 
-/** What hides a part of the objects: a post or a tuft, `rooted` in the lower edge of the picture, or a twig anywhere. */
+/** What hides a part of the objects: a post or a tuft, `rooted` in the lower edge of the image, or a twig anywhere. */
 export function foreground(random: Random): { drawing: Drawing; rooted: boolean } {
   const { draw, rooted } = random.pick([
     { draw: post, rooted: true },

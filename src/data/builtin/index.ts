@@ -6,7 +6,7 @@ import { maskScene, type SceneMask, type VisibleObject } from './mask.js';
 import { composeScene, KINDS, type Layer, type Scene } from './scene.js';
 import { paint, render, silhouette, svg, UNITS } from './shape.js';
 
-/** Pictures painted at the same time; sharp works on its own threads. */
+/** Images painted at the same time; sharp works on its own threads. */
 const AHEAD = 4;
 /** An object less visible than this, or smaller, carries no box. */
 const LEAST_VISIBLE = 0.25;
@@ -14,7 +14,7 @@ const LEAST_SIDE = 4;
 
 export const BUILTIN_CATEGORIES: readonly CocoCategory[] = KINDS.map(({ name }, i) => ({ id: i + 1, name }));
 
-export interface BuiltinPicture {
+export interface BuiltinImage {
   image: CocoImage;
   /** Boxes are the tight extent of what is visible, `area` the visible pixels. */
   annotations: CocoAnnotation[];
@@ -23,18 +23,18 @@ export interface BuiltinPicture {
 }
 
 /**
- * The built-in dataset, one picture at a time: drawn scenes of five classes with clutter, occlusion, weather of light
- * and sensor noise. A picture depends on `seed`, `side` (its longer side, pixels) and its index alone.
+ * The built-in dataset, one image at a time: drawn scenes of five classes with clutter, occlusion, weather of light
+ * and sensor noise. An image depends on `seed`, `side` (its longer side, pixels) and its index alone.
  */
 export async function* generateBuiltin(options: {
-  pictures: number;
+  images: number;
   side: number;
   seed: number;
-}): AsyncGenerator<BuiltinPicture> {
+}): AsyncGenerator<BuiltinImage> {
   const pending: Promise<Rendered>[] = [];
   let annotationId = 1;
-  for (let index = 0; index < options.pictures; index++) {
-    while (pending.length < AHEAD && index + pending.length < options.pictures) {
+  for (let index = 0; index < options.images; index++) {
+    while (pending.length < AHEAD && index + pending.length < options.images) {
       pending.push(renderScene(new Random(options.seed, 'builtin', index + pending.length), options.side));
     }
     const { scene, mask, bytes } = await (pending.shift() as Promise<Rendered>);

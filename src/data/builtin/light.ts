@@ -1,17 +1,17 @@
 import type { Random } from '../../base/random.js';
-import type { Picture } from '../../image/image.js';
+import type { Image } from '../../image/image.js';
 import type { SceneMask } from './mask.js';
 
 /** Entries of the table of normal deviates: drawing one for every pixel would cost more than the whole painting. */
 const DEVIATES = 16384;
 
-/** How one picture is lit; lengths in pixels, directions as unit vectors, everything else a share of full light. */
+/** How one image is lit; lengths in pixels, directions as unit vectors, everything else a share of full light. */
 interface Weather {
   towards: [x: number, y: number];
-  /** Change of light across the picture, and across each object. */
+  /** Change of light across the image, and across each object. */
   slope: number;
   shading: number;
-  /** Edge of something's shadow, at this share of the picture along `towards`. */
+  /** Edge of something's shadow, at this share of the image along `towards`. */
   shadow: { at: number; depth: number } | null;
   vignette: number;
   haze: number;
@@ -46,11 +46,11 @@ function drawWeather(random: Random, width: number, height: number): Weather {
 
 /**
  * Lights a painted scene in place, as a camera would have seen it: surface texture, shading of each object from one
- * side, a gradient or a shadow across the picture, vignette, haze, glare, exposure, contrast and colour cast.
+ * side, a gradient or a shadow across the image, vignette, haze, glare, exposure, contrast and colour cast.
  */
-export function light(picture: Picture, { ids, objects }: SceneMask, random: Random): void {
-  const { width, height } = picture;
-  const pixels = clamped(picture);
+export function light(image: Image, { ids, objects }: SceneMask, random: Random): void {
+  const { width, height } = image;
+  const pixels = clamped(image);
   const side = Math.max(width, height);
   const { towards, slope, shading, shadow, vignette, haze, glare, contrast, gains } = drawWeather(
     random,
@@ -88,19 +88,19 @@ export function light(picture: Picture, { ids, objects }: SceneMask, random: Ran
 }
 
 /** Adds a sensor's noise in place: `deviation` grey levels at mid grey, more in the light (shot noise). */
-export function grain(picture: Picture, deviation: number, random: Random): void {
+export function grain(image: Image, deviation: number, random: Random): void {
   const deviates = Float32Array.from({ length: DEVIATES }, () => random.normal());
-  const pixels = clamped(picture);
+  const pixels = clamped(image);
   let at = 0;
   for (let i = 0; i < pixels.length; i++) {
-    // A fresh start every so often keeps the table's period out of the picture.
+    // A fresh start every so often keeps the table's period out of the image.
     at = i % 509 === 0 ? random.int(0, DEVIATES - 1) : (at + 1) % DEVIATES;
     pixels[i] += deviates[at] * deviation * (0.6 + pixels[i] / 320);
   }
 }
 
 /** The same bytes, rounding and clipping what is written into them. */
-const clamped = ({ data }: Picture) => new Uint8ClampedArray(data.buffer, data.byteOffset, data.length);
+const clamped = ({ data }: Image) => new Uint8ClampedArray(data.buffer, data.byteOffset, data.length);
 
 /** Fractal value noise in about −1…1: three octaves, the first `cell` pixels wide. */
 function turbulence(random: Random, width: number, height: number, cell: number): Float32Array {

@@ -9,9 +9,9 @@ import { house } from './objects/house.js';
 import { type Drawing, type Placement, UNITS } from './shape.js';
 
 const EMPTY_SHARE = 0.07;
-/** Shares of pictures with 1, 2, … 8 objects. */
+/** Shares of images with 1, 2, … 8 objects. */
 const OBJECT_COUNTS = [0.1, 0.15, 0.18, 0.18, 0.14, 0.11, 0.08, 0.06];
-/** Shortest and longest side of an object: pixels, and share of the picture's longer side. */
+/** Shortest and longest side of an object: pixels, and share of the image's longer side. */
 const SMALLEST = 10;
 const LARGEST = 0.7;
 
@@ -44,7 +44,7 @@ export interface Layer {
   shadow: boolean;
 }
 
-/** A picture before it is painted: layers from back to front. */
+/** An image before it is painted: layers from back to front. */
 export interface Scene {
   width: number;
   height: number;
@@ -52,9 +52,9 @@ export interface Scene {
   layers: Layer[];
 }
 
-/** Throws the dice for one picture whose longer side is `side` pixels. */
+/** Throws the dice for one image whose longer side is `side` pixels. */
 export function composeScene(random: Random, side: number): Scene {
-  const [width, height] = pictureSize(random, side);
+  const [width, height] = imageSize(random, side);
   const stage: Stage = { ...backdrop(random, width, height), width, height };
   const count = random.chance(EMPTY_SHARE) ? 0 : 1 + weighted(random, OBJECT_COUNTS);
   const layers: Layer[] = [];
@@ -90,7 +90,7 @@ function attraction(habitat: Habitat, { horizon, water }: Stage): number {
   return (habitat === 'water') === water ? 2 : 0.4;
 }
 
-function pictureSize(random: Random, side: number): [width: number, height: number] {
+function imageSize(random: Random, side: number): [width: number, height: number] {
   const shorter = Math.round(side * random.pick([1, 4 / 5, 4 / 5, 3 / 4, 3 / 4, 2 / 3]));
   return random.chance(0.7) ? [side, shorter] : [shorter, side];
 }
@@ -122,7 +122,7 @@ function stand(
   return { drawing, placement: pose(random, best, size, tilt), kind: null, shadow: habitat === 'ground' };
 }
 
-/** A centre inside the picture; mostly where such a thing belongs. */
+/** A centre inside the image; mostly where such a thing belongs. */
 function spot(
   random: Random,
   { width, height, horizon }: Stage,

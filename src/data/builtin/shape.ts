@@ -18,7 +18,7 @@ export interface Part {
 export type Drawing = readonly Part[];
 export type Point = readonly [x: number, y: number];
 
-/** Where a drawing stands in a picture. */
+/** Where a drawing stands in an image. */
 export interface Placement {
   x: number;
   y: number;

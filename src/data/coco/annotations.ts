@@ -15,8 +15,8 @@ export interface References {
 }
 
 /**
- * Turns annotation entries into annotations every later step can rely on: known picture and category, unique id,
- * a finite box of positive area inside its upright picture, once only, with area and iscrowd. What can be repaired is,
+ * Turns annotation entries into annotations every later step can rely on: known image and category, unique id,
+ * a finite box of positive area inside its upright image, once only, with area and iscrowd. What can be repaired is,
  * the rest is dropped; `validation` lists both.
  */
 export function checkAnnotations(

@@ -3,10 +3,10 @@ import type { Box, CocoImage } from '../../detect/coco.js';
 import type { ProblemKind, Validation } from '../validation.js';
 import { boxOfSegmentation } from './segmentation.js';
 
-/** How far a box may reach out of its picture, pixels: COCO's coordinates are rounded to two decimals. */
+/** How far a box may reach out of its image, pixels: COCO's coordinates are rounded to two decimals. */
 const EDGE_TOLERANCE = 0.01;
 
-/** A usable picture, and the EXIF orientation its boxes have yet to be turned by (1: none). */
+/** A usable image, and the EXIF orientation its boxes have yet to be turned by (1: none). */
 export interface CheckedImage {
   image: CocoImage;
   turn: number;
@@ -19,7 +19,7 @@ export interface BadBox {
 }
 
 /**
- * The box of an annotation in its upright picture: finite, of positive area, inside. One that cannot be used is taken
+ * The box of an annotation in its upright image: finite, of positive area, inside. One that cannot be used is taken
  * from the segmentation, numbers written as text are read; `validation` is told of both.
  */
 export function checkBox(
@@ -81,7 +81,7 @@ function clip([x, y, width, height]: Box, image: CocoImage, where: string, valid
   return [left, top, right - left, bottom - top];
 }
 
-/** A box of the stored pixels in the upright picture; orientations as in EXIF 2.3, tag 0x0112. */
+/** A box of the stored pixels in the upright image; orientations as in EXIF 2.3, tag 0x0112. */
 function turnBox([x, y, w, h]: Box, { image: { width, height }, turn }: CheckedImage): Box {
   switch (turn) {
     case 5:

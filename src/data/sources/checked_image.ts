@@ -1,6 +1,6 @@
 import { describeValue } from '../../base/errors.js';
 import type { CocoImage } from '../../detect/coco.js';
-import type { PictureHeader } from '../../image/decode.js';
+import type { ImageHeader } from '../../image/decode.js';
 import type { CheckedImage } from '../coco/box.js';
 import type { ListedImage } from '../coco/images.js';
 import type { Validation } from '../validation.js';
@@ -8,7 +8,7 @@ import type { Resolved, Unusable } from './resolve_files.js';
 
 /** A sound file. */
 export interface Inspected {
-  header: PictureHeader;
+  header: ImageHeader;
   /** Its name in the store, where there is one. */
   sha256?: string;
 }
@@ -53,7 +53,7 @@ function reconcile(
   if (listed.width === width && listed.height === height) return { image, turn: 1 };
   const given = `${listed.width}x${listed.height} given, ${width}x${height} in the file`;
   if (orientation >= 5 && listed.width === height && listed.height === width) {
-    validation.fixed('rotatedPicture', listed.where, `${given}, EXIF orientation ${orientation}`);
+    validation.fixed('rotatedImage', listed.where, `${given}, EXIF orientation ${orientation}`);
     return { image, turn: orientation };
   }
   validation.fixed('sizeMismatch', listed.where, given);

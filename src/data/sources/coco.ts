@@ -16,19 +16,19 @@ import { Validation, type ValidationReport } from '../validation.js';
 import { type AnnotationText, readAnnotations } from './annotation_text.js';
 import { checkImage, type Inspected } from './checked_image.js';
 import { openFolder } from './folder.js';
-import { isPictureName, type PictureFiles } from './image_files.js';
+import { type ImageFiles, isImageName } from './image_files.js';
 import { statInput } from './inputs.js';
-import { noneLeft, noPicture } from './none_left.js';
+import { noImage, noneLeft } from './none_left.js';
 import { type Resolved, resolveFiles, type Unusable } from './resolve_files.js';
 
-/** Pictures in work at once: their files are held whole in memory. */
+/** Images in work at once: their files are held whole in memory. */
 const CONCURRENCY = 4;
 
-/** Pictures beyond the limits are dropped. */
+/** Images beyond the limits are dropped. */
 export interface CocoOptions extends DecodeLimits {
-  /** Decode every picture to find damage below the header; otherwise only headers are read. */
+  /** Decode every image to find damage below the header; otherwise only headers are read. */
   checkPixels?: boolean;
-  /** Store that usable pictures are put into; a picture it already holds has been decoded before. */
+  /** Store that usable images are put into; an image it already holds has been decoded before. */
   store?: Store;
 }
 
@@ -38,16 +38,16 @@ export interface LoadedCoco {
 }
 
 /**
- * Reads a COCO dataset and makes it sound: see PROBLEMS in validation.ts for what is looked for. Sizes of pictures
- * are those of the upright picture (EXIF applied). Where the annotations give the size before a quarter turn, their
- * boxes are of the stored pixels and are turned with the picture; in every other case boxes are of the upright one,
+ * Reads a COCO dataset and makes it sound: see PROBLEMS in validation.ts for what is looked for. Sizes of images
+ * are those of the upright image (EXIF applied). Where the annotations give the size before a quarter turn, their
+ * boxes are of the stored pixels and are turned with the image; in every other case boxes are of the upright one,
  * as the size cannot tell (mirrored, upside down) or agrees.
  *
- * @throws UserError when the annotations are not COCO or no picture is usable
+ * @throws UserError when the annotations are not COCO or no image is usable
  */
 export async function loadCoco(
   annotations: AnnotationText,
-  files: PictureFiles,
+  files: ImageFiles,
   options: CocoOptions = {},
 ): Promise<LoadedCoco> {
   const { text, where } = annotations;
@@ -75,8 +75,8 @@ export async function loadCoco(
     images.set(entry.key, { ...checked, image: first?.image ?? checked.image });
   });
   const used = new Set(resolved.flatMap((one) => ('file' in one ? [one.file] : [])));
-  validation.count('unlistedPicture', files.names.filter((name) => isPictureName(name) && !used.has(name)).length);
-  if (images.size === 0) throw noPicture(where, listed, files, validation);
+  validation.count('unlistedImage', files.names.filter((name) => isImageName(name) && !used.has(name)).length);
+  if (images.size === 0) throw noImage(where, listed, files, validation);
   const checked = checkAnnotations(raw.annotations, { images, dropped, categories }, validation);
   if (checked.length === 0 && raw.annotations.length > 0) {
     throw noneLeft(where, 'annotations', raw.annotations, validation);
@@ -96,7 +96,7 @@ export async function loadCoco(
  *
  * @param images folder that file names are relative to
  * @param annotations COCO JSON file, or a zip holding one
- * @returns the sound dataset, and where each of its pictures lies
+ * @returns the sound dataset, and where each of its images lies
  * @throws UserError as {@link loadCoco} does, and when there is no such folder or file
  */
 export async function readCoco(
@@ -106,7 +106,7 @@ export async function readCoco(
 ): Promise<LoadedCoco & { pathOf(image: CocoImage): string }> {
   const folder = await statInput(images);
   if (!folder.isDirectory()) {
-    throw new UserError({ where: images, expected: 'a folder of pictures', received: 'a file' });
+    throw new UserError({ where: images, expected: 'a folder of images', received: 'a file' });
   }
   const loaded = await loadCoco(await readAnnotations(annotations), await openFolder(images), options);
   return { ...loaded, pathOf: (image) => join(images, image.file_name) };
@@ -115,11 +115,11 @@ export async function readCoco(
 /** Looks at every file once. */
 async function inspectAll(
   resolved: readonly (Resolved | Unusable)[],
-  files: PictureFiles,
+  files: ImageFiles,
   options: CocoOptions,
 ): Promise<Map<string, Inspected | Unusable>> {
   const names = [...new Set(resolved.flatMap((one) => ('file' in one ? [one.file] : [])))];
-  const progress = startProgress('check pictures', names.length);
+  const progress = startProgress('check images', names.length);
   let done = 0;
   const outcomes = await mapConcurrent(names, CONCURRENCY, async (name) => {
     const outcome = await inspect(name, files, options);
@@ -131,14 +131,14 @@ async function inspectAll(
 
 async function inspect(
   name: string,
-  files: PictureFiles,
+  files: ImageFiles,
   { store, ...options }: CocoOptions,
 ): Promise<Inspected | Unusable> {
   let bytes: Buffer;
   try {
     bytes = await files.read(name);
   } catch (error) {
-    return { kind: 'unreadablePicture', detail: messageOf(error) };
+    return { kind: 'unreadableImage', detail: messageOf(error) };
   }
   const stored = store !== undefined && (await store.hasObject(sha256(bytes)));
   let header: Inspected['header'];
@@ -146,10 +146,10 @@ async function inspect(
     header = await readHeader(bytes, options);
     if (options.checkPixels && !stored) await checkPixels(bytes, options);
   } catch (error) {
-    // A fault of ours must not look like one of the picture.
+    // A fault of ours must not look like one of the image.
     if (!(error instanceof UserError)) throw error;
-    return { kind: 'unreadablePicture', detail: error.message };
+    return { kind: 'unreadableImage', detail: error.message };
   }
-  // Outside the try: a full disk is not the picture's fault.
+  // Outside the try: a full disk is not the image's fault.
   return { header, sha256: await store?.putObject(bytes) };
 }

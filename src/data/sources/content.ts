@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { mapConcurrent } from '../../base/concurrency.js';
 import { sha256 } from '../../base/files.js';
 import { startProgress } from '../../base/progress.js';
-import { isPictureName } from './image_files.js';
+import { isImageName } from './image_files.js';
 
 /** What an input holds: one hash, and for a folder one of each file by its name below the folder. */
 export interface Content {
@@ -76,7 +76,7 @@ function decode(name: string): string {
   }
 }
 
-const isPlainImage = (name: string): boolean => isPictureName(name) && !/(^|\/)\./.test(name);
+const isPlainImage = (name: string): boolean => isImageName(name) && !/(^|\/)\./.test(name);
 
 const isLeftover = (name: string): boolean => LEFTOVERS.test(basename(name));
 

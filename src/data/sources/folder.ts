@@ -1,10 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, posix, relative } from 'node:path';
 import { explainFileError } from '../../base/file_errors.js';
-import { MAX_FILE_BYTES, type PictureFiles } from './image_files.js';
+import { type ImageFiles, MAX_FILE_BYTES } from './image_files.js';
 
-/** Pictures of a folder, named relative to it. @throws UserError when it cannot be listed */
-export async function openFolder(root: string): Promise<PictureFiles> {
+/** Images of a folder, named relative to it. @throws UserError when it cannot be listed */
+export async function openFolder(root: string): Promise<ImageFiles> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true }).catch((error) => {
     throw explainFileError(error, root);
   });

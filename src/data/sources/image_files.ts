@@ -1,13 +1,13 @@
 import { posix } from 'node:path';
 
-/** Largest picture file read, bytes: above what any picture of the allowed size needs. */
+/** Largest image file read, bytes: above what any image of the allowed size needs. */
 export const MAX_FILE_BYTES = 512 * 2 ** 20;
 
-/** Picture files by the names annotations use, wherever they lie. */
-export interface PictureFiles {
+/** Image files by the names annotations use, wherever they lie. */
+export interface ImageFiles {
   /** Folder or zip, for messages. */
   where: string;
-  /** Every file, pictures or not: relative paths with slashes. */
+  /** Every file, images or not: relative paths with slashes. */
   names: readonly string[];
   /** Relative path of the file that has just this name; undefined when there is none. `fileName` must be safe. */
   find(fileName: string): Promise<string | undefined>;
@@ -21,6 +21,6 @@ export function isSafeName(name: string): boolean {
   return !posix.isAbsolute(name) && !name.includes('\0') && !name.split(/[\\/]/).includes('..');
 }
 
-export function isPictureName(name: string): boolean {
+export function isImageName(name: string): boolean {
   return /\.(jpe?g|png|webp|gif|tiff?|bmp|dib|hei[cf]|avif)$/i.test(name);
 }

@@ -5,8 +5,8 @@ import { explainFileError } from '../../base/file_errors.js';
 import { sha256File } from '../../base/files.js';
 import { download, downloaded } from './download.js';
 import { openFolder } from './folder.js';
-import { isPictureName, type PictureFiles } from './image_files.js';
-import { isZip, openZipPictures } from './zip.js';
+import { type ImageFiles, isImageName } from './image_files.js';
+import { isZip, openZipImages } from './zip.js';
 
 /** An input on this machine. */
 export interface LocalInput {
@@ -80,16 +80,16 @@ export async function statInput(path: string, field?: string): Promise<Stats> {
   throw new UserError({ where: path, field, expected: 'a file or a folder', received: 'a pipe or a device', hint });
 }
 
-/** Opens a folder or a zip of pictures. @throws UserError when it is neither */
-export async function openPictures(path: string): Promise<PictureFiles> {
+/** Opens a folder or a zip of images. @throws UserError when it is neither */
+export async function openImages(path: string): Promise<ImageFiles> {
   const info = await statInput(path);
   if (info.isDirectory()) return openFolder(path);
-  if (info.isFile() && (await isZip(path))) return openZipPictures(path);
+  if (info.isFile() && (await isZip(path))) return openZipImages(path);
   throw new UserError({
     where: path,
-    expected: 'a folder or a zip of pictures',
-    received: isPictureName(path) ? 'one image' : 'another kind of file',
-    hint: isPictureName(path) ? 'Give the folder it lies in.' : 'Unpack an archive of another kind first.',
+    expected: 'a folder or a zip of images',
+    received: isImageName(path) ? 'one image' : 'another kind of file',
+    hint: isImageName(path) ? 'Give the folder it lies in.' : 'Unpack an archive of another kind first.',
   });
 }
 

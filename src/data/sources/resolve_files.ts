@@ -2,7 +2,7 @@ import { mapConcurrent } from '../../base/concurrency.js';
 import { describeValue } from '../../base/errors.js';
 import type { ListedImage } from '../coco/images.js';
 import type { ProblemKind } from '../validation.js';
-import { isSafeName, type PictureFiles } from './image_files.js';
+import { type ImageFiles, isSafeName } from './image_files.js';
 import { cleanNames, FileIndex, type FileMatch } from './image_names.js';
 
 /** File names looked up at once. */
@@ -10,7 +10,7 @@ const LOOKUPS = 16;
 
 /** Why a listed image cannot be used. */
 export interface Unusable {
-  kind: Extract<ProblemKind, 'unsafePath' | 'missingPicture' | 'unreadablePicture' | 'ambiguousName'>;
+  kind: Extract<ProblemKind, 'unsafePath' | 'missingImage' | 'unreadableImage' | 'ambiguousName'>;
   detail: string;
 }
 
@@ -24,11 +24,11 @@ export interface Resolved {
 /**
  * Finds the file of every listed image: that of just its name, else the only one with the longest end in common. What
  * may be meant for several files, or what several different names may be meant for, is given to none: boxes would land on a
- * picture they were not drawn on.
+ * image they were not drawn on.
  */
 export async function resolveFiles(
   images: readonly ListedImage[],
-  files: PictureFiles,
+  files: ImageFiles,
 ): Promise<(Resolved | Unusable)[]> {
   const exact = await mapConcurrent(images, LOOKUPS, async ({ file_name: name }) =>
     isSafeName(name) ? files.find(name) : undefined,
@@ -61,6 +61,6 @@ function fromMatches(matches: readonly FileMatch[], name: string, index: FileInd
     return { kind: 'ambiguousName', detail: `may be ${shown.join(' or ')}${rest}` };
   }
   const near = index.near(name);
-  const kind = isSafeName(name) ? 'missingPicture' : 'unsafePath';
+  const kind = isSafeName(name) ? 'missingImage' : 'unsafePath';
   return { kind, detail: near === undefined ? '' : `there is ${describeValue(near)}` };
 }

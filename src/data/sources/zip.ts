@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import { type Entry, openPromise, type ZipFile } from 'yauzl';
 import { messageOf, UserError } from '../../base/errors.js';
-import { MAX_FILE_BYTES, type PictureFiles } from './image_files.js';
+import { type ImageFiles, MAX_FILE_BYTES } from './image_files.js';
 
 /** A zip whose entries are read on demand, in any order and number at once; nothing is unpacked to disk. */
 export interface ZipArchive {
@@ -54,10 +54,10 @@ export async function openZip(path: string): Promise<ZipArchive> {
 }
 
 /**
- * Pictures of a zip. Zips mostly hold one folder (`val2017/…`) that file names of annotations leave out: a folder that
+ * Images of a zip. Zips mostly hold one folder (`val2017/…`) that file names of annotations leave out: a folder that
  * all entries lie in is left out of the names.
  */
-export async function openZipPictures(path: string): Promise<PictureFiles> {
+export async function openZipImages(path: string): Promise<ImageFiles> {
   const zip = await openZip(path);
   const root = commonFolder([...zip.entries.keys()]);
   const inside = (entry: string): string => entry.slice(root.length);

@@ -2,7 +2,7 @@ import { elements, type WeightTensor } from '../weights/weights.js';
 
 /**
  * A 3×3 convolution over the space-to-depth of YOLOX's stem, [out,12,3,3], is a 6×6 convolution of stride 2 and
- * padding 2 over the picture itself, [out,3,6,6]: one operator instead of nine. On onnxruntime 1.30, one thread, nano
+ * padding 2 over the image itself, [out,3,6,6]: one operator instead of nine. On onnxruntime 1.30, one thread, nano
  * at 416² takes 4 % less time than with slices; larger networks take the same.
  */
 export function mergeFocus({ shape: [out], data }: WeightTensor): WeightTensor {

@@ -142,7 +142,7 @@ function checkOutputs(
   }
 }
 
-/** Waves and noise in the range of pictures, prepared as the network wants them: [batch,3,height,width]. */
+/** Waves and noise in the range of images, prepared as the network wants them: [batch,3,height,width]. */
 function drawImage([batch, channels, height, width]: number[], { scale, mean, std }: Preprocess): Float32Array {
   const random = new Random(1, 'verify import');
   const image = new Float32Array(batch * channels * height * width);

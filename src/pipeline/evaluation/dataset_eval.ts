@@ -64,17 +64,17 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
       dataset,
     );
     tellUnmatched(match);
-    const { confidence, nms, maxDetections, minMap50, pictures } = config.eval;
+    const { confidence, nms, maxDetections, minMap50, images } = config.eval;
     const thresholds = { confidence, nms, maxDetections, agnostic: config.pack.agnostic };
     const result = await evaluateDetector(
-      async (picture) => toCategories(await detector.detect(picture, thresholds), match),
+      async (image) => toCategories(await detector.detect(image, thresholds), match),
       dataset,
       pathOf,
       { fit: detector.size, limits, skipUnreadable: !strict },
     );
     for (const { image, reason } of result.unreadable) log(`${image.file_name}: left out: ${reason}`);
     if (result.unreadable.length > 0) {
-      leftOut.unreadablePicture = (leftOut.unreadablePicture ?? 0) + result.unreadable.length;
+      leftOut.unreadableImage = (leftOut.unreadableImage ?? 0) + result.unreadable.length;
     }
     const summary = summarize(result.evaluation);
     const gate = applyGate(summary, minMap50);
@@ -99,7 +99,7 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
               `Detections at confidence ${confidence} and above, at most ${maxDetections} an image, non-maximum suppression at IoU ${nms}.`,
             ],
             confidence: detector.confidence,
-            pictures,
+            images,
             extra: about,
           });
     return { ...summary, ...files, ...about, images_per_second: result.imagesPerSecond };

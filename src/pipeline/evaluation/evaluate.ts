@@ -4,20 +4,20 @@ import { startProgress } from '../../base/progress.js';
 import { type CocoEvaluation, evaluateCoco } from '../../data/coco_eval/index.js';
 import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../../detect/coco.js';
 import type { Detection } from '../../detect/detections.js';
-import { CHECKED, type DecodeLimits, decodePicture } from '../../image/decode.js';
-import type { Picture } from '../../image/image.js';
+import { CHECKED, type DecodeLimits, decodeImage } from '../../image/decode.js';
+import type { Image } from '../../image/image.js';
 
-/** Pictures decoded ahead of the detector; more would only take memory. */
+/** Images decoded ahead of the detector; more would only take memory. */
 const READ_AHEAD = 4;
 
 export interface EvaluateOptions {
-  /** Height, width of the detector's input: its pictures are decoded for it. */
+  /** Height, width of the detector's input: its images are decoded for it. */
   fit: readonly [number, number];
   /** Categories in the order of the detector's classes. Default: those of the dataset. */
   categories?: readonly CocoCategory[];
   /** Name of the progress bar. */
   label?: string;
-  /** What the pictures may cost; by default they have been checked before. */
+  /** What the images may cost; by default they have been checked before. */
   limits?: DecodeLimits;
   /** Leave out images that cannot be decoded, instead of ending with the first. */
   skipUnreadable?: boolean;
@@ -36,14 +36,14 @@ export interface DetectorEvaluation {
 }
 
 /**
- * Runs a detector over a dataset's pictures, one by one while the next are decoded, and takes COCO's metrics.
+ * Runs a detector over a dataset's images, one by one while the next are decoded, and takes COCO's metrics.
  *
- * @param detect objects of a picture, boxes in its pixels
+ * @param detect objects of an image, boxes in its pixels
  * @param pathOf where the file of an image is
- * @throws UserError for a picture that cannot be decoded, unless these are skipped
+ * @throws UserError for an image that cannot be decoded, unless these are skipped
  */
 export async function evaluateDetector(
-  detect: (picture: Picture) => Promise<Detection[]>,
+  detect: (image: Image) => Promise<Detection[]>,
   dataset: CocoDataset,
   pathOf: (image: CocoImage) => string,
   {
@@ -58,17 +58,17 @@ export async function evaluateDetector(
   const progress = startProgress(label, dataset.images.length);
   const detections: CocoDetection[] = [];
   const unreadable: DetectorEvaluation['unreadable'] = [];
-  const load = (image: CocoImage): Promise<Picture | UserError> =>
-    decodePicture(pathOf(image), { ...limits, fit }).catch((error) => {
+  const load = (image: CocoImage): Promise<Image | UserError> =>
+    decodeImage(pathOf(image), { ...limits, fit }).catch((error) => {
       if (skipUnreadable && error instanceof UserError) return error;
       throw error;
     });
   try {
     let done = 0;
-    for await (const [image, picture] of readAhead(dataset.images, READ_AHEAD, load)) {
-      if (picture instanceof UserError) unreadable.push({ image, reason: picture.message });
+    for await (const [image, decoded] of readAhead(dataset.images, READ_AHEAD, load)) {
+      if (decoded instanceof UserError) unreadable.push({ image, reason: decoded.message });
       else {
-        const found = await detect(picture);
+        const found = await detect(decoded);
         detections.push(...found.map((detection) => toCoco(detection, image, categories)));
       }
       done++;

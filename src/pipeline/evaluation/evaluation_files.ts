@@ -8,19 +8,19 @@ import { bestPoint, operatingPoints } from '../../data/coco_eval/confidence.js';
 import { classifyOutcomes, confusionMatrix, type Outcome } from '../../data/coco_eval/confusion.js';
 import { summarize } from '../../data/coco_eval/summary.js';
 import type { CocoDataset, CocoImage } from '../../detect/coco.js';
-import { CHECKED, decodePicture } from '../../image/decode.js';
-import { type Baseline, evalReport, type ReportPicture } from '../../report/eval_report.js';
-import { annotateOutcomes, choosePictures, describeOutcomes } from '../../report/outcome_images.js';
+import { CHECKED, decodeImage } from '../../image/decode.js';
+import { type Baseline, evalReport, type ReportImage } from '../../report/eval_report.js';
+import { annotateOutcomes, chooseImages, describeOutcomes } from '../../report/outcome_images.js';
 import type { DetectorEvaluation } from './evaluate.js';
 
 export interface EvaluationFilesOptions {
   title: string;
   /** Sentences above the figures. */
   remarks: readonly string[];
-  /** Confidence of matrix and pictures: what a user of the model would see, where AP also takes the tail below. */
+  /** Confidence of matrix and images: what a user of the model would see, where AP also takes the tail below. */
   confidence: number;
-  /** Most annotated pictures. */
-  pictures: number;
+  /** Most annotated images. */
+  images: number;
   before?: Baseline;
   /** Further entries of metrics.json. */
   extra?: object;
@@ -31,11 +31,11 @@ export interface EvaluationFiles {
   report: string;
   metrics: string;
   detections: string;
-  /** Folder of annotated pictures. */
-  pictures: string;
+  /** Folder of annotated images. */
+  annotated: string;
 }
 
-const [REPORT, METRICS, DETECTIONS, PICTURES] = ['report.html', 'metrics.json', 'detections.json', 'pictures'];
+const [REPORT, METRICS, DETECTIONS, IMAGES] = ['report.html', 'metrics.json', 'detections.json', 'images'];
 
 /**
  * Makes the folder of an evaluation that a person has named.
@@ -55,18 +55,18 @@ export async function prepareFolder(dir: string, inputs: readonly string[]): Pro
   });
 }
 
-/** Writes detections.json (COCO results), metrics.json, report.html and pictures/ into `dir`. */
+/** Writes detections.json (COCO results), metrics.json, report.html and images/ into `dir`. */
 export async function writeEvaluation(
   dir: string,
   pathOf: (image: CocoImage) => string,
   { dataset, detections, evaluation, imagesPerSecond }: DetectorEvaluation,
-  { title, remarks, confidence, pictures, before, extra }: EvaluationFilesOptions,
+  { title, remarks, confidence, images: maxImages, before, extra }: EvaluationFilesOptions,
 ): Promise<EvaluationFiles> {
   const files = {
     report: join(dir, REPORT),
     metrics: join(dir, METRICS),
     detections: join(dir, DETECTIONS),
-    pictures: join(dir, PICTURES),
+    annotated: join(dir, IMAGES),
   };
   const { categories, images, annotations } = dataset;
   const outcomes = classifyOutcomes(dataset, detections, { confidence });
@@ -85,38 +85,38 @@ export async function writeEvaluation(
   });
   const html = await evalReport({
     title,
-    subtitle: `${images.length} pictures, ${annotations.length} objects, ${detections.length} detections`,
+    subtitle: `${images.length} images, ${annotations.length} objects, ${detections.length} detections`,
     remarks,
     evaluation,
     before,
     points,
     confusion,
-    pictures: await drawPictures(files.pictures, dataset, outcomes, pathOf, pictures),
+    images: await drawImages(files.annotated, dataset, outcomes, pathOf, maxImages),
   });
   await writeAtomic(files.report, html);
   return files;
 }
 
-/** Draws the chosen pictures into the folder `dir`, emptied before, and returns them for the report. */
-async function drawPictures(
+/** Draws the chosen images into the folder `dir`, emptied before, and returns them for the report. */
+async function drawImages(
   dir: string,
   { images, categories }: CocoDataset,
   outcomes: ReadonlyMap<number, readonly Outcome[]>,
   pathOf: (image: CocoImage) => string,
   count: number,
-): Promise<ReportPicture[]> {
+): Promise<ReportImage[]> {
   await rm(dir, { recursive: true, force: true });
   await makeDir(dir);
   const byId = new Map(images.map((image) => [image.id, image]));
-  const pictures: ReportPicture[] = [];
-  for (const { gallery, imageId } of choosePictures(outcomes, count)) {
+  const drawn: ReportImage[] = [];
+  for (const { gallery, imageId } of chooseImages(outcomes, count)) {
     const image = byId.get(imageId) as CocoImage;
     const own = outcomes.get(imageId) ?? [];
-    const jpeg = await annotateOutcomes(await decodePicture(pathOf(image), CHECKED), own, categories);
-    const number = String(pictures.length + 1).padStart(3, '0');
+    const jpeg = await annotateOutcomes(await decodeImage(pathOf(image), CHECKED), own, categories);
+    const number = String(drawn.length + 1).padStart(3, '0');
     const stem = `${number}_${gallery.replace(' ', '_')}_${parse(image.file_name).name}`;
     await writeAtomic(join(dir, fileName(stem, '.jpg')), jpeg);
-    pictures.push({ gallery, jpeg, caption: `${image.file_name}: ${describeOutcomes(own)}` });
+    drawn.push({ gallery, jpeg, caption: `${image.file_name}: ${describeOutcomes(own)}` });
   }
-  return pictures;
+  return drawn;
 }

@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
-import type { Picture } from '../../image/image.js';
+import type { Image } from '../../image/image.js';
 import { letterbox } from '../../image/letterbox.js';
 import { Model } from '../../model/inference.js';
 import type { Architecture } from '../../model/network.js';
@@ -9,29 +9,29 @@ import type { Weights } from '../../model/weights/weights.js';
 import { BOX_TOLERANCE, compareOutputs, type Difference, SCORE_TOLERANCE, worse } from './compare_outputs.js';
 
 export interface CheckOptions {
-  pictures: readonly Picture[];
+  images: readonly Image[];
   preprocess: Preprocess;
   /** Score from which a box is shown. */
   confidence: number;
 }
 
 /**
- * Runs the exported model in onnxruntime and the network in TensorFlow on the same pictures.
+ * Runs the exported model in onnxruntime and the network in TensorFlow on the same images.
  * @throws UserError when they differ by more than rounding
  */
 export async function checkOnnx(
   path: string,
   { weights, architecture }: { weights: Weights; architecture: Architecture },
-  { pictures, preprocess, confidence }: CheckOptions,
+  { images, preprocess, confidence }: CheckOptions,
 ): Promise<Difference> {
   const session = await InferenceSession.create(path, { logSeverityLevel: 3 });
   const model = new Model(weights, architecture);
   let total: Difference = { boxes: 0, scores: 0, excess: 0 };
   try {
-    for (const picture of pictures) {
-      const images = new Tensor('float32', letterbox(picture, preprocess, 'nchw').data, [1, 3, ...preprocess.size]);
+    for (const image of images) {
+      const images = new Tensor('float32', letterbox(image, preprocess, 'nchw').data, [1, 3, ...preprocess.size]);
       const { output } = await session.run({ images });
-      const expected = model.predict(letterbox(picture, preprocess, 'nhwc').data, [1, ...preprocess.size]);
+      const expected = model.predict(letterbox(image, preprocess, 'nhwc').data, [1, ...preprocess.size]);
       total = worse(total, compareOutputs(output.data as Float32Array, expected, architecture.classes, confidence));
     }
   } finally {

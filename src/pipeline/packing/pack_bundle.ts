@@ -7,8 +7,8 @@ import type { Config } from '../../config/schema.js';
 import { BUNDLE_FILE, type BundleManifest, readBundle } from '../../detect/bundle.js';
 import type { CocoCategory } from '../../detect/coco.js';
 import { Detector } from '../../detect/onnx_detector.js';
-import { CHECKED, type DecodeLimits, decodePicture, openPixels } from '../../image/decode.js';
-import type { Picture } from '../../image/image.js';
+import { CHECKED, type DecodeLimits, decodeImage, openPixels } from '../../image/decode.js';
+import type { Image } from '../../image/image.js';
 import { identifyImage } from '../../image/image_format.js';
 import { exportOnnx } from '../../model/onnx/export.js';
 import type { OpenedNetwork } from '../../model/weights/open.js';
@@ -19,13 +19,13 @@ const MODEL_FILE = 'model.onnx';
 const TEST_IMAGE = 'test_image.jpg';
 const TEST_RESULT = 'test_result.json';
 
-/** Pictures on which the exported model is compared with the network. */
-const CHECKED_PICTURES = 4;
+/** Images on which the exported model is compared with the network. */
+const CHECKED_IMAGES = 4;
 
-/** Pictures among which the test image is looked for, while one of them shows something. */
+/** Images among which the test image is looked for, while one of them shows something. */
 const CANDIDATES = 64;
 
-/** Score from which a detection makes a picture a good test image: far from the thresholds that may drop it. */
+/** Score from which a detection makes an image a good test image: far from the thresholds that may drop it. */
 const SURE = 0.5;
 
 export interface PackParts {
@@ -34,8 +34,8 @@ export interface PackParts {
   categories: CocoCategory[];
   /** Where the network was read, for messages. */
   weightsPath: string;
-  /** Files of pictures, at least one: those the test image is chosen from, and the export is checked on. */
-  pictures: readonly string[];
+  /** Files of images, at least one: those the test image is chosen from, and the export is checked on. */
+  images: readonly string[];
   /** What they may cost; by default they have been checked before. */
   limits?: DecodeLimits;
   settings: Config['pack'];
@@ -45,7 +45,7 @@ export interface Packed {
   /** Largest differences between the exported model and the network: pixels, and probabilities. */
   box_difference: number;
   score_difference: number;
-  /** Index of the picture that became the test image, and the number of objects found in it. */
+  /** Index of the image that became the test image, and the number of objects found in it. */
   test_image: number;
   detections: number;
 }
@@ -73,7 +73,7 @@ export async function packBundle(bundle: string, parts: PackParts): Promise<Pack
 /** Writes the files of a bundle and verifies them. */
 async function writeBundle(
   dir: string,
-  { network, categories, pictures, limits = CHECKED, settings }: PackParts,
+  { network, categories, images, limits = CHECKED, settings }: PackParts,
 ): Promise<Packed> {
   const { name, version, license, confidence, nms, maxDetections, agnostic } = settings;
   const thresholds = { confidence, nms, maxDetections, agnostic };
@@ -82,23 +82,23 @@ async function writeBundle(
   const modelPath = join(dir, MODEL_FILE);
   await writeAtomic(modelPath, exportOnnx(weights, architecture, preprocess, { name, categories, source }));
 
-  const decode = (path: string) => decodePicture(path, { ...limits, fit: preprocess.size });
-  const checked = await Promise.all(pictures.slice(0, CHECKED_PICTURES).map(decode));
-  const options = { pictures: checked, preprocess, confidence };
+  const decode = (path: string) => decodeImage(path, { ...limits, fit: preprocess.size });
+  const checked = await Promise.all(images.slice(0, CHECKED_IMAGES).map(decode));
+  const options = { images: checked, preprocess, confidence };
   const difference = await checkOnnx(modelPath, { weights, architecture }, options);
   const [boxes, scores] = [difference.boxes, difference.scores].map((value) => value.toExponential(1));
   log(`pack: onnxruntime and TensorFlow differ by ${boxes} pixels and ${scores} of scores`);
 
   const detector = await Detector.fromOnnx(modelPath, { preprocess, thresholds, decoded: true });
-  const testImage = await chooseTestImage(detector, pictures, decode);
-  await writeAtomic(join(dir, TEST_IMAGE), await toJpeg(pictures[testImage]));
-  const picture = await decode(join(dir, TEST_IMAGE));
-  const { width, height } = picture.original ?? picture;
-  const detections = await detector.detect(picture);
+  const testImage = await chooseTestImage(detector, images, decode);
+  await writeAtomic(join(dir, TEST_IMAGE), await toJpeg(images[testImage]));
+  const image = await decode(join(dir, TEST_IMAGE));
+  const { width, height } = image.original ?? image;
+  const detections = await detector.detect(image);
   await detector.close();
   if (detections.length === 0) {
     log(
-      `pack: the model finds nothing in ${pictures.length} pictures at confidence ${confidence}: nothing tests its answers`,
+      `pack: the model finds nothing in ${images.length} images at confidence ${confidence}: nothing tests its answers`,
     );
   }
   const subject = { file_name: TEST_IMAGE, width, height, image_id: 0 };
@@ -129,16 +129,16 @@ function checkClasses({ network: { architecture }, categories, weightsPath }: Pa
 }
 
 /**
- * Index of the picture with the most sure detections, of equals that with the most detections, then the first. More than
+ * Index of the image with the most sure detections, of equals that with the most detections, then the first. More than
  * `CANDIDATES` are looked at only while nothing was found: a reference without an object tests nothing.
  */
 async function chooseTestImage(
   detector: Detector,
-  pictures: readonly string[],
-  decode: (path: string) => Promise<Picture>,
+  images: readonly string[],
+  decode: (path: string) => Promise<Image>,
 ): Promise<number> {
   let best = { index: 0, sure: 0, all: 0 };
-  for (const [index, path] of pictures.entries()) {
+  for (const [index, path] of images.entries()) {
     if (index >= CANDIDATES && best.all > 0) break;
     const found = await detector.detect(await decode(path));
     const sure = found.filter(({ score }) => score >= SURE).length;
@@ -147,7 +147,7 @@ async function chooseTestImage(
   return best.index;
 }
 
-/** The bytes of a JPEG as they are, of any other picture as a JPEG. */
+/** The bytes of a JPEG as they are, of any other image as a JPEG. */
 async function toJpeg(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path);
   if (identifyImage(bytes) === 'jpeg') return bytes;

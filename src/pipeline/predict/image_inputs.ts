@@ -5,7 +5,7 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../../base/errors.js';
 import { readBytes, readHead } from '../../base/files.js';
 import { decodeText } from '../../base/text.js';
-import { isPictureName } from '../../data/sources/image_files.js';
+import { isImageName } from '../../data/sources/image_files.js';
 import { identifyImage } from '../../image/image_format.js';
 import { isAnnotated } from './output_paths.js';
 
@@ -109,7 +109,7 @@ class Finder {
     const path = base === '.' ? file : join(base, file);
     if (file.split('/').some((part) => part.startsWith('.') && part !== '.' && part !== '..')) {
       this.#skip('hidden files', path);
-    } else if (!isPictureName(path) && !(await isImage(path))) this.#skip('files that are no images', path);
+    } else if (!isImageName(path) && !(await isImage(path))) this.#skip('files that are no images', path);
     else if (this.#seen.has(await real(path))) this.#skip('images named before', path);
     else if (await this.#isOutput(path)) this.#skip('images annotated by an earlier run', path);
     else {

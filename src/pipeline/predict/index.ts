@@ -6,16 +6,16 @@ import { log, startProgress } from '../../base/progress.js';
 import { palette } from '../../detect/categories.js';
 import type { Box, CocoCategory } from '../../detect/coco.js';
 import type { Detection, Thresholds } from '../../detect/detections.js';
-import { type DecodeLimits, decodePicture } from '../../image/decode.js';
-import type { Picture } from '../../image/image.js';
+import { type DecodeLimits, decodeImage } from '../../image/decode.js';
+import type { Image } from '../../image/image.js';
 import type { OpenDetector } from '../open_detector.js';
 import type { ImageInput } from './image_inputs.js';
 import { type OutputPath, planOutputs } from './output_paths.js';
 
 /** What came of one image: its objects, or why it has none. */
 export type Prediction =
-  | { picture: string; width: number; height: number; detections: FoundObject[]; annotated?: string }
-  | { picture: string; error: string };
+  | { image: string; width: number; height: number; detections: FoundObject[]; annotated?: string }
+  | { image: string; error: string };
 
 export interface FoundObject {
   category_id: number;
@@ -54,17 +54,17 @@ export async function predictImages(
   tellChanged(images, outputs);
   const progress = images.length > 1 ? startProgress('predict', images.length) : undefined;
   const predictions: Prediction[] = [];
-  const load = ({ path }: ImageInput): Promise<Picture | UserError> =>
-    decodePicture(path, { ...limits, fit: detector.size }).catch(userErrorOf);
+  const load = ({ path }: ImageInput): Promise<Image | UserError> =>
+    decodeImage(path, { ...limits, fit: detector.size }).catch(userErrorOf);
   try {
-    for await (const [{ path }, picture] of readAhead(images, READ_AHEAD, load)) {
+    for await (const [{ path }, image] of readAhead(images, READ_AHEAD, load)) {
       const output = outputs[predictions.length]?.path;
       const answer =
-        picture instanceof UserError
-          ? picture
-          : await predictOne(detector, path, picture, output, { thresholds, limits }).catch(userErrorOf);
+        image instanceof UserError
+          ? image
+          : await predictOne(detector, path, image, output, { thresholds, limits }).catch(userErrorOf);
       if (answer instanceof UserError) log(answer.message);
-      predictions.push(answer instanceof UserError ? { picture: path, error: answer.message } : answer);
+      predictions.push(answer instanceof UserError ? { image: path, error: answer.message } : answer);
       progress?.update(predictions.length);
     }
   } finally {
@@ -76,26 +76,26 @@ export async function predictImages(
 async function predictOne(
   { detect, categories }: OpenDetector,
   path: string,
-  picture: Picture,
+  image: Image,
   annotated: string | undefined,
   { thresholds, limits }: Pick<PredictOptions, 'thresholds' | 'limits'>,
 ): Promise<Prediction> {
-  const found = await detect(picture, thresholds);
+  const found = await detect(image, thresholds);
   if (annotated !== undefined) {
-    const whole = picture.original ? await decodePicture(path, limits) : picture;
+    const whole = image.original ? await decodeImage(path, limits) : image;
     await draw(annotated, whole, found, categories);
   }
   const detections = found.map(({ box: [x1, y1, x2, y2], score, classIndex }): FoundObject => {
     const { id, name } = categories[classIndex];
     return { category_id: id, category: name, score, bbox: [x1, y1, x2 - x1, y2 - y1] };
   });
-  const { width, height } = picture.original ?? picture;
-  return { picture: path, width, height, detections, annotated };
+  const { width, height } = image.original ?? image;
+  return { image: path, width, height, detections, annotated };
 }
 
 async function draw(
   file: string,
-  picture: Picture,
+  image: Image,
   found: readonly Detection[],
   categories: readonly CocoCategory[],
 ): Promise<void> {
@@ -106,7 +106,7 @@ async function draw(
     color: palette(classIndex),
   }));
   await makeDir(dirname(file));
-  await writeAtomic(file, await annotate(picture, boxes));
+  await writeAtomic(file, await annotate(image, boxes));
 }
 
 /** Bad input is an answer; all else is thrown. */

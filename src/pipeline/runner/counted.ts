@@ -27,7 +27,7 @@ const SHOWN: Record<StepName, readonly string[]> = {
   'data-prep': [],
   'model-train': [],
   'model-pack': [],
-  'model-eval': ['eval.minMap50', 'eval.pictures'],
+  'model-eval': ['eval.minMap50', 'eval.images'],
   'model-test': ['test.gate'],
 };
 

@@ -12,7 +12,7 @@ export interface StepContext {
 
 /** The steps in order, and what each does. */
 export const STEP_DESCRIPTIONS = {
-  'data-load': 'Bring pictures and annotations into the store',
+  'data-load': 'Bring images and annotations into the store',
   'data-prep': 'Select categories, split, and draw what is in the data',
   'model-train': 'Train YOLOX',
   'model-pack': 'Export ONNX and make the bundle',

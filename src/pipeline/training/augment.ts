@@ -3,7 +3,7 @@ import type { TrainConfig } from '../../config/schema.js';
 import type { Box } from '../../detect/coco.js';
 import type { Affine, Layer, Recipe, Tile } from '../../kernels/mosaic_warp/index.js';
 
-/** A training picture: what it is called, where its file is, its size, and its objects. */
+/** A training image: what it is called, where its file is, its size, and its objects. */
 export interface Example {
   name: string;
   path: string;
@@ -12,7 +12,7 @@ export interface Example {
   objects: { classIndex: number; bbox: Box }[];
 }
 
-/** A recipe with the files of its pictures, and the boxes that come out of it. */
+/** A recipe with the files of its images, and the boxes that come out of it. */
 export interface AugmentedExample {
   recipe: Recipe;
   paths: string[];
@@ -42,9 +42,9 @@ export function lightExample(example: Example, size: Size, augment: Augment, ran
 }
 
 /**
- * Mosaic of four pictures, affine, mixup, flip and colour shifts, as YOLOX does it, but for one thing: the affine
- * turns the mosaic about its centre, not its corner, so that all four pictures have the same chance to be seen.
- * `draw` gives a random other picture.
+ * Mosaic of four images, affine, mixup, flip and colour shifts, as YOLOX does it, but for one thing: the affine
+ * turns the mosaic about its centre, not its corner, so that all four images have the same chance to be seen.
+ * `draw` gives a random other image.
  */
 export function strongExample(
   example: Example,
@@ -61,7 +61,7 @@ export function strongExample(
   return finish(maybeFlip(mixed, size, augment, random), sampleHsv(augment, random));
 }
 
-/** Layers with the pictures they show and the boxes on the output. */
+/** Layers with the images they show and the boxes on the output. */
 interface Scene {
   layers: Layer[];
   paths: string[];
@@ -130,7 +130,7 @@ function sampleAffine([height, width]: Size, augment: Augment, random: Random): 
   return [a, b, tx - a * width - b * height, d, e, ty - d * width - e * height];
 }
 
-/** Averages the scene with a letterboxed, resized, perhaps flipped and cropped other picture. */
+/** Averages the scene with a letterboxed, resized, perhaps flipped and cropped other image. */
 function mixup(scene: Scene, partner: Example, [height, width]: Size, augment: Augment, random: Random): Scene {
   const jitter = random.uniform(...augment.mixupScale);
   const flipped = random.chance(0.5);
@@ -148,7 +148,7 @@ function mixup(scene: Scene, partner: Example, [height, width]: Size, augment: A
       ...scene.layers,
       {
         ...layer,
-        tiles: layer.tiles.map((tile) => ({ ...tile, picture: first })),
+        tiles: layer.tiles.map((tile) => ({ ...tile, image: first })),
         outside: 0,
         inverse: invert(forward),
       },
@@ -180,7 +180,7 @@ function sampleHsv({ hsv }: Augment, random: Random): [number, number, number] {
   return [shift(hsv[0]), shift(hsv[1]), shift(hsv[2])];
 }
 
-/** A picture's boxes where a tile puts them, cut to the tile. */
+/** An image's boxes where a tile puts them, cut to the tile. */
 function onCanvas({ objects, width, height }: Example, tile: Tile): Label[] {
   const [scaleX, scaleY] = [tile.width / width, tile.height / height];
   const labels = objects.map(({ classIndex, bbox: [x, y, w, h] }) => ({

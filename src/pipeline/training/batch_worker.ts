@@ -3,8 +3,8 @@ import { move, transferableSymbol, valueSymbol } from 'piscina';
 import sharp from 'sharp';
 import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
-import { CHECKED, decodePicture } from '../../image/decode.js';
-import type { Picture } from '../../image/image.js';
+import { CHECKED, decodeImage } from '../../image/decode.js';
+import type { Image } from '../../image/image.js';
 import { letterbox, letterboxRatio } from '../../image/letterbox.js';
 import { type PackedBatch, packBatch } from '../../kernels/mosaic_warp/pack.js';
 import type { AugmentedExample } from './augment.js';
@@ -13,7 +13,7 @@ export interface BatchTask {
   items: Pick<AugmentedExample, 'recipe' | 'paths'>[];
   /** Height, width of the output. */
   size: readonly [number, number];
-  /** Bytes of decoded pictures this thread may keep. */
+  /** Bytes of decoded images this thread may keep. */
   cacheBytes: number;
 }
 
@@ -26,16 +26,16 @@ export interface BadImage {
 /** Below, resizing costs less than what it saves in memory and on the way to the training thread. */
 const LEAST_RATIO = 0.5;
 
-/** Of a letterboxed picture's bytes alone. */
+/** Of a letterboxed image's bytes alone. */
 const PLAIN: Omit<Preprocess, 'size'> = { color: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1], pad: 0 };
 
 // The pool's threads are the parallelism; more inside sharp would only take turns with them.
 sharp.concurrency(1);
 
-let cache: LRUCache<string, Picture> | undefined;
+let cache: LRUCache<string, Image> | undefined;
 
 /**
- * Decodes the pictures of a batch (through the cache) and packs them with their recipes. One far larger than the output
+ * Decodes the images of a batch (through the cache) and packs them with their recipes. One far larger than the output
  * is brought to its size first, as evaluation does it, so that a batch stays small whatever the camera.
  */
 export default async function buildBatch({ items, size, cacheBytes }: BatchTask): Promise<PackedBatch | BadImage> {
@@ -45,33 +45,33 @@ export default async function buildBatch({ items, size, cacheBytes }: BatchTask)
   const loaded = await Promise.all(paths.map((path) => load(path, held)));
   const bad = loaded.find((image) => 'problem' in image);
   if (bad) return bad;
-  const pictures = new Map(paths.map((path, i) => [path, shrink(loaded[i] as Picture, size)]));
+  const images = new Map(paths.map((path, i) => [path, shrink(loaded[i] as Image, size)]));
   const packed = packBatch(
-    items.map(({ recipe, paths }) => ({ recipe, pictures: paths.map((path) => pictures.get(path) as Picture) })),
+    items.map(({ recipe, paths }) => ({ recipe, pictures: paths.map((path) => images.get(path) as Image) })),
   );
   const buffers = [packed.pixels.buffer, packed.pictures.buffer, packed.recipes.buffer];
   return move({ [transferableSymbol]: buffers, [valueSymbol]: packed }) as unknown as PackedBatch;
 }
 
-async function load(path: string, cache: LRUCache<string, Picture>): Promise<Picture | BadImage> {
+async function load(path: string, cache: LRUCache<string, Image>): Promise<Image | BadImage> {
   const cached = cache.get(path);
   if (cached) return cached;
   try {
-    const picture = await decodePicture(path, CHECKED);
-    cache.set(path, picture);
-    return picture;
+    const image = await decodeImage(path, CHECKED);
+    cache.set(path, image);
+    return image;
   } catch (error) {
     const unknown = { expected: 'an image', reason: messageOf(error) };
     return { path, problem: error instanceof UserError ? error.problem : unknown };
   }
 }
 
-function shrink(picture: Picture, size: readonly [number, number]): Picture {
-  const ratio = letterboxRatio(picture, size);
-  if (ratio >= LEAST_RATIO) return picture;
-  const width = Math.max(1, Math.trunc(picture.width * ratio));
-  const height = Math.max(1, Math.trunc(picture.height * ratio));
-  const { data: levels } = letterbox(picture, { ...PLAIN, size: [...size] }, 'nhwc');
+function shrink(image: Image, size: readonly [number, number]): Image {
+  const ratio = letterboxRatio(image, size);
+  if (ratio >= LEAST_RATIO) return image;
+  const width = Math.max(1, Math.trunc(image.width * ratio));
+  const height = Math.max(1, Math.trunc(image.height * ratio));
+  const { data: levels } = letterbox(image, { ...PLAIN, size: [...size] }, 'nhwc');
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {
     const start = y * size[1] * 3;

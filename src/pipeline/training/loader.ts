@@ -20,7 +20,7 @@ export interface Batch {
   size: [height: number, width: number];
 }
 
-/** A batch as the worker threads hand it over: pictures as bytes, drawn only when the batch is taken. */
+/** A batch as the worker threads hand it over: images as bytes, drawn only when the batch is taken. */
 interface Prepared {
   packed: PackedBatch;
   labels: Float32Array;

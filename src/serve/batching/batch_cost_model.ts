@@ -1,7 +1,7 @@
 /** Share of a new measurement in the moving estimate. */
 const NEWEST = 0.2;
 
-/** What a larger batch must save of each picture's time to be worth its latency and memory. */
+/** What a larger batch must save of each image's time to be worth its latency and memory. */
 const LEAST_GAIN = 0.03;
 
 /** Batches after which a size not used since is measured anew: a slow moment must not rule it out for good. */
@@ -38,8 +38,8 @@ export class BatchTimes {
   }
 
   /**
-   * The batch to run next: of the sizes that `waiting` pictures fill and that take at most `budget` ms, the one with the
-   * least time for each picture. A size without a measurement is tried. At least 1.
+   * The batch to run next: of the sizes that `waiting` images fill and that take at most `budget` ms, the one with the
+   * least time for each image. A size without a measurement is tried. At least 1.
    */
   best(waiting: number, budget: number): number {
     let best = 1;
@@ -51,7 +51,7 @@ export class BatchTimes {
     return best;
   }
 
-  /** Milliseconds for each picture in the batch that was measured to be best; 0 when nothing is known. */
+  /** Milliseconds for each image in the batch that was measured to be best; 0 when nothing is known. */
   get pace(): number {
     const known = this.sizes.filter((size) => this.#measured(size) !== undefined);
     return known.length === 0 ? 0 : Math.min(...known.map((size) => this.expected(size) / size));

@@ -57,7 +57,7 @@ export class Dispatcher {
     this.#options = options;
   }
 
-  /** Pictures that wait for a detector. */
+  /** Images that wait for a detector. */
   get queued(): number {
     return this.#waiting.length;
   }
@@ -65,7 +65,7 @@ export class Dispatcher {
   /** @throws HttpProblem as `Place.detect`, Error when the model failed */
   async detect(request: DetectRequest, seat: Seat, signal: AbortSignal): Promise<Found> {
     if (signal.aborted) throw clientGone();
-    // A request may be of many pictures.
+    // A request may be of many images.
     setMaxListeners(0, signal);
     let leave = () => {};
     let stopWatching = () => {};
@@ -114,7 +114,7 @@ export class Dispatcher {
   /**
    * Measures batches of growing size on all detectors, as many as `budget` ms allow, so that the first requests find a
    * warm model.
-   * @returns milliseconds the model takes for a picture alone, and between two when all detectors are busy
+   * @returns milliseconds the model takes for an image alone, and between two when all detectors are busy
    */
   async warmUp(task: SentTask, budget: number): Promise<{ alone: number; pace: number }> {
     const lanes = this.#idle.splice(0);
@@ -222,7 +222,7 @@ export class Dispatcher {
   }
 
   /**
-   * Nothing of a batch that failed was answered yet, and looking at a picture twice harms nobody.
+   * Nothing of a batch that failed was answered yet, and looking at an image twice harms nobody.
    * @param process that died of it, if one did
    */
   #again(batch: readonly Job[], error: unknown, process?: number): void {

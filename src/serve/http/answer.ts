@@ -7,7 +7,7 @@ import { reasonSchema } from './reason.js';
 const pixels = z.number();
 const bbox = z
   .tuple([pixels, pixels, pixels, pixels])
-  .meta({ description: 'Left, top, width, height in pixels of the upright picture.' });
+  .meta({ description: 'Left, top, width, height in pixels of the upright image.' });
 const categoryId = z.int().min(0);
 const score = z.number().min(0).max(1);
 const fileName = z.string().meta({ description: 'As the client named the file; else empty.' });
@@ -35,7 +35,7 @@ const categorySchema = z
 
 const imageSchema = z.strictObject({
   file_name: fileName,
-  height: z.int().min(1).meta({ description: 'Pixels of the upright picture, which the boxes refer to.' }),
+  height: z.int().min(1).meta({ description: 'Pixels of the upright image, which the boxes refer to.' }),
   width: z.int().min(1),
   image_id: imageId,
 });
@@ -45,30 +45,30 @@ export const answerSchema = imageSchema
     annotations: z.array(annotationSchema),
     categories: z.array(categorySchema).meta({ description: 'All the model knows, in the order of its classes.' }),
   })
-  .meta({ id: 'Answer', description: 'The objects of one picture.' });
+  .meta({ id: 'Answer', description: 'The objects of one image.' });
 
 const refusedSchema = z
   .strictObject({ file_name: fileName, image_id: imageId, error: reasonSchema })
-  .meta({ id: 'RefusedPicture', description: 'A picture among several that could not be looked at.' });
+  .meta({ id: 'RefusedImage', description: 'An image among several that could not be looked at.' });
 
 export const answersSchema = z
   .strictObject({ answers: z.array(z.union([answerSchema, refusedSchema])) })
-  .meta({ id: 'Answers', description: 'One entry for each picture, in their order.' });
+  .meta({ id: 'Answers', description: 'One entry for each image, in their order.' });
 
 export const resultsSchema = z
   .array(z.strictObject({ image_id: imageId, category_id: categoryId, bbox, score }))
-  .meta({ id: 'CocoResults', description: 'COCO’s results format, of all pictures.' });
+  .meta({ id: 'CocoResults', description: 'COCO’s results format, of all images.' });
 
 /** One object of an answer. */
 export type AnswerAnnotation = z.infer<typeof annotationSchema>;
-/** The picture an answer is about. */
+/** The image an answer is about. */
 export type AnsweredImage = z.infer<typeof imageSchema>;
 /** What `POST /predict` answers. */
 export type Answer = z.infer<typeof answerSchema>;
-/** What it says instead of a picture among several that is none. */
-export type RefusedPicture = z.infer<typeof refusedSchema>;
+/** What it says instead of an image among several that is none. */
+export type RefusedImage = z.infer<typeof refusedSchema>;
 
-/** Detections in picture pixels to an answer; `categories` are in the order of the model's classes. */
+/** Detections in image pixels to an answer; `categories` are in the order of the model's classes. */
 export function buildAnswer(
   { file_name, height, width, image_id }: AnsweredImage,
   detections: readonly Detection[],
@@ -92,7 +92,7 @@ export function buildAnswer(
   };
 }
 
-/** Detections of one picture in COCO's results format. */
+/** Detections of one image in COCO's results format. */
 export function buildResults(
   image_id: number,
   detections: readonly Detection[],
@@ -106,6 +106,6 @@ export function buildResults(
   }));
 }
 
-export function buildRefusal(file_name: string, image_id: number, { reason }: HttpProblem): RefusedPicture {
+export function buildRefusal(file_name: string, image_id: number, { reason }: HttpProblem): RefusedImage {
   return { file_name, image_id, error: reason };
 }

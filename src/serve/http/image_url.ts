@@ -9,15 +9,15 @@ import { clientGone, HttpProblem } from '../api_error.js';
 import type { Upload } from './upload.js';
 import { checkAddresses, checkUrl } from './url_rules.js';
 
-/** Fetches under way at once: each may hold a whole picture in memory. */
+/** Fetches under way at once: each may hold a whole image in memory. */
 const MOST_AT_ONCE = 16;
 
-export interface PictureUrlOptions {
-  /** Hosts pictures may come from, see `serve.urlHosts`; without any, none is fetched. */
+export interface ImageUrlOptions {
+  /** Hosts images may come from, see `serve.urlHosts`; without any, none is fetched. */
   urlHosts: readonly string[];
   /** Milliseconds for one fetch, from resolving the name to the last byte. */
   urlTimeout: number;
-  /** Largest picture, bytes. */
+  /** Largest image, bytes. */
   maxBytes: number;
 }
 
@@ -41,25 +41,25 @@ export function pinned(addresses: LookupAddress[]): LookupFunction {
   };
 }
 
-/** Fetches pictures from allowed hosts, and from nowhere inside the network the service runs in. */
-export class PictureUrls {
-  readonly #options: PictureUrlOptions;
+/** Fetches images from allowed hosts, and from nowhere inside the network the service runs in. */
+export class ImageUrls {
+  readonly #options: ImageUrlOptions;
   readonly #network: Network;
   #running = 0;
 
-  constructor(options: PictureUrlOptions, network: Network = INTERNET) {
+  constructor(options: ImageUrlOptions, network: Network = INTERNET) {
     this.#options = options;
     this.#network = network;
   }
 
   /**
-   * @throws HttpProblem 400 for no URL, 403 for one that is not allowed, 413 when the picture is too large, 422 when
+   * @throws HttpProblem 400 for no URL, 403 for one that is not allowed, 413 when the image is too large, 422 when
    *   none comes from there in time, 503 when too many are being fetched
    */
   async fetch(text: string, signal: AbortSignal): Promise<Upload> {
     const url = checkUrl(text, this.#options.urlHosts);
     if (this.#running >= MOST_AT_ONCE) {
-      const message = 'Too many pictures are being fetched.';
+      const message = 'Too many images are being fetched.';
       throw new HttpProblem(503, { code: 'overloaded', message, hint: 'Ask again in 1 s.' }, { retryAfter: 1 });
     }
     this.#running++;
@@ -145,11 +145,11 @@ interface Hint extends ErrorOptions {
 }
 
 function unfetchable({ host }: URL, received: string, { hint, cause }: Hint = {}): HttpProblem {
-  const message = `The picture cannot be had from ${host}.`;
-  return new HttpProblem(422, { code: 'unfetchable', message, expected: 'a picture', received, hint }, { cause });
+  const message = `The image cannot be had from ${host}.`;
+  return new HttpProblem(422, { code: 'unfetchable', message, expected: 'an image', received, hint }, { cause });
 }
 
 function tooLarge(maxBytes: number): HttpProblem {
-  const message = 'The picture at the URL is too large.';
+  const message = 'The image at the URL is too large.';
   return new HttpProblem(413, { code: 'too_large', message, expected: `at most ${maxBytes} bytes` });
 }

@@ -4,7 +4,7 @@ import { readBundled } from '../../detect/bundle.js';
 import type { Models } from '../versions/model.js';
 import { sayVersion } from './model_version.js';
 
-/** What the live version says of itself: a test picture, the answer it must give to it, its name and version. */
+/** What the live version says of itself: a test image, the answer it must give to it, its name and version. */
 export function infoRoutes(models: Models): Hono {
   const app = new Hono();
   const READ = ['GET', 'POST'];

@@ -7,7 +7,7 @@ import { parseJson } from './json_text.js';
 const ENCODED = 'Base64 (RFC 4648, padded, in one line or several), or the same as a data URL: data:image/…;base64,…';
 const DATA_URL = /^data:(image\/[a-z0-9.+-]{1,64}|application\/octet-stream)(;[a-z-]{1,64}=[^;,]{0,64})?;base64,/i;
 
-const picture = z
+const image = z
   .string()
   .transform((text, context): Buffer => {
     // Android, Java and Python's encodebytes break lines as MIME does.
@@ -22,22 +22,22 @@ const picture = z
 
 /** The shapes of a JSON body, by their only key. */
 const SHAPES = {
-  image: z.strictObject({ image: picture }),
-  images: z.strictObject({ images: z.array(picture).min(1, 'at least one picture') }),
+  image: z.strictObject({ image: image }),
+  images: z.strictObject({ images: z.array(image).min(1, 'at least one image') }),
   url: z.strictObject({ url: z.string().max(2048, 'at most 2048 characters').meta({ format: 'uri' }) }),
 };
 const KEYS = Object.keys(SHAPES);
 
 export const jsonBodySchema = z.union(Object.values(SHAPES)).meta({
-  id: 'PicturesInJson',
-  description: 'A picture, a list of pictures, or the URL of one on a host that the service allows.',
+  id: 'ImagesInJson',
+  description: 'An image, a list of images, or the URL of one on a host that the service allows.',
 });
 
 export interface JsonBody {
   images: Buffer[];
   /** Whether the client sent a list. */
   list: boolean;
-  /** Where the picture is to be had instead. */
+  /** Where the image is to be had instead. */
   url?: string;
 }
 
@@ -72,7 +72,7 @@ function onlyKey(body: unknown): keyof typeof SHAPES {
   if (keys.length === 1 && unknown === undefined) return keys[0] as keyof typeof SHAPES;
   throw new HttpProblem(400, {
     code: 'bad_body',
-    message: 'The JSON body is not one picture, a list of them, or the URL of one.',
+    message: 'The JSON body is not one image, a list of them, or the URL of one.',
     expected: `an object with one of the keys ${KEYS.join(', ')}`,
     received: isObject ? keys.slice(0, 10) : describeValue(body),
     hint: unknown === undefined ? undefined : didYouMean(unknown.slice(0, 100), KEYS),

@@ -6,7 +6,7 @@ import { reportStages } from '../observe/stages.js';
 import type { DetectRequest, Found, Model, Models } from '../versions/model.js';
 import { buildAnswer, buildRefusal, buildResults } from './answer.js';
 import { refuseLarge } from './body.js';
-import { PictureUrls } from './image_url.js';
+import { ImageUrls } from './image_url.js';
 import { sayVersion } from './model_version.js';
 import { type Format, readQuery } from './query.js';
 import { readUploads, refuseEmpty, type Upload } from './upload.js';
@@ -14,11 +14,11 @@ import { readUploads, refuseEmpty, type Upload } from './upload.js';
 export interface PredictParts {
   models: Models;
   config: Pick<ServeConfig, 'maxBytes' | 'maxFiles' | 'queue' | 'urlHosts' | 'urlTimeout'>;
-  /** Where pictures named by URL come from. */
-  urls?: PictureUrls;
+  /** Where images named by URL come from. */
+  urls?: ImageUrls;
 }
 
-/** What became of one picture of a request. */
+/** What became of one image of a request. */
 interface Outcome {
   upload: Upload;
   imageId: number;
@@ -29,10 +29,10 @@ interface Env {
   Variables: { model: Model };
 }
 
-/** `POST /predict`: finds objects in one picture or several. */
-export function predictRoutes({ models, config, urls = new PictureUrls(config) }: PredictParts): Hono<Env> {
+/** `POST /predict`: finds objects in one image or several. */
+export function predictRoutes({ models, config, urls = new ImageUrls(config) }: PredictParts): Hono<Env> {
   const { maxBytes } = config;
-  // More pictures than places would never be taken.
+  // More images than places would never be taken.
   const maxFiles = Math.min(config.maxFiles, config.queue);
   const app = new Hono<Env>();
   app.post('/predict', leased(models), async (c) => {
@@ -40,11 +40,11 @@ export function predictRoutes({ models, config, urls = new PictureUrls(config) }
     const { model } = c.var;
     const { categories } = model.bundle;
     const { imageId, thresholds, format = accepted(c) } = readQuery(new URL(c.req.url).searchParams, categories);
-    const { pictures, list } = await readUploads(c, { maxBytes, maxFiles, urls });
-    if (list && format === 'png') throw pngOfSeveral(pictures.length);
-    const requests = pictures.map(({ bytes }) => ({ bytes, thresholds, draw: format === 'png' }));
-    const answers = await detectAll(model, pictures, requests, c.req.raw.signal);
-    const outcomes = pictures.map((upload, i) => ({ upload, imageId: imageId + i, found: answers[i] }));
+    const { images, list } = await readUploads(c, { maxBytes, maxFiles, urls });
+    if (list && format === 'png') throw pngOfSeveral(images.length);
+    const requests = images.map(({ bytes }) => ({ bytes, thresholds, draw: format === 'png' }));
+    const answers = await detectAll(model, images, requests, c.req.raw.signal);
+    const outcomes = images.map((upload, i) => ({ upload, imageId: imageId + i, found: answers[i] }));
     reportTimes(c, answers);
     return render(c, outcomes, model, list, format);
   });
@@ -73,8 +73,8 @@ function accepted(c: Context): Format {
 }
 
 /**
- * Takes all pictures in or none, and waits for all.
- * @throws HttpProblem for what does not lie in a picture
+ * Takes all images in or none, and waits for all.
+ * @throws HttpProblem for what does not lie in an image
  */
 async function detectAll(
   model: Model,
@@ -93,7 +93,7 @@ async function detectAll(
     );
     return all.map((one, i) => {
       if (one.status === 'fulfilled') return one.value;
-      if (isOfPicture(one.reason)) return withOrigin(one.reason, uploads[i]);
+      if (isOfImage(one.reason)) return withOrigin(one.reason, uploads[i]);
       throw one.reason;
     });
   } finally {
@@ -101,8 +101,8 @@ async function detectAll(
   }
 }
 
-/** Whether a failure is that of its picture alone; any other, overload or a client that has gone, is the request's. */
-const isOfPicture = (error: unknown): error is HttpProblem =>
+/** Whether a failure is that of its image alone; any other, overload or a client that has gone, is the request's. */
+const isOfImage = (error: unknown): error is HttpProblem =>
   error instanceof HttpProblem && [400, 413, 422].includes(error.status);
 
 function withOrigin(problem: HttpProblem, { origin }: Upload): HttpProblem {
@@ -110,7 +110,7 @@ function withOrigin(problem: HttpProblem, { origin }: Upload): HttpProblem {
   return new HttpProblem(problem.status, { ...problem.reason, message: `${problem.reason.message} ${origin}` });
 }
 
-/** Tells the observers each picture's stages, and the browser's network panel the slowest of each. */
+/** Tells the observers each image's stages, and the browser's network panel the slowest of each. */
 function reportTimes(c: Context, answers: readonly (Found | HttpProblem)[]): void {
   const slowest = new Map<string, number>();
   for (const answer of answers) {
@@ -133,7 +133,7 @@ function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, lis
       ),
     });
   }
-  // Neither one picture's answer nor a list of results has a place for a refusal.
+  // Neither one image's answer nor a list of results has a place for a refusal.
   const all = outcomes.map(({ found }, i) => {
     if (!(found instanceof HttpProblem)) return found;
     throw list ? amongSeveral(found, outcomes[i], i) : found;
@@ -149,14 +149,14 @@ function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, lis
 
 function amongSeveral({ status, reason }: HttpProblem, { upload }: Outcome, index: number): HttpProblem {
   const named = upload.name === '' ? '' : ` (${upload.name})`;
-  return new HttpProblem(status, { ...reason, message: `Picture ${index + 1}${named}: ${reason.message}` });
+  return new HttpProblem(status, { ...reason, message: `Image ${index + 1}${named}: ${reason.message}` });
 }
 
 function pngOfSeveral(received: number): HttpProblem {
   return new HttpProblem(400, {
     code: 'png_of_several',
-    message: 'A list of pictures cannot be answered by one picture.',
-    expected: 'one picture, or format=json or coco',
+    message: 'A list of images cannot be answered by one image.',
+    expected: 'one image, or format=json or coco',
     received,
   });
 }

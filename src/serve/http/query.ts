@@ -12,7 +12,7 @@ export type Format = (typeof FORMATS)[number];
 
 /** What the query of `POST /predict` asks; what it does not mention is as the bundle says. */
 export interface PredictQuery {
-  /** The first picture's id as the client counts them; 0 when it does not say. */
+  /** The first image's id as the client counts them; 0 when it does not say. */
   imageId: number;
   thresholds: Partial<Pick<Thresholds, 'confidence' | 'nms' | 'maxDetections' | 'only'>>;
   format?: Format;
@@ -30,7 +30,7 @@ export const PARAMETERS = {
   image_id: {
     schema: digits.pipe(z.coerce.number<string>().int().min(0)),
     expected: 'digits',
-    about: 'Id of the picture in the answer, 0 unless given; of several, the id of the first, the next has one more.',
+    about: 'Id of the image in the answer, 0 unless given; of several, the id of the first, the next has one more.',
   },
   conf: { schema: share, expected: 'a number from 0 to 1', about: 'Lowest score of an object.' },
   iou: {
@@ -41,7 +41,7 @@ export const PARAMETERS = {
   max: {
     schema: digits.pipe(z.coerce.number<string>().int().min(1).max(MOST_OBJECTS)),
     expected: `a whole number from 1 to ${MOST_OBJECTS}`,
-    about: 'Most objects of a picture.',
+    about: 'Most objects of an image.',
   },
   classes: {
     schema: z.string(),
@@ -51,7 +51,7 @@ export const PARAMETERS = {
   format: {
     schema: z.enum(FORMATS),
     expected: `one of ${FORMATS.join(', ')}`,
-    about: 'json: boxes with their picture. coco: COCO’s results list. png: the picture with its boxes drawn.',
+    about: 'json: boxes with their image. coco: COCO’s results list. png: the image with its boxes drawn.',
   },
 } as const;
 

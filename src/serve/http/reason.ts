@@ -8,7 +8,7 @@ export const reasonSchema = z
     received: z.unknown().optional(),
     hint: z.string().optional().meta({ description: 'The remedy.' }),
   })
-  .meta({ id: 'Reason', description: 'Why a request, or one picture of it, was refused.' });
+  .meta({ id: 'Reason', description: 'Why a request, or one image of it, was refused.' });
 
 /** Why a request was refused: the body of every answer outside 2xx, as `{"error": …}`. */
 export type Reason = z.infer<typeof reasonSchema>;

@@ -3,11 +3,11 @@ import { describeValue } from '../../base/errors.js';
 import { HttpProblem } from '../api_error.js';
 import { type FileBytes, lengthOf } from '../worker/frames.js';
 import { readBody, readText } from './body.js';
-import type { PictureUrls } from './image_url.js';
+import type { ImageUrls } from './image_url.js';
 import { readJsonBody } from './json_body.js';
 import { readMultipart } from './multipart.js';
 
-/** One picture of a request, as it came. */
+/** One image of a request, as it came. */
 export interface Upload {
   bytes: FileBytes;
   /** Name given by the client in a multipart body, or the last part of a URL; else empty. */
@@ -17,7 +17,7 @@ export interface Upload {
 }
 
 export interface Uploads {
-  pictures: Upload[];
+  images: Upload[];
   /** Whether the client sent a list, and so expects one. */
   list: boolean;
 }
@@ -25,19 +25,19 @@ export interface Uploads {
 export interface UploadOptions {
   /** Largest body. */
   maxBytes: number;
-  /** Most pictures of one request. */
+  /** Most images of one request. */
   maxFiles: number;
-  urls: PictureUrls;
+  urls: ImageUrls;
 }
 
 const EXAMPLE =
-  'For example: curl -H "Content-Type: image/jpeg" --data-binary @picture.jpg URL, or curl -F image=@picture.jpg URL.';
+  'For example: curl -H "Content-Type: image/jpeg" --data-binary @image.jpg URL, or curl -F image=@image.jpg URL.';
 const ACCEPTED = 'image/*, application/octet-stream, multipart/form-data or application/json';
 
 /**
- * Takes the pictures out of a request: the raw body, the parts of a multipart body, in whatever fields, or what a JSON
- * body holds or names. A picture without bytes is the reader's business.
- * @throws HttpProblem as {@link readBody}, 400 for a malformed body, 413 for too many pictures, 415 for another type or
+ * Takes the images out of a request: the raw body, the parts of a multipart body, in whatever fields, or what a JSON
+ * body holds or names. An image without bytes is the reader's business.
+ * @throws HttpProblem as {@link readBody}, 400 for a malformed body, 413 for too many images, 415 for another type or
  *   an encoded body
  */
 export async function readUploads(c: Context, { maxBytes, maxFiles, urls }: UploadOptions): Promise<Uploads> {
@@ -48,49 +48,49 @@ export async function readUploads(c: Context, { maxBytes, maxFiles, urls }: Uplo
       message: 'The body is compressed.',
       expected: 'no Content-Encoding',
       received: encoding,
-      hint: 'Send the picture as it is: its format is compressed already.',
+      hint: 'Send the image as it is: its format is compressed already.',
     });
   }
   // A body without a type may be taken for bytes: RFC 9110, 8.3.
   const type = (c.req.header('content-type') ?? 'application/octet-stream').split(';')[0].trim().toLowerCase();
   const uploads = await readByType(c, type, maxBytes, urls);
-  if (uploads.pictures.length > maxFiles) {
+  if (uploads.images.length > maxFiles) {
     throw new HttpProblem(413, {
-      code: 'too_many_pictures',
-      message: 'The request has too many pictures.',
+      code: 'too_many_images',
+      message: 'The request has too many images.',
       expected: `at most ${maxFiles}`,
-      received: uploads.pictures.length,
+      received: uploads.images.length,
       hint: 'Send the others in further requests.',
     });
   }
   return uploads;
 }
 
-/** @throws HttpProblem 400 for a picture without bytes */
+/** @throws HttpProblem 400 for an image without bytes */
 export function refuseEmpty({ bytes }: Upload): void {
   if (lengthOf(bytes) > 0) return;
-  throw empty('The picture has no bytes.');
+  throw empty('The image has no bytes.');
 }
 
 function empty(message: string): HttpProblem {
-  return new HttpProblem(400, { code: 'empty_body', message, expected: 'one picture', hint: EXAMPLE });
+  return new HttpProblem(400, { code: 'empty_body', message, expected: 'one image', hint: EXAMPLE });
 }
 
-async function readByType(c: Context, type: string, maxBytes: number, urls: PictureUrls): Promise<Uploads> {
+async function readByType(c: Context, type: string, maxBytes: number, urls: ImageUrls): Promise<Uploads> {
   if (type.startsWith('image/') || type === 'application/octet-stream') {
-    return { pictures: [{ bytes: await readBody(c, maxBytes), name: '' }], list: false };
+    return { images: [{ bytes: await readBody(c, maxBytes), name: '' }], list: false };
   }
   if (type === 'multipart/form-data') {
     return readForm(await readBody(c, maxBytes), c.req.header('content-type') as string);
   }
   if (type === 'application/json') {
     const { images, list, url } = readJsonBody(await readText(c, maxBytes));
-    if (url !== undefined) return { pictures: [await urls.fetch(url, c.req.raw.signal)], list };
-    return { pictures: images.map((bytes) => ({ bytes, name: '' })), list };
+    if (url !== undefined) return { images: [await urls.fetch(url, c.req.raw.signal)], list };
+    return { images: images.map((bytes) => ({ bytes, name: '' })), list };
   }
   throw new HttpProblem(415, {
     code: 'unsupported_type',
-    message: `The content type is not one of a picture.`,
+    message: `The content type is not one of an image.`,
     expected: ACCEPTED,
     received: type,
     hint: EXAMPLE,
@@ -114,5 +114,5 @@ async function readForm(body: Uint8Array[], contentType: string): Promise<Upload
     });
   }
   if (files.length === 0) throw empty('No file was chosen in the form.');
-  return { pictures: files.map(({ bytes, fileName }) => ({ bytes, name: fileName ?? '' })), list: files.length > 1 };
+  return { images: files.map(({ bytes, fileName }) => ({ bytes, name: fileName ?? '' })), list: files.length > 1 };
 }

@@ -10,13 +10,13 @@ const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3');
 const AZURE_PLATFORM = '168.63.129.16';
 
 /**
- * The URL of a picture, when it lies on one of the hosts.
+ * The URL of an image, when it lies on one of the hosts.
  * @throws HttpProblem 400 for what is no URL, 403 for one that is not allowed
  */
 export function checkUrl(text: string, hosts: readonly string[]): URL {
   if (hosts.length === 0) {
     throw forbidden('The service fetches no URLs.', {
-      expected: 'the picture itself',
+      expected: 'the image itself',
       hint: 'Whoever runs the service may allow hosts by serve.urlHosts.',
     });
   }
@@ -25,7 +25,7 @@ export function checkUrl(text: string, hosts: readonly string[]): URL {
   // The parser leaves out the port that the protocol has by itself.
   if (url.port !== '') throw forbidden('The URL has a port of its own.', { expected: 'no port', received: url.port });
   if (!hosts.some((host) => allows(host, url))) {
-    throw forbidden('Pictures may not be fetched from there.', {
+    throw forbidden('Images may not be fetched from there.', {
       expected: `a URL on one of: ${hosts.map((host) => (host.includes('//') ? host : `https://${host}`)).join(', ')}`,
       received: text,
     });

@@ -24,7 +24,7 @@ export class Metrics {
   });
   readonly #batches = new Histogram({
     name: 'yolox_batch_size',
-    help: 'Pictures in one run of the model',
+    help: 'Images in one run of the model',
     buckets: [1, 2, 4, 8, 16, 32, 64],
     registers: [this.#registry],
   });
@@ -73,7 +73,7 @@ export class Metrics {
           this.set(read());
         },
       });
-    gauge('yolox_queue_depth', 'Pictures that wait for the model', () => queue.queued);
+    gauge('yolox_queue_depth', 'Images that wait for the model', () => queue.queued);
     gauge('yolox_in_flight', 'Requests admitted and not answered yet', () => queue.admitted);
   }
 

@@ -1,9 +1,9 @@
 import type { Context } from 'hono';
 
-/** Milliseconds by stage, in the order in which a picture went through them. */
+/** Milliseconds by stage, in the order in which an image went through them. */
 export type Stages = Record<string, number>;
 
-/** What one picture of a request took. */
+/** What one image of a request took. */
 export interface Timed {
   stages: Stages;
   /** When the last stage was over, `performance.now()`. */
@@ -16,7 +16,7 @@ declare module 'hono' {
   }
 }
 
-/** Tells metrics, log and traces of a request what a picture of it took. */
+/** Tells metrics, log and traces of a request what an image of it took. */
 export function reportStages(c: Context, stages: Stages): void {
   c.set('timed', [...(c.var.timed ?? []), { stages, end: performance.now() }]);
 }

@@ -3,7 +3,7 @@ import { HttpProblem } from '../api_error.js';
 // Parsers take time and memory by the parts of a body, not by its bytes: 20 MB of empty strings or files stop a process
 // for half a minute and take gigabytes. So bodies are looked over before they are parsed.
 
-/** Values in JSON, parts of a multipart body: more than any list of pictures needs. */
+/** Values in JSON, parts of a multipart body: more than any list of images needs. */
 const MAX_VALUES = 4096;
 const MAX_PARTS = 1024;
 

@@ -8,7 +8,7 @@ const none: Policy = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] };
 /** Answers for programs, should a browser show one. */
 const data: Policy = { ...none, sandbox: [] };
 
-/** The web page and the docs: their own files, and pictures that the browser made. */
+/** The web page and the docs: their own files, and images that the browser made. */
 const page: Policy = {
   ...none,
   scriptSrc: ["'self'"],

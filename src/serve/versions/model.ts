@@ -2,21 +2,21 @@ import type { Bundle } from '../../detect/bundle.js';
 import type { Detection, Thresholds } from '../../detect/detections.js';
 import type { FileBytes } from '../worker/frames.js';
 
-/** A picture to look at, as it came. */
+/** An image to look at, as it came. */
 export interface DetectRequest {
-  /** The encoded picture. */
+  /** The encoded image. */
   bytes: FileBytes;
   /** What is asked otherwise than the bundle says. */
   thresholds: Partial<Thresholds>;
-  /** Whether to answer the picture with its objects drawn into it, too. */
+  /** Whether to answer the image with its objects drawn into it, too. */
   draw?: boolean;
 }
 
 export interface Found {
-  /** Pixels of the upright picture. */
+  /** Pixels of the upright image. */
   width: number;
   height: number;
-  /** In pixels of that picture, best first. */
+  /** In pixels of that image, best first. */
   detections: Detection[];
   /** Milliseconds of each stage: queue, decode, letterbox, inference, post. */
   times: Record<string, number>;
@@ -26,7 +26,7 @@ export interface Found {
 
 /** A request's place among those a model takes at once. */
 export interface Place {
-  /** @throws HttpProblem 413 or 422 for the picture, 503 when it waited too long, 499 when the client has gone */
+  /** @throws HttpProblem 413 or 422 for the image, 503 when it waited too long, 499 when the client has gone */
   detect(request: DetectRequest): Promise<Found>;
   leave(): void;
 }

@@ -42,7 +42,7 @@ export interface ModelProcessOptions extends EngineOptions, Omit<AdmissionOption
 }
 
 /**
- * A bundle in a process of its own, where pictures are decoded and run: memory goes back when it ends, and a picture
+ * A bundle in a process of its own, where images are decoded and run: memory goes back when it ends, and an image
  * that kills it harms nobody else. A process that dies is replaced and its requests are sent again.
  */
 export class ModelProcess implements Model {
@@ -105,7 +105,7 @@ export class ModelProcess implements Model {
     return this.#admission.admitted;
   }
 
-  /** Pictures that wait for the model. */
+  /** Images that wait for the model. */
   get queued(): number {
     return this.#dispatcher.queued;
   }

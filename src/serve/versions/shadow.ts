@@ -11,7 +11,7 @@ const SAME_OBJECT = 0.5;
 /** How a copy of a request went. */
 export type ShadowOutcome = ({ result: 'compared' } & Agreement) | { result: 'dropped' } | { result: 'failed' };
 
-/** Boxes of two answers for one picture. */
+/** Boxes of two answers for one image. */
 export interface Agreement {
   both: number;
   liveOnly: number;

@@ -6,8 +6,8 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
 
 /**
- * Frees the pictures and outputs of the last batch. Megabytes of memory outside V8's heap hang on a few small, young objects,
- * whose weight it feels late: uncollected they make up 60 MB a thread, and each picture lands in memory no cache knows.
+ * Frees the images and outputs of the last batch. Megabytes of memory outside V8's heap hang on a few small, young objects,
+ * whose weight it feels late: uncollected they make up 60 MB a thread, and each image lands in memory no cache knows.
  * Takes 0.3 ms.
  */
 export const collectYoung = (): void => collect({ type: 'minor' });

@@ -1,22 +1,16 @@
 import sharp from 'sharp';
 import type { Problem } from '../../base/errors.js';
-import {
-  type DecodeLimits,
-  type DecodeOptions,
-  decodePicture,
-  ImageError,
-  type ImageFault,
-} from '../../image/decode.js';
-import type { Picture } from '../../image/image.js';
+import { type DecodeLimits, type DecodeOptions, decodeImage, ImageError, type ImageFault } from '../../image/decode.js';
+import type { Image } from '../../image/image.js';
 import { HttpProblem } from '../api_error.js';
 
-// For the whole process, as often as a thread of it loads sharp, which sets them otherwise: no picture comes twice, and
+// For the whole process, as often as a thread of it loads sharp, which sets them otherwise: no image comes twice, and
 // with several side by side one is not worth several threads.
 sharp.cache(false);
 sharp.concurrency(1);
 
-/** What a picture may cost: all its pixels, those of a side, and milliseconds of decoding. */
-export type PictureLimits = Required<DecodeLimits>;
+/** What an image may cost: all its pixels, those of a side, and milliseconds of decoding. */
+export type ImageLimits = Required<DecodeLimits>;
 
 /** How an image that cannot be had is answered. */
 const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: string }> = {
@@ -28,17 +22,17 @@ const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: s
 };
 
 /**
- * Decodes the picture of a request; of several in one file, the frames of an animation, the first. The options are
- * those of {@link decodePicture}.
+ * Decodes the image of a request; of several in one file, the frames of an animation, the first. The options are
+ * those of {@link decodeImage}.
  * @throws HttpProblem 413 when it exceeds the limits, 422 when it is no image or a damaged one; TakesLong
  */
 export async function decodeUpload(
   bytes: Uint8Array,
-  limits: PictureLimits,
+  limits: ImageLimits,
   options?: Pick<DecodeOptions, 'fit' | 'inThread' | 'short'>,
-): Promise<Picture> {
+): Promise<Image> {
   try {
-    return await decodePicture(bytes, { ...limits, ...options });
+    return await decodeImage(bytes, { ...limits, ...options });
   } catch (cause) {
     if (cause instanceof ImageError) throw refusal(cause.fault, cause.problem);
     throw cause;

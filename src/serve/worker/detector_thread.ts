@@ -5,14 +5,14 @@ import type { Bundle } from '../../detect/bundle.js';
 import type { Detector, DetectorOptions } from '../../detect/onnx_detector.js';
 import { BlockingStream } from './blocking_stream.js';
 import { collectAll, collectYoung } from './collect.js';
-import type { PictureLimits } from './decode_upload.js';
+import type { ImageLimits } from './decode_upload.js';
 import { decodeTasks, encodeFailure, encodeOutcomes, type Frame } from './frames.js';
 import { UploadDetector } from './upload_detector.js';
 
 /** What a thread is started with. */
 export interface DetectorThreadData {
   bundle: Bundle;
-  options: DetectorOptions & PictureLimits;
+  options: DetectorOptions & ImageLimits;
 }
 
 /** How opening went; a problem is for the user. */

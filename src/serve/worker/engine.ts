@@ -4,21 +4,21 @@ import { Piscina } from 'piscina';
 import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../../detect/bundle.js';
 import type { Provider, ProviderChoice } from '../../detect/providers.js';
-import type { PictureLimits } from './decode_upload.js';
+import type { ImageLimits } from './decode_upload.js';
 import type { DetectorThreadData, Opened } from './detector_thread.js';
 
-/** Pictures in a batch at most, when nobody says: more save nothing on a CPU, and cost memory. */
+/** Images in a batch at most, when nobody says: more save nothing on a CPU, and cost memory. */
 const MAX_BATCH: Record<Provider, number> = { cpu: 4, cuda: 16, tensorrt: 16 };
 
 /** Megabytes of a thread's young objects: little, for they are collected after every batch. */
 const YOUNG_MB = 6;
 
-export interface EngineOptions extends PictureLimits {
+export interface EngineOptions extends ImageLimits {
   /** Threads of each session; 0 lets onnxruntime choose. */
   threads: number;
   /** Batches that run at once. */
   sessions: number;
-  /** Most pictures in a batch; when absent it depends on what the model runs on. */
+  /** Most images in a batch; when absent it depends on what the model runs on. */
   maxBatch?: number;
   /** What the model is to run on. */
   provider?: ProviderChoice;
@@ -36,7 +36,7 @@ export interface EngineInfo {
 }
 
 /**
- * Detectors of a bundle, each in a thread of its own that does all for its pictures and is asked on its own stream:
+ * Detectors of a bundle, each in a thread of its own that does all for its images and is asked on its own stream:
  * nothing stands between it and the service. One more is for images that take long, so that they keep no other waiting;
  * it loads its model with the first of them. They end with their streams.
  */

@@ -19,7 +19,7 @@ export type FileBytes = Uint8Array | readonly Uint8Array[];
 /** A task as the service has it. */
 export type SentTask = Omit<UploadTask, 'bytes'> & { bytes: FileBytes };
 
-/** What stands in a request's text for each picture, whose file is among the bytes. */
+/** What stands in a request's text for each image, whose file is among the bytes. */
 interface TaskHead {
   length: number;
   thresholds?: Partial<Thresholds>;
@@ -27,7 +27,7 @@ interface TaskHead {
   alone?: boolean;
 }
 
-/** What stands in an answer's text; the pictures drawn are among the bytes. */
+/** What stands in an answer's text; the images drawn are among the bytes. */
 type AnswerHead =
   | { outcomes: (Omit<Outcome, 'drawn'> & { drawnLength?: number })[]; times: UploadTimes }
   /** A fault of ours; the message is for the log. */

@@ -14,7 +14,7 @@ import { StreamLane } from './worker_channel.js';
 const END_MS = 5000;
 
 /**
- * Settings of glibc's malloc; other C libraries do not know them. What is freed is kept, up to 256 MB: pictures come one
+ * Settings of glibc's malloc; other C libraries do not know them. What is freed is kept, up to 256 MB: images come one
  * after the other, and pages given back to the system would be faulted in anew for each, a third of the time of decoding.
  */
 const MALLOC = {
@@ -104,7 +104,7 @@ export class EngineProcess {
   }
 }
 
-/** What the process gets to see: decoders of strangers' pictures need no secrets. */
+/** What the process gets to see: decoders of strangers' images need no secrets. */
 function environment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !/^(YOLOX|OTEL)_/.test(name));
   return { ...Object.fromEntries(own), ...MALLOC };

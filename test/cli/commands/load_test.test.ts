@@ -11,8 +11,8 @@ import { withLocalServer } from '../../loadtest/local_server.js';
 const test = suite('yolox-node load-test');
 const root = mkdtempSync(join(tmpdir(), 'load-test-cli-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
-const image = join(root, 'picture.jpg');
-writeFileSync(image, 'picture');
+const image = join(root, 'image.jpg');
+writeFileSync(image, 'image');
 const brief = ['--image', image, '--warm-up', '0'];
 const quick = [...brief, '--duration', '0.3'];
 
@@ -143,7 +143,7 @@ const NOWHERE = 'http://127.0.0.1:9/';
 
 const misuses: [string, string[], RegExp][] = [
   ['an address that is none', ['nowhere'], /url: expected an http or https address, received "nowhere"/],
-  ['a picture that is not there', ['http://127.0.0.1:9/', '--image', 'absent.jpg'], /absent\.jpg/],
+  ['an image that is not there', ['http://127.0.0.1:9/', '--image', 'absent.jpg'], /absent\.jpg/],
   ['a rate of nothing', ['http://127.0.0.1:9/', '--mode', 'open', '--rate', '0'], /--rate: expected a number above 0/],
   ['an address with a password', ['http://user:pass@127.0.0.1:9/'], /without user and password/],
   [

@@ -46,7 +46,7 @@ test('a configuration file beside --weights may mean the start of training', asy
 
 test('options of weights do not act on a bundle, those of the report only with --out', async () => {
   assert.match(await refused('--bundle', 'b', '--size', '64', ...DATASET), 'only with --weights');
-  assert.match(await refused('--bundle', 'b', '--eval.pictures', '3', ...DATASET), 'only with --out');
+  assert.match(await refused('--bundle', 'b', '--eval.images', '3', ...DATASET), 'only with --out');
 });
 
 test('numbers are checked as those of the configuration', async () => {

@@ -74,9 +74,9 @@ test('a drawn test image, a name from the file, and the classes the file names',
   assert.equal(await readdir(join(root, 'deep')), ['bundle']);
 });
 
-test('a picture and settings that are given; a bundle that is there is replaced', async () => {
+test('an image and settings that are given; a bundle that is there is replaced', async () => {
   const out = join(root, 'bundle');
-  const image = join(root, 'picture.jpg');
+  const image = join(root, 'image.jpg');
   await writeFile(image, await randomJpeg(1));
   const weights = ['--weights', await weightsOf(2), '--out', out];
   await pack(...weights);
@@ -95,12 +95,12 @@ test('a folder that is no bundle is left alone', async () => {
   assert.equal(await readdir(out), ['thesis.tex']);
 });
 
-test('classes without names, and a picture that is none, are refused; nothing is left behind', async () => {
+test('classes without names, and an image that is none, are refused; nothing is left behind', async () => {
   const out = join(root, 'bundle');
   assert.match(await refusal('--weights', await weightsOf(3, false), '--out', out), /3 unnamed classes/);
-  const image = join(root, 'picture.jpg');
-  await writeFile(image, 'no picture');
-  assert.match(await refusal('--weights', await weightsOf(2), '--image', image, '--out', out), /picture\.jpg/);
+  const image = join(root, 'image.jpg');
+  await writeFile(image, 'no image');
+  assert.match(await refusal('--weights', await weightsOf(2), '--image', image, '--out', out), /image\.jpg/);
   assert.not.ok(existsSync(out) || existsSync(`${out}.tmp`));
 });
 

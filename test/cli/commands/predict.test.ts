@@ -31,10 +31,10 @@ function predict(...args: string[]): Promise<{ code: number; stdout: string; std
   });
 }
 
-test('a bad picture among good ones is reported; the others are answered and drawn', async () => {
+test('a bad image among good ones is reported; the others are answered and drawn', async () => {
   const [good, bad, absent] = [join(bundle, 'test_image.jpg'), join(dir, 'bad.jpg'), join(dir, 'absent.jpg')];
   const twin = join(dir, 'other', 'test_image.jpg');
-  await writeFile(bad, 'not a picture');
+  await writeFile(bad, 'not an image');
   await mkdir(join(dir, 'other'));
   await writeFile(twin, await randomJpeg(2));
   const out = join(dir, 'out');
@@ -45,25 +45,25 @@ test('a bad picture among good ones is reported; the others are answered and dra
   assert.match(stderr, absent);
   assert.not.match(stderr, /\bat .+:\d+:\d+/);
 
-  const { pictures, failed } = JSON.parse(stdout);
+  const { images, failed } = JSON.parse(stdout);
   assert.is(failed, 2);
   assert.equal(
-    pictures.map(({ picture }: { picture: string }) => picture),
+    images.map(({ image }: { image: string }) => image),
     [good, bad, absent, twin],
   );
   const { annotations, width, height } = await readJson<Answer>(join(bundle, 'test_result.json'));
-  assert.equal([pictures[0].width, pictures[0].height], [width, height]);
+  assert.equal([images[0].width, images[0].height], [width, height]);
   assert.equal(
-    pictures[0].detections.map(({ bbox, category_id, score }: Record<string, unknown>) => ({
+    images[0].detections.map(({ bbox, category_id, score }: Record<string, unknown>) => ({
       bbox,
       category_id,
       score,
     })),
     annotations.map(({ bbox, category_id, score }) => ({ bbox, category_id, score })),
   );
-  assert.match(pictures[1].error, bad);
-  assert.equal(pictures[3].annotated, join(out, 'test_image-2.jpg'));
-  for (const { annotated } of [pictures[0], pictures[3]]) {
+  assert.match(images[1].error, bad);
+  assert.equal(images[3].annotated, join(out, 'test_image-2.jpg'));
+  for (const { annotated } of [images[0], images[3]]) {
     const { format, width } = await sharp(annotated).metadata();
     assert.equal([format, width], ['jpeg', 150]);
   }

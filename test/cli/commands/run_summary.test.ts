@@ -21,7 +21,7 @@ function textOf(
       before: null,
       images: 160,
       report: 'eval.html',
-      pictures: 'pictures',
+      annotated: 'images',
       gate: { minMap50: null, passed: true },
       ...evaluation,
     },
@@ -35,7 +35,7 @@ const test = suite('summary of a run');
 
 test('from scratch there is no before', () => {
   const { text, json } = textOf({});
-  assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test pictures)\n');
+  assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test images)\n');
   assert.match(text, 'mAP@.5         0.7364\n');
   assert.equal([json.before, json.worse], [null, null]);
 });
@@ -43,7 +43,7 @@ test('from scratch there is no before', () => {
 test('fine-tuning shows before and after', () => {
   const before = { label: 'before fine-tuning', map: 0.2954, map50: 0.5 };
   const { text, json } = textOf({ before });
-  assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test pictures, 0.2954 before fine-tuning)\n');
+  assert.match(text, 'mAP            0.4312  (IoU .50:.95, 160 test images, 0.2954 before fine-tuning)\n');
   assert.match(text, 'mAP@.5         0.7364, 0.5000 before fine-tuning\n');
   assert.equal(json.before, before);
   assert.is(json.worse, false);
@@ -59,7 +59,7 @@ test('a model that is worse than its start is called so', () => {
 test('absent figures are dashes and null', () => {
   const absent = { map: null, map50: null, gate: { minMap50: 0.5, passed: false } };
   const { text, json } = textOf({ ...absent, before: { label: 'before fine-tuning', map: null, map50: null } });
-  assert.match(text, 'mAP            –  (IoU .50:.95, 160 test pictures, – before fine-tuning)\n');
+  assert.match(text, 'mAP            –  (IoU .50:.95, 160 test images, – before fine-tuning)\n');
   assert.match(text, 'mAP@.5         –, – before fine-tuning  gate ≥ 0.5: MISSED\n');
   assert.equal([json.map, json.map50], [null, null]);
 });

@@ -77,7 +77,7 @@ for (const [kind, change] of DROPPED) {
   });
 }
 
-test('a duplicate box is dropped, the same box of another picture or class is not', () => {
+test('a duplicate box is dropped, the same box of another image or class is not', () => {
   const { annotations, items } = check([
     sound,
     { ...sound, id: 2, area: 5 },
@@ -127,7 +127,7 @@ test('a crowd is counted, as is one in text', () => {
   assert.is(counts.crowd, 2);
 });
 
-test('a box that is missing or unusable is that of the segmentation, turned with the picture', () => {
+test('a box that is missing or unusable is that of the segmentation, turned with the image', () => {
   const segmentation = [[10, 10, 30, 10, 30, 30]];
   for (const bbox of [undefined, null, [], [0, 0, 0, 0], [null, 1, 2, 3], [5, 5, -1, 2]]) {
     const { annotations, items } = check([{ ...sound, bbox, segmentation }]);
@@ -137,7 +137,7 @@ test('a box that is missing or unusable is that of the segmentation, turned with
       [['boxFromSegmentation', 'fixed']],
     );
   }
-  // The file's pixels are 50 wide and 100 high; the picture is turned by 90° clockwise.
+  // The file's pixels are 50 wide and 100 high; the image is turned by 90° clockwise.
   const turned = check([{ ...sound, bbox: [], segmentation: [[0, 90, 50, 90, 50, 100, 0, 100]] }], 6);
   assert.equal(turned.annotations[0].bbox, [0, 0, 10, 50]);
 });
@@ -156,7 +156,7 @@ test('an id used twice is replaced by a free one', () => {
   );
 });
 
-test('a box is clipped to its picture; rounding of COCO is let pass', () => {
+test('a box is clipped to its image; rounding of COCO is let pass', () => {
   assert.equal(check([{ ...sound, bbox: [-5, 40, 20, 20] }]).annotations[0].bbox, [0, 40, 15, 10]);
   const grazing = check([{ ...sound, bbox: [90, 10, 10.005, 20] }]);
   assert.equal(grazing.annotations[0].bbox, [90, 10, 10.005, 20]);
@@ -200,8 +200,8 @@ test('whatever the entries, what comes out is sound and each entry is kept or li
   );
 });
 
-test('boxes drawn before EXIF rotation are turned with the picture', () => {
-  // The stored picture is HEIGHT wide and WIDTH high; its top-left 4×6 box goes to one corner of the upright one.
+test('boxes drawn before EXIF rotation are turned with the image', () => {
+  // The stored image is HEIGHT wide and WIDTH high; its top-left 4×6 box goes to one corner of the upright one.
   const corners: Record<number, Box> = {
     5: [0, 0, 6, 4],
     6: [WIDTH - 6, 0, 6, 4],

@@ -25,7 +25,7 @@ test.after.each(({ dir }) => rmSync(dir, { recursive: true }));
 const found = ({ counts }: ValidationReport): object =>
   Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 
-test('pictures are found by file name, nested ones too', async ({ dir, images, labels }) => {
+test('images are found by file name, nested ones too', async ({ dir, images, labels }) => {
   const names = ['a.jpg', 'deep/er/b.jpg', 'ä ß.jpg'];
   const made = annotate(names);
   await writeTree(images, {
@@ -37,19 +37,19 @@ test('pictures are found by file name, nested ones too', async ({ dir, images, l
   await writeTree(dir, { 'labels.json': JSON.stringify(made) });
   const { dataset, report, pathOf } = await readCoco(images, labels, { checkPixels: true });
   assert.equal(dataset, made);
-  assert.equal(found(report), { unlistedPicture: 1 });
+  assert.equal(found(report), { unlistedImage: 1 });
   assert.equal(report.items, []);
   assert.is(pathOf(dataset.images[1]), join(images, 'deep/er/b.jpg'));
 });
 
-test('every kind of unusable picture is dropped with its annotations and listed', async ({ dir, images, labels }) => {
+test('every kind of unusable image is dropped with its annotations and listed', async ({ dir, images, labels }) => {
   const good = await jpeg(1);
   const bad: Record<string, Uint8Array | string> = {
     'cut.jpg': good.subarray(0, good.length * 0.6),
     // The end marker takes two bytes; the third is of pixels.
     'almost.jpg': good.subarray(0, good.length - 3),
     'zero.jpg': '',
-    'text.jpg': 'not a picture',
+    'text.jpg': 'not an image',
     'svg.jpg': '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60"/>',
     'cut.png': (await sharp(good).png().toBuffer()).subarray(0, 3000),
     'huge.png': await sharp({ create: { width: 900, height: 900, channels: 3, background: '#fff' } })
@@ -76,7 +76,7 @@ test('every kind of unusable picture is dropped with its annotations and listed'
     dataset.annotations.map(({ id }) => id),
     [1],
   );
-  assert.equal(found(report), { unreadablePicture: 7, missingPicture: 1, unsafePath: 3, annotationOfDropped: 11 });
+  assert.equal(found(report), { unreadableImage: 7, missingImage: 1, unsafePath: 3, annotationOfDropped: 11 });
   const listed = report.items.map(({ where }) => where);
   for (const [i, name] of names.slice(1).entries()) assert.ok(listed.includes(`images[${i + 1}] ${name}`), name);
   assert.match(report.items.find(({ where }) => where.endsWith('huge.png'))?.detail ?? '', /at most 500000 pixels/);
@@ -131,7 +131,7 @@ test('a size that disagrees with the file is replaced, boxes clipped to it', asy
   assert.equal(found(report), { sizeMismatch: 2, boxClipped: 1 });
 });
 
-test('EXIF: boxes of the upright picture stay, boxes of the stored one are turned', async ({ dir, images, labels }) => {
+test('EXIF: boxes of the upright image stay, boxes of the stored one are turned', async ({ dir, images, labels }) => {
   const made = annotate(['upright.jpg', 'stored.jpg', 'flipped.jpg']);
   Object.assign(made.images[0], { width: 60, height: 80 });
   await writeTree(images, {
@@ -157,7 +157,7 @@ test('EXIF: boxes of the upright picture stay, boxes of the stored one are turne
       [2, 5, 30, 20],
     ],
   );
-  assert.equal(found(report), { rotatedPicture: 1 });
+  assert.equal(found(report), { rotatedImage: 1 });
 });
 
 test('names of another system are matched and told; the file is where it is', async ({ dir, images, labels }) => {
@@ -173,7 +173,7 @@ test('names of another system are matched and told; the file is where it is', as
     dataset.annotations.map(({ image_id }) => image_id),
     [1, 2, 3],
   );
-  assert.equal(found(report), { nameMatched: 3, missingPicture: 1, annotationOfDropped: 1 });
+  assert.equal(found(report), { nameMatched: 3, missingImage: 1, annotationOfDropped: 1 });
   assert.equal(report.items[0], {
     kind: 'nameMatched',
     where: 'images[0] sub\\a.jpg',
@@ -217,7 +217,7 @@ test('no box lands on an image it was not drawn on: ids used twice', async ({ di
       [3, 3],
     ],
   );
-  assert.equal(found(report), { duplicateImageId: 2, annotationOfDropped: 2, unlistedPicture: 2 });
+  assert.equal(found(report), { duplicateImageId: 2, annotationOfDropped: 2, unlistedImage: 2 });
 });
 
 test('entries of one file are one image with the boxes of all', async ({ dir, images, labels }) => {
@@ -300,7 +300,7 @@ test('nothing left of the annotations is an error with the commonest cause and i
   const twice = [...made.categories, { id: 1, name: 'fox' }];
   assert.match(
     await message(each({ category_id: 1 }), { categories: twice }),
-    /3 × annotation of a picture or category that was dropped: .*; 2 × category id used for several names/,
+    /3 × annotation of an image or category that was dropped: .*; 2 × category id used for several names/,
   );
   assert.match(
     await message([], { images: [1, 2, 3].map(() => made.images[0]).map((image, i) => ({ ...image, width: i })) }),
@@ -321,11 +321,11 @@ test('a pipe among images, or as annotations, is refused instead of waited for',
   );
 });
 
-test('no usable picture, no folder, no COCO: one clear error', async ({ dir, images, labels }) => {
+test('no usable image, no folder, no COCO: one clear error', async ({ dir, images, labels }) => {
   await writeTree(dir, { 'labels.json': JSON.stringify(annotate(['a.jpg', 'b.jpg'])), 'broken.json': '{"images": [' });
   assert.match(
     await messageFrom(readCoco(images, labels)),
-    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable picture, received "none of 2": 2 × picture file not found: .*The names are like "a\.jpg"; .*images holds no file\./,
+    /^UserError: .*labels\.json: images\[0\] a\.jpg: expected at least one usable image, received "none of 2": 2 × image file not found: .*The names are like "a\.jpg"; .*images holds no file\./,
   );
   assert.match(
     await messageFrom(readCoco(join(dir, 'nowhere'), labels)),
@@ -340,7 +340,7 @@ test('no usable picture, no folder, no COCO: one clear error', async ({ dir, ima
 test.run();
 
 const folder = shared('coco');
-const real = suiteNeeding('coco on real pictures', [folder]);
+const real = suiteNeeding('coco on real images', [folder]);
 
 real('the COCO subset is sound: nothing is changed', async () => {
   const { dataset, report } = await readCoco(join(folder, 'images'), join(folder, 'instances.json'), {
@@ -349,7 +349,7 @@ real('the COCO subset is sound: nothing is changed', async () => {
   assert.is(dataset.images.length, 146);
   assert.is(dataset.annotations.length, 1230);
   assert.is(dataset.categories.length, 80);
-  assert.equal(found(report), { unlistedPicture: 61, crowd: 16 });
+  assert.equal(found(report), { unlistedImage: 61, crowd: 16 });
 });
 
 real.run();

@@ -1,13 +1,13 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { PictureFiles } from '../../../src/data/sources/image_files.js';
+import type { ImageFiles } from '../../../src/data/sources/image_files.js';
 import { resolveFiles } from '../../../src/data/sources/resolve_files.js';
 
 const test = suite('resolve_files');
 
 /** What becomes of each of `names` in a folder of `files`. */
 async function resolve(files: readonly string[], names: readonly string[]): Promise<string[]> {
-  const folder: PictureFiles = {
+  const folder: ImageFiles = {
     where: 'folder',
     names: files,
     find: async (name) => files.find((file) => file === name),
@@ -32,7 +32,7 @@ test('names as they are, spelt otherwise, of another place, missing, and leading
       ['a/1.jpg', 'a/2.jpg', '3.jpg', '4.png'],
       ['a/1.jpg', 'a\\2.jpg', 'C:\\x\\3.jpg', '4.jpg', '../5.jpg'],
     ),
-    ['exact: a/1.jpg', 'spelling: a/2.jpg', 'spelling: 3.jpg', 'missingPicture: there is "4.png"', 'unsafePath: '],
+    ['exact: a/1.jpg', 'spelling: a/2.jpg', 'spelling: 3.jpg', 'missingImage: there is "4.png"', 'unsafePath: '],
   );
   assert.equal(await resolve(['b/1.jpg'], ['/a/1.jpg']), ['end: b/1.jpg']);
 });

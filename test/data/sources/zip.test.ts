@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readAnnotations } from '../../../src/data/sources/annotation_text.js';
-import { isZip, openZip, openZipPictures } from '../../../src/data/sources/zip.js';
+import { isZip, openZip, openZipImages } from '../../../src/data/sources/zip.js';
 import { messageFrom, writeZip } from './make_coco.js';
 
 const test = suite<{ dir: string; path: string }>('zip');
@@ -15,17 +15,17 @@ test.before.each((context) => {
 });
 test.after.each(({ dir }) => rmSync(dir, { recursive: true }));
 
-test('pictures are found by their full name; folders that hold everything are left out of it', async ({ path }) => {
+test('images are found by their full name; folders that hold everything are left out of it', async ({ path }) => {
   await writeZip(path, { 'val/1.jpg': 'one', 'val/2.jpg': 'two', 'train/2.jpg': 'other', 'notes.txt': '' });
-  const pictures = await openZipPictures(path);
-  assert.is(await pictures.find('val/1.jpg'), 'val/1.jpg');
-  assert.is(await pictures.find('./train/2.jpg'), 'train/2.jpg');
-  assert.is(await pictures.find('1.jpg'), undefined);
-  assert.equal(pictures.names, ['val/1.jpg', 'val/2.jpg', 'train/2.jpg', 'notes.txt']);
-  pictures.close();
+  const images = await openZipImages(path);
+  assert.is(await images.find('val/1.jpg'), 'val/1.jpg');
+  assert.is(await images.find('./train/2.jpg'), 'train/2.jpg');
+  assert.is(await images.find('1.jpg'), undefined);
+  assert.equal(images.names, ['val/1.jpg', 'val/2.jpg', 'train/2.jpg', 'notes.txt']);
+  images.close();
 
   await writeZip(path, { 'set/a/1.jpg': 'one', 'set/a/b/2.jpg': 'two', '__MACOSX/set/._1.jpg': 'fork' });
-  const nested = await openZipPictures(path);
+  const nested = await openZipImages(path);
   assert.equal(nested.names, ['1.jpg', 'b/2.jpg']);
   for (const name of ['1.jpg', 'set/a/1.jpg']) assert.is(await nested.find(name), '1.jpg');
   assert.is(await nested.find('a/1.jpg'), undefined);
@@ -36,10 +36,10 @@ test('pictures are found by their full name; folders that hold everything are le
 test('many entries can be read at once', async ({ path }) => {
   const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.jpg`, Buffer.alloc(50_000, i)]));
   await writeZip(path, files);
-  const pictures = await openZipPictures(path);
-  const read = await Promise.all(Object.keys(files).map((name) => pictures.read(name)));
+  const images = await openZipImages(path);
+  const read = await Promise.all(Object.keys(files).map((name) => images.read(name)));
   assert.ok(Object.values(files).every((bytes, i) => bytes.equals(read[i])));
-  pictures.close();
+  images.close();
 });
 
 test('an entry leading out of the zip refuses the whole zip', async ({ path }) => {

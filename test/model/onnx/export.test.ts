@@ -19,7 +19,7 @@ async function run(model: Uint8Array, images: Float32Array, dims: readonly numbe
 
 const test = suite('ONNX export');
 
-test('takes any batch, and each picture of one alone gives the same', async () => {
+test('takes any batch, and each image of one alone gives the same', async () => {
   const model = exportOnnx(initialWeights(PICO, 1), PICO, preprocess);
   const images = Float32Array.from({ length: 3 * 3 * 64 * 96 }, (_, i) => (i * 7919) % 256);
   const batch = await run(model, images, [3, 3, 64, 96]);

@@ -2,7 +2,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decodeBoxes } from '../../../src/detect/detections.js';
-import { decodePicture } from '../../../src/image/decode.js';
+import { decodeImage } from '../../../src/image/decode.js';
 import { letterbox } from '../../../src/image/letterbox.js';
 import { exportOnnx } from '../../../src/model/onnx/export.js';
 import { readOnnxNetwork } from '../../../src/model/onnx/read.js';
@@ -204,7 +204,7 @@ realTest('the published nano, imported and exported again, answers as before', a
   assert.equal([loaded.format, loaded.folded, loaded.legacy], ['onnx', true, false]);
   assert.ok(loaded.check && loaded.check.difference < 1e-3 && loaded.check.magnitude > 5);
   const architecture = inferArchitecture(loaded.weights);
-  const { data } = letterbox(await decodePicture(DOG), loaded.preprocess, 'nchw');
+  const { data } = letterbox(await decodeImage(DOG), loaded.preprocess, 'nchw');
   const images = new Tensor('float32', data, [1, 3, ...loaded.preprocess.size]);
   const [before, after] = await Promise.all(
     [NANO, exportOnnx(loaded.weights, architecture, loaded.preprocess)].map(async (model) => {

@@ -8,7 +8,7 @@ import { UserError } from '../../../src/base/errors.js';
 import { configSchema } from '../../../src/config/schema.js';
 import { readBundle } from '../../../src/detect/bundle.js';
 import { Detector } from '../../../src/detect/onnx_detector.js';
-import { decodePicture } from '../../../src/image/decode.js';
+import { decodeImage } from '../../../src/image/decode.js';
 import { type DatasetEvaluation, evaluateOnDataset } from '../../../src/pipeline/evaluation/dataset_eval.js';
 import { makeBundle, randomJpeg } from '../../serve/make_bundle.js';
 
@@ -42,7 +42,7 @@ function evaluate(
   annotations: string,
   rest: { out?: string; strict?: boolean; eval?: object } = {},
 ): Promise<DatasetEvaluation> {
-  const config = configSchema.parse({ eval: { pictures: 3, ...rest.eval } });
+  const config = configSchema.parse({ eval: { images: 3, ...rest.eval } });
   return evaluateOnDataset({ model: { bundle }, images, annotations, config, out: rest.out, strict: rest.strict });
 }
 
@@ -65,9 +65,9 @@ test.before(async () => {
   for (let id = 1; id <= 4; id++) {
     const jpeg = await randomJpeg(id);
     writeFileSync(join(images, `${id}.jpg`), jpeg);
-    const picture = await decodePicture(jpeg);
-    truth.images.push({ id, file_name: `${id}.jpg`, width: picture.width, height: picture.height });
-    for (const { box, classIndex } of await detector.detect(picture, { nms: 0.65, maxDetections: 100 })) {
+    const image = await decodeImage(jpeg);
+    truth.images.push({ id, file_name: `${id}.jpg`, width: image.width, height: image.height });
+    for (const { box, classIndex } of await detector.detect(image, { nms: 0.65, maxDetections: 100 })) {
       const category = truth.categories.find(({ name }) => name === names[classIndex]);
       const bbox = [box[0], box[1], box[2] - box[0], box[3] - box[1]];
       const entry = { image_id: id, category_id: category?.id, bbox, area: bbox[2] * bbox[3], iscrowd: 0 };
@@ -85,7 +85,7 @@ test('a model that is right gets full marks, matched by name, and a report', asy
   assert.equal([evaluation.unknown_to_model, evaluation.unknown_to_dataset], [['hexagon'], ['star']]);
   assert.equal(evaluation.gate, { minMap50: 0.9, passed: true });
   assert.match(await readFile(evaluation.report as string, 'utf8'), 'Gate AP50 ≥ 0.9: passed');
-  assert.equal((await readdir(out)).sort(), ['detections.json', 'metrics.json', 'pictures', 'report.html']);
+  assert.equal((await readdir(out)).sort(), ['detections.json', 'metrics.json', 'images', 'report.html']);
   // Run again, it replaces its own files.
   await evaluate(write('whole.json'), { out });
 });
@@ -99,10 +99,10 @@ test('images that are missing or damaged are counted and told; strict refuses', 
   const out = join(root, 'part');
   const { images: count, listed_images, left_out, map, report } = await evaluate(file, { out });
   assert.equal([count, listed_images], [4, 6]);
-  assert.equal(left_out, { missingPicture: 1, unreadablePicture: 1 });
+  assert.equal(left_out, { missingImage: 1, unreadableImage: 1 });
   assert.ok(Math.abs(Number(map) - 1) < 1e-9);
   assert.match(await readFile(report as string, 'utf8'), 'Only 4 of the 6 images listed were evaluated');
-  assert.match(await refused(evaluate(file, { strict: true })), '1 missingPicture');
+  assert.match(await refused(evaluate(file, { strict: true })), '1 missingImage');
 });
 
 test('a gate is missed where AP is too low, or absent', async () => {

@@ -33,14 +33,14 @@ const dataset: CocoDataset = {
   })),
 };
 
-/** Says that the whole picture is one object. */
+/** Says that the whole image is one object. */
 const whole = async ({ width, height }: { width: number; height: number }): Promise<Detection[]> => [
   { box: [0, 0, width, height], classIndex: 0, score: 0.9 },
 ];
 
 const pathOf = ({ file_name }: { file_name: string }) => join(root, file_name);
 
-/** Of an input that no picture here is reduced for. */
+/** Of an input that no image here is reduced for. */
 const fit: [number, number] = [416, 416];
 
 const test = suite('evaluation of a detector');
@@ -59,13 +59,13 @@ test('detections come back as COCO results, in the order of the images', async (
   assert.ok(imagesPerSecond > 0);
 });
 
-test('only a few pictures are read ahead', async () => {
+test('only a few images are read ahead', async () => {
   let [opened, done, most] = [0, 0, 0];
-  const slow = async (picture: { width: number; height: number }) => {
+  const slow = async (image: { width: number; height: number }) => {
     await setTimeout(5);
     most = Math.max(most, opened - done);
     done++;
-    return whole(picture);
+    return whole(image);
   };
   const counting = (image: { file_name: string }) => {
     opened++;
@@ -76,8 +76,8 @@ test('only a few pictures are read ahead', async () => {
   assert.ok(most > 1 && most < WIDTHS.length, `${most} at once`);
 });
 
-test('a picture that cannot be decoded stops the evaluation with its name', async () => {
-  writeFileSync(join(root, 'broken.jpg'), 'no picture');
+test('an image that cannot be decoded stops the evaluation with its name', async () => {
+  writeFileSync(join(root, 'broken.jpg'), 'no image');
   const broken = (image: { id: number; file_name: string }) =>
     image.id === 6 ? join(root, 'broken.jpg') : pathOf(image);
   try {
@@ -115,7 +115,7 @@ test.run();
 const WEIGHTS = shared('weights/yolox_nano.onnx');
 const INSTANCES = shared('coco/instances.json');
 
-const real = suiteNeeding('evaluation on COCO pictures', [WEIGHTS, INSTANCES]);
+const real = suiteNeeding('evaluation on COCO images', [WEIGHTS, INSTANCES]);
 
 real('a COCO-trained network finds what is there', async () => {
   const all = JSON.parse(await readFile(INSTANCES, 'utf8')) as CocoDataset;
@@ -129,7 +129,7 @@ real('a COCO-trained network finds what is there', async () => {
   });
   const options = { fit, categories: COCO_CLASSES };
   const { evaluation } = await evaluateDetector(
-    (picture) => detector.detect(picture),
+    (image) => detector.detect(image),
     some,
     ({ file_name }) => shared('coco/images', file_name),
     options,

@@ -140,8 +140,8 @@ test('links are followed, circles are not', async () => {
 });
 
 test('images that an earlier run annotated are left out of the folder of outputs alone', async () => {
-  const picture = { width: 8, height: 8, data: new Uint8Array(192) };
-  const drawn = await annotate(picture, []);
+  const image = { width: 8, height: 8, data: new Uint8Array(192) };
+  const drawn = await annotate(image, []);
   put('mixed/a.png');
   put('mixed/found/a.jpg', drawn);
   put('mixed/found/own.jpg', 'not ours');

@@ -10,7 +10,7 @@ const test = suite('counted settings');
 /** Every key of the configuration by what a change of it does. A new key must be put where it belongs. */
 const KEYS = {
   'runs data-load':
-    'data.source data.strict data.maxPixels data.decodeTimeout data.builtin.pictures data.builtin.side data.builtin.seed',
+    'data.source data.strict data.maxPixels data.decodeTimeout data.builtin.images data.builtin.side data.builtin.seed',
   'runs data-prep':
     'prep.categories prep.split.train prep.split.val prep.split.test prep.keepEmpty prep.seed prep.crowd prep.nearDuplicates',
   'runs model-train': `
@@ -25,7 +25,7 @@ const KEYS = {
   'runs model-pack': `
     pack.name pack.version pack.checkpoint pack.confidence pack.nms pack.maxDetections pack.agnostic pack.license`,
   'runs model-eval': 'eval.confidence eval.nms eval.maxDetections',
-  'shown by model-eval': 'eval.minMap50 eval.pictures',
+  'shown by model-eval': 'eval.minMap50 eval.images',
   'runs model-test': `
     serve.decodeTimeout test.seconds test.warmupSeconds test.connections test.minIou test.scoreTolerance test.sweep serve.maxBytes
     serve.maxPixels serve.maxSide serve.sessions serve.threads serve.maxBatch serve.provider serve.queue serve.deadline

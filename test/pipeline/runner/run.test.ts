@@ -45,8 +45,8 @@ test.before.each(async (context) => {
   context.images = join(context.dir, 'images');
   context.labels = join(context.dir, 'labels.json');
   context.store = join(context.dir, 'store');
-  const pictures = await Promise.all(NAMES.map((_, i) => jpeg(i * 20)));
-  await writeTree(context.images, Object.fromEntries(NAMES.map((name, i) => [name, pictures[i]])));
+  const images = await Promise.all(NAMES.map((_, i) => jpeg(i * 20)));
+  await writeTree(context.images, Object.fromEntries(NAMES.map((name, i) => [name, images[i]])));
   writeFileSync(context.labels, JSON.stringify(annotate([...NAMES, 'part/late.jpg'])));
   context.config = ({ data = {}, prep = {}, store = context.store } = {}) =>
     configSchema.parse({

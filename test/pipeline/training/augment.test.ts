@@ -13,7 +13,7 @@ const size = [96, 128] as const;
 const BACKGROUND = 20;
 const OBJECT = 240;
 
-/** A dark picture with one bright object, and its pixels. */
+/** A dark image with one bright object, and its pixels. */
 const scene = fc
   .record({ width: fc.integer({ min: 40, max: 160 }), height: fc.integer({ min: 40, max: 160 }) })
   .chain(({ width, height }) =>
@@ -36,7 +36,7 @@ const toExample = ({ width, height, x, y, w, h }: Scene, i: number): Example => 
   objects: [{ classIndex: i, bbox: [x, y, w, h] }],
 });
 
-function toPicture({ width, height, x, y, w, h }: Scene) {
+function toImage({ width, height, x, y, w, h }: Scene) {
   const data = new Uint8Array(width * height * 3).fill(BACKGROUND);
   for (let row = y; row < y + h; row++) data.fill(OBJECT, (row * width + x) * 3, (row * width + x + w) * 3);
   return { width, height, data };
@@ -59,7 +59,7 @@ test('boxes stay inside the output, keep their class and are not slivers', () =>
     { numRuns: 200 },
   ));
 
-test('the same key gives the same picture', () => {
+test('the same key gives the same image', () => {
   const examples = fc.sample(scene, { numRuns: 4, seed: 3 }).map(toExample);
   const make = () => {
     const random = new Random(5, 'x');
@@ -81,7 +81,7 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
       const preprocess = { ...preprocessSchema.parse({}), size: [...size] as [number, number] };
       drawRecipe(
         recipe,
-        paths.map((path) => toPicture(scenes[Number(path)])),
+        paths.map((path) => toImage(scenes[Number(path)])),
         preprocess,
         out,
       );
@@ -98,7 +98,7 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
     { numRuns: 60 },
   ));
 
-/** Slivers at the border between two pictures of a mosaic are dropped as well. */
+/** Slivers at the border between two images of a mosaic are dropped as well. */
 function nearTileEdge({ layers: [layer] }: ReturnType<typeof lightExample>['recipe'], px: number, py: number): boolean {
   const [a, b, c, d, e, f] = layer.inverse;
   const [x, y] = [a * px + b * py + c, d * px + e * py + f];

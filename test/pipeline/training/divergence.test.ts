@@ -15,7 +15,7 @@ test.after(() => rmSync(root, { recursive: true, force: true }));
 
 const flags = {
   store: join(root, 'store'),
-  'data.builtin.pictures': '16',
+  'data.builtin.images': '16',
   'data.builtin.side': '96',
   'model.width': '0.125',
   'model.preprocess.size': '[64, 64]',

@@ -8,7 +8,7 @@ import { UserError } from '../../../src/base/errors.js';
 import { Random } from '../../../src/base/random.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { configSchema } from '../../../src/config/schema.js';
-import { decodePicture } from '../../../src/image/decode.js';
+import { decodeImage } from '../../../src/image/decode.js';
 import { letterbox } from '../../../src/image/letterbox.js';
 import { tf } from '../../../src/kernels/tf.js';
 import type { Example } from '../../../src/pipeline/training/augment.js';
@@ -87,7 +87,7 @@ test('sizes change with multi-scale, in proportion', async (context) => {
   }
 });
 
-test('without augmentation pictures are those that evaluation sees, far larger ones bit for bit', async (context) => {
+test('without augmentation images are those that evaluation sees, far larger ones bit for bit', async (context) => {
   const plain = {
     ...train,
     batch: 4,
@@ -98,7 +98,7 @@ test('without augmentation pictures are those that evaluation sees, far larger o
   const length = 64 * 96 * 3;
   for (let n = 0; n < 4; n++) {
     const { path, width, height } = context.examples[labels[n * plain.maxBoxes * 5]];
-    const { data, ratio } = letterbox(await decodePicture(path), preprocess, 'nhwc');
+    const { data, ratio } = letterbox(await decodeImage(path), preprocess, 'nhwc');
     const drawn = values.subarray(n * length, (n + 1) * length);
     if (ratio < 0.5) assert.equal(drawn, data);
     else assert.ok(drawn.every((level, i) => Math.abs(level - data[i]) <= 1));

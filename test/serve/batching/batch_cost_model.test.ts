@@ -12,7 +12,7 @@ function learnt(maxBatch: number, ms: (size: number) => number): BatchTimes {
   return times;
 }
 
-test('the batch is a size that waits, within the budget, with the least time for each picture', () => {
+test('the batch is a size that waits, within the budget, with the least time for each image', () => {
   const costs = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 7, maxLength: 7 });
   fc.assert(
     fc.property(costs, fc.integer({ min: 1, max: 80 }), fc.integer({ min: 1, max: 300 }), (cost, waiting, budget) => {

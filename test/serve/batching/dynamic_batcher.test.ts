@@ -14,7 +14,7 @@ import { makeBundle, randomJpeg } from '../make_bundle.js';
 const test = suite('dispatcher');
 let dir: string;
 let detector: UploadDetector;
-let pictures: Buffer[];
+let images: Buffer[];
 
 test.before(async () => {
   dir = await makeBundle();
@@ -24,7 +24,7 @@ test.before(async () => {
     maxSide: 2000,
     decodeTimeout: 30_000,
   });
-  pictures = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
+  images = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
 });
 test.after(async () => {
   await detector.detector.close();
@@ -100,43 +100,43 @@ function gated() {
 
 test('what comes while the model runs is answered together, as it would be alone', async () => {
   const expected = [];
-  for (const bytes of pictures) expected.push(await alone(bytes));
+  for (const bytes of images) expected.push(await alone(bytes));
   const { dispatcher, ask, sizes } = dispatcherOf([real]);
   for (let round = 0; round < 5; round++) {
-    assert.equal(await Promise.all(pictures.map((picture) => ask(picture))), expected);
+    assert.equal(await Promise.all(images.map((image) => ask(image))), expected);
   }
   assert.is(
     sizes.reduce((sum, size) => sum + size),
-    5 * pictures.length,
+    5 * images.length,
   );
   assert.is(sizes[0], 1);
   assert.ok(Math.max(...sizes) > 1, `batches of ${sizes}`);
   assert.is(dispatcher.queued, 0);
 });
 
-test('a picture whose request has ended leaves the queue and is never run', async () => {
+test('an image whose request has ended leaves the queue and is never run', async () => {
   const model = gated();
   const { dispatcher, ask } = dispatcherOf([model.lane()]);
-  const running = ask(pictures[0]);
+  const running = ask(images[0]);
   const client = new AbortController();
-  const waiting = problem(ask(pictures[1], client.signal));
+  const waiting = problem(ask(images[1], client.signal));
   assert.is(dispatcher.queued, 1);
   client.abort();
   assert.equal(await waiting, [499, 'client_gone']);
   assert.is(dispatcher.queued, 0);
-  assert.equal(await problem(ask(pictures[1], AbortSignal.abort())), [499, 'client_gone']);
+  assert.equal(await problem(ask(images[1], AbortSignal.abort())), [499, 'client_gone']);
   model.open();
   await running;
   assert.equal(
     model.batches.map((tasks) => tasks.map(({ bytes }) => bytes)),
-    [[pictures[0]]],
+    [[images[0]]],
   );
 });
 
 test('idle detectors share what waits', async () => {
   const model = gated();
   const { dispatcher, ask } = dispatcherOf([]);
-  const asked = pictures.slice(0, 6).map((picture) => ask(picture));
+  const asked = images.slice(0, 6).map((image) => ask(image));
   assert.is(dispatcher.queued, 6);
   dispatcher.connect({ lanes: [model.lane(), model.lane()], long: real }, 8);
   assert.is(model.batches.length, 2);
@@ -146,10 +146,10 @@ test('idle detectors share what waits', async () => {
   assert.ok(model.batches.every((tasks) => tasks.length <= 3));
 });
 
-test('a batch too long for the deadline of its first picture is not begun', async () => {
+test('a batch too long for the deadline of its first image is not begun', async () => {
   const slow: Lane = {
     async run(tasks) {
-      // As long a time for each picture more as no deadline below allows.
+      // As long a time for each image more as no deadline below allows.
       const inference = tasks.length > 1 ? 1500 : 0;
       await sleep(inference);
       const { outcomes, times } = await real.run(tasks);
@@ -157,15 +157,15 @@ test('a batch too long for the deadline of its first picture is not begun', asyn
     },
   };
   const { dispatcher, ask, sizes } = dispatcherOf([slow], 2, { deadline: 1400 });
-  await dispatcher.warmUp({ bytes: pictures[0] }, 10_000);
-  await Promise.all(pictures.map((bytes) => ask(bytes)));
+  await dispatcher.warmUp({ bytes: images[0] }, 10_000);
+  await Promise.all(images.map((bytes) => ask(bytes)));
   assert.equal(
     sizes,
-    pictures.map(() => 1),
+    images.map(() => 1),
   );
 });
 
-test('warming up measures what a picture takes, on all detectors at once', async () => {
+test('warming up measures what an image takes, on all detectors at once', async () => {
   const ran: number[] = [];
   const lane = (): Lane => ({
     run(tasks) {
@@ -174,28 +174,28 @@ test('warming up measures what a picture takes, on all detectors at once', async
     },
   });
   const { dispatcher, ask } = dispatcherOf([lane(), lane()], 2);
-  const { alone: one, pace } = await dispatcher.warmUp({ bytes: pictures[0] }, 10_000);
+  const { alone: one, pace } = await dispatcher.warmUp({ bytes: images[0] }, 10_000);
   assert.equal(ran, [1, 1, 1, 1, 2, 2, 2, 2]);
   assert.ok(0 < pace && pace < one, `${pace} ${one}`);
-  assert.equal(await ask(pictures[1]), await alone(pictures[1]));
+  assert.equal(await ask(images[1]), await alone(images[1]));
 });
 
-test('a picture that always fails takes no other with it', async () => {
+test('an image that always fails takes no other with it', async () => {
   const failing: Lane = {
     async run(tasks) {
-      if (tasks.some(({ bytes }) => bytes === pictures[3])) throw new BatchFailed('cannot be run');
+      if (tasks.some(({ bytes }) => bytes === images[3])) throw new BatchFailed('cannot be run');
       return real.run(tasks);
     },
   };
   const { ask } = dispatcherOf([failing]);
-  const asked = await Promise.allSettled(pictures.map((picture) => ask(picture)));
+  const asked = await Promise.allSettled(images.map((image) => ask(image)));
   assert.equal(
     asked.map(({ status }) => status),
-    pictures.map((picture) => (picture === pictures[3] ? 'rejected' : 'fulfilled')),
+    images.map((image) => (image === images[3] ? 'rejected' : 'fulfilled')),
   );
 });
 
-/** Detectors of a process that dies of one picture. */
+/** Detectors of a process that dies of one image. */
 function mortal(deadly: Uint8Array): Lane[] {
   let dead = false;
   let die = () => {};
@@ -218,7 +218,7 @@ function mortal(deadly: Uint8Array): Lane[] {
 }
 
 test('what a process had in hand when it died is asked again one by one, and only the culprit is given up', async () => {
-  const [deadly, ...others] = pictures;
+  const [deadly, ...others] = images;
   const { dispatcher, ask } = dispatcherOf(mortal(deadly), 1);
   const asked = [ask(deadly), ...others.map((bytes) => ask(bytes))];
   const ended = Promise.allSettled(asked);
@@ -245,10 +245,10 @@ async function assertRejects(promise: Promise<unknown>, message: string): Promis
 test('a process gone before it was asked leaves nobody suspected of its death', async () => {
   const gone: Lane = { run: () => Promise.reject(new LaneClosed()) };
   const { dispatcher, ask } = dispatcherOf([gone, gone]);
-  const asked = ask(pictures[0]);
+  const asked = ask(images[0]);
   await sleep(20);
   dispatcher.connect({ lanes: [real], long: real }, 8);
-  assert.equal(await asked, await alone(pictures[0]));
+  assert.equal(await asked, await alone(images[0]));
 });
 
 test('a process that owes an answer for too long is ended', async () => {
@@ -256,7 +256,7 @@ test('a process that owes an answer for too long is ended', async () => {
   const silent: Lane = { run: () => new Promise(() => {}) };
   const kill = () => killed++;
   const { ask } = dispatcherOf([silent], 1, { patience: 30, deadline: 100, kill });
-  assert.equal(await problem(ask(pictures[0])), [503, 'deadline_passed']);
+  assert.equal(await problem(ask(images[0])), [503, 'deadline_passed']);
   assert.is(killed, 1);
 });
 
@@ -264,8 +264,8 @@ test('a detector that stands still is found beside one that answers', async () =
   let killed = 0;
   const silent: Lane = { run: () => new Promise(() => {}) };
   const { ask } = dispatcherOf([silent, real], 1, { patience: 60, deadline: 2000, kill: () => killed++ });
-  const lost = problem(ask(pictures[0]));
-  while (killed === 0) await ask(pictures[1]);
+  const lost = problem(ask(images[0]));
+  while (killed === 0) await ask(images[1]);
   assert.equal(await lost, [503, 'deadline_passed']);
 });
 
@@ -286,7 +286,7 @@ function refusing(long: Uint8Array): { lane: Lane; sent: number } {
 }
 
 test('long ones go one by one to the detector for them, and others wait for none', async () => {
-  const [long, ...others] = pictures;
+  const [long, ...others] = images;
   const model = gated();
   const short = refusing(long);
   const { ask } = dispatcherOf([short.lane], 4, { long: model.lane() });
@@ -305,7 +305,7 @@ test('long ones go one by one to the detector for them, and others wait for none
 });
 
 test('a long one that kills its process is given up, and those beside it are answered', async () => {
-  const [long, ...others] = pictures;
+  const [long, ...others] = images;
   let connect = () => {};
   const process = () => {
     let die = () => {};

@@ -24,7 +24,7 @@ export interface AttackOptions {
   /** Numbers of the first request and of the one after the last; each is made from its number and the seed. */
   from: number;
   to: number;
-  pictures: readonly Buffer[];
+  images: readonly Buffer[];
   /** Text that no answer may hold. */
   hidden: readonly string[];
 }
@@ -41,7 +41,7 @@ export type Tally = Map<number | 'closed', number>;
  * Sends malformed requests and counts the answers.
  * @throws Error naming the request that was not answered, or 5xx (503 is asked again), or with what is to be hidden
  */
-export async function attack({ url, seed, from, to, pictures, hidden }: AttackOptions): Promise<Tally> {
+export async function attack({ url, seed, from, to, images, hidden }: AttackOptions): Promise<Tally> {
   const pool = new Pool(url, { connections: LANES, headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
   const tally: Tally = new Map();
   let next = from;
@@ -49,8 +49,8 @@ export async function attack({ url, seed, from, to, pictures, hidden }: AttackOp
     while (next < to) {
       const number = next++;
       const random = new Random(seed, 'fuzz', number);
-      const bytes = random.chance(RAW) ? oddBytes(random, pictures) : undefined;
-      const request = oddRequest(random, pictures);
+      const bytes = random.chance(RAW) ? oddBytes(random, images) : undefined;
+      const request = oddRequest(random, images);
       const send = async () => {
         const { status, text } = await (bytes === undefined ? ask(pool, request) : shout(url, bytes));
         const shown = hidden.find((secret) => text.includes(secret));

@@ -8,8 +8,8 @@ const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0
 /** Bytes at the start of a file in which damage is most interesting. */
 const HEADER_BYTES = 128;
 
-/** Small whole pictures in every format and many of its variants. */
-export async function wholePictures(): Promise<Buffer[]> {
+/** Small whole images in every format and many of its variants. */
+export async function wholeImages(): Promise<Buffer[]> {
   const jpeg = await randomJpeg(5, 64, 48);
   const from = () => sharp(jpeg);
   const transparent = () => from().ensureAlpha(0.5);
@@ -86,10 +86,10 @@ const noise: Damage = (bytes, random) => {
 
 const DAMAGES = [flipBits, setHeaderBytes, setField, setField, truncate, cutOut, repeat, splice, noise];
 
-/** A copy of one of the pictures with one to three damages. */
-export function damaged(pictures: readonly Buffer[], random: Random): Buffer {
-  let bytes: Buffer = Buffer.from(random.pick(pictures));
+/** A copy of one of the images with one to three damages. */
+export function damaged(images: readonly Buffer[], random: Random): Buffer {
+  let bytes: Buffer = Buffer.from(random.pick(images));
   for (let i = random.pick([1, 1, 1, 2, 3]); i > 0 && bytes.length > 0; i--)
-    bytes = random.pick(DAMAGES)(bytes, random, pictures);
+    bytes = random.pick(DAMAGES)(bytes, random, images);
   return bytes;
 }

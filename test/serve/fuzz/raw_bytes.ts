@@ -26,7 +26,7 @@ const HEADERS = [
 ];
 
 /** Bytes for a bare connection: requests wrong in ways that no HTTP client would send. */
-export const oddBytes: Make<Buffer> = (random, pictures) => {
+export const oddBytes: Make<Buffer> = (random, images) => {
   const method = random.pick([...METHODS, 'get', 'CONNECT', '', 'X'.repeat(50)]);
   const target = random.pick([...PATHS, '*', 'http://[', '/\\', '/ a', `/${'a'.repeat(20_000)}`]);
   const line = `${method} ${target} ${random.pick(['HTTP/1.1', 'HTTP/1.1', 'HTTP/1.1', 'HTTP/1.0', 'HTTP/2.0', ''])}`;
@@ -37,7 +37,7 @@ export const oddBytes: Make<Buffer> = (random, pictures) => {
     Buffer.alloc(0),
     Buffer.from('5\r\nhello\r\n0\r\n\r\n'),
     Buffer.from('zz\r\n'),
-    random.pick(pictures),
+    random.pick(images),
   ]);
   // Sometimes so many at once that they have to wait for each other.
   const bytes = Buffer.concat(Array<Buffer>(random.chance(0.05) ? 300 : 1).fill(Buffer.concat([head, body])));

@@ -9,8 +9,8 @@ export interface FuzzRequest {
   body?: Buffer;
 }
 
-/** Makes one thing, from its stream of random numbers and whole pictures. */
-export type Make<T> = (random: Random, pictures: readonly Buffer[]) => T;
+/** Makes one thing, from its stream of random numbers and whole images. */
+export type Make<T> = (random: Random, images: readonly Buffer[]) => T;
 
 const TYPES = [
   'image/jpeg',
@@ -109,21 +109,21 @@ function oddQuery(random: Random): string {
   return `?${pairs.join(random.pick(['&', '&&', ';']))}`;
 }
 
-const picture: Make<FuzzRequest> = (random, pictures) => ({
+const image: Make<FuzzRequest> = (random, images) => ({
   method: 'POST',
   path: `/predict${random.chance(0.1) ? '?format=png' : ''}`,
   headers: { 'content-type': random.chance(0.9) ? 'image/jpeg' : random.pick(TYPES) },
-  body: damaged(pictures, random),
+  body: damaged(images, random),
 });
 
-const query: Make<FuzzRequest> = (random, pictures) => ({
+const query: Make<FuzzRequest> = (random, images) => ({
   method: 'POST',
   path: `/predict${oddQuery(random)}`,
   headers: { 'content-type': 'image/jpeg' },
-  body: random.pick(pictures),
+  body: random.pick(images),
 });
 
-const multipart: Make<FuzzRequest> = (random, pictures) => {
+const multipart: Make<FuzzRequest> = (random, images) => {
   const boundary = random.pick(['b', '----WebKitFormBoundary', 'a"b', ' ', 'x'.repeat(200)]);
   const part = () => {
     const name = random.pick(['image', '', '__proto__', 'a\r\nX: b', '"', oddText(random, 20)]);
@@ -145,7 +145,7 @@ const multipart: Make<FuzzRequest> = (random, pictures) => {
     const disposition = random.chance(0.9) ? `Content-Disposition: form-data; ${field}${file}` : 'X: a';
     const end = random.chance(0.95) ? '\r\n\r\n' : random.pick(['\n\n', '\r\n', '']);
     const head = `--${boundary}\r\n${disposition}${type}${encoding}${end}`;
-    return Buffer.concat([Buffer.from(head), damaged(pictures, random), Buffer.from('\r\n')]);
+    return Buffer.concat([Buffer.from(head), damaged(images, random), Buffer.from('\r\n')]);
   };
   const end = Buffer.from(random.chance(0.8) ? `--${boundary}--\r\n` : '');
   const before = Buffer.from(
@@ -167,9 +167,9 @@ const multipart: Make<FuzzRequest> = (random, pictures) => {
   };
 };
 
-const json: Make<FuzzRequest> = (random, pictures) => {
+const json: Make<FuzzRequest> = (random, images) => {
   const base64 = () => {
-    const text = damaged(pictures, random).toString('base64');
+    const text = damaged(images, random).toString('base64');
     return random.pick([
       text,
       text.slice(1),
@@ -236,13 +236,13 @@ const place: Make<FuzzRequest> = (random) => {
   };
 };
 
-/** How often which kind comes: damaged pictures are the service's daily bread. */
+/** How often which kind comes: damaged images are the service's daily bread. */
 const KINDS: readonly Make<FuzzRequest>[] = [
-  picture,
-  picture,
-  picture,
-  picture,
-  picture,
+  image,
+  image,
+  image,
+  image,
+  image,
   query,
   multipart,
   multipart,
@@ -252,4 +252,4 @@ const KINDS: readonly Make<FuzzRequest>[] = [
 ];
 
 /** A request that some client might send, wrong in one of many ways. */
-export const oddRequest: Make<FuzzRequest> = (random, pictures) => random.pick(KINDS)(random, pictures);
+export const oddRequest: Make<FuzzRequest> = (random, images) => random.pick(KINDS)(random, images);

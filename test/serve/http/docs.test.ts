@@ -28,7 +28,7 @@ test('every operation is shown, and can be tried, from this server alone', async
   assert.equal(JSON.parse(await ask('Does it want requests?')), { status: 'ready' });
 });
 
-test('a picture can be sent', async () => {
+test('an image can be sent', async () => {
   await scene.page.goto(`${scene.server.url}/docs`);
   const { url } = scene.server;
   const image = Buffer.from(await (await fetch(`${url}/test_data`)).arrayBuffer());

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HttpProblem } from '../../../src/serve/api_error.js';
-import { type Network, PictureUrls, pinned } from '../../../src/serve/http/image_url.js';
+import { ImageUrls, type Network, pinned } from '../../../src/serve/http/image_url.js';
 
-const test = suite('picture_url');
-const options = { urlHosts: ['http://pictures.example.org'], urlTimeout: 5_000, maxBytes: 1000 };
+const test = suite('image_url');
+const options = { urlHosts: ['http://images.example.org'], urlTimeout: 5_000, maxBytes: 1000 };
 const never = new AbortController().signal;
 const LOCAL = { address: '127.0.0.1', family: 4 };
 const PUBLIC = { address: '93.184.215.14', family: 4 };
@@ -20,22 +20,22 @@ test.before(async () => {
     asked.push(`${request.headers.host}${request.url}`);
     response.on('close', () => closed++);
     const path = (request.url ?? '').slice(1);
-    const picture = { 'content-type': 'image/jpeg' };
-    if (path === 'a%20b.jpg') response.writeHead(200, picture).end('picture');
-    else if (path === 'redirect') response.writeHead(302, { ...picture, location: 'http://127.0.0.1/' }).end('x');
-    else if (path === 'missing') response.writeHead(404, picture).end('x');
+    const image = { 'content-type': 'image/jpeg' };
+    if (path === 'a%20b.jpg') response.writeHead(200, image).end('image');
+    else if (path === 'redirect') response.writeHead(302, { ...image, location: 'http://127.0.0.1/' }).end('x');
+    else if (path === 'missing') response.writeHead(404, image).end('x');
     else if (path === 'page') response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
     else if (path === 'untyped') response.writeHead(200).end('x');
     else if (path === 'store') response.writeHead(200, { 'content-type': 'binary/octet-stream' }).end('x');
-    else if (path === 'gzip') response.writeHead(200, { ...picture, 'content-encoding': 'gzip' }).end('x');
-    else if (path === 'declared') response.writeHead(200, { ...picture, 'content-length': 1001 }).write('x');
+    else if (path === 'gzip') response.writeHead(200, { ...image, 'content-encoding': 'gzip' }).end('x');
+    else if (path === 'declared') response.writeHead(200, { ...image, 'content-length': 1001 }).write('x');
     else if (path === 'endless') {
-      response.writeHead(200, picture);
+      response.writeHead(200, image);
       const more = () => void (response.destroyed || response.write(Buffer.alloc(400), more));
       more();
-    } else if (path === 'stuck') response.writeHead(200, picture).write('x');
+    } else if (path === 'stuck') response.writeHead(200, image).write('x');
     else if (path === 'cut')
-      response.writeHead(200, { ...picture, 'content-length': 100 }).write('x', () => response.destroy());
+      response.writeHead(200, { ...image, 'content-length': 100 }).write('x', () => response.destroy());
     // Anything else is never answered.
   });
   server.listen(0, '127.0.0.1');
@@ -64,7 +64,7 @@ function network(resolve: Network['resolve'] = async () => [PUBLIC]): Network & 
 }
 
 const fetchFrom = (path: string, overrides: Partial<typeof options> = {}, net: Network = network(), signal = never) =>
-  new PictureUrls({ ...options, ...overrides }, net).fetch(`http://pictures.example.org/${path}`, signal);
+  new ImageUrls({ ...options, ...overrides }, net).fetch(`http://images.example.org/${path}`, signal);
 
 async function refusal(work: Promise<unknown>): Promise<[number, string, unknown]> {
   const error = await work.then(
@@ -76,17 +76,17 @@ async function refusal(work: Promise<unknown>): Promise<[number, string, unknown
   return [status, reason.code, reason.received];
 }
 
-test('a picture comes with the name of its file, from the address that was checked', async () => {
+test('an image comes with the name of its file, from the address that was checked', async () => {
   const resolved: string[] = [];
   const net = network(async (host) => {
     resolved.push(host);
     return [PUBLIC];
   });
   const { bytes, name } = await fetchFrom('a%20b.jpg', {}, net);
-  assert.equal([bytes.toString(), name], ['picture', 'a%20b.jpg']);
-  assert.equal([resolved, net.connected], [['pictures.example.org'], [PUBLIC.address]]);
+  assert.equal([bytes.toString(), name], ['image', 'a%20b.jpg']);
+  assert.equal([resolved, net.connected], [['images.example.org'], [PUBLIC.address]]);
   const { port } = server.address() as AddressInfo;
-  assert.equal(asked, [`pictures.example.org:${port}/a%20b.jpg`]);
+  assert.equal(asked, [`images.example.org:${port}/a%20b.jpg`]);
 });
 
 test('a name that stands for an inner address is not connected to', async () => {
@@ -98,23 +98,23 @@ test('a name that stands for an inner address is not connected to', async () => 
 });
 
 test('the resolver of the system is believed no more: a name of this machine is refused', async () => {
-  const urls = new PictureUrls({ ...options, urlHosts: ['http://localhost'] });
+  const urls = new ImageUrls({ ...options, urlHosts: ['http://localhost'] });
   assert.equal((await refusal(urls.fetch('http://localhost/a', never))).slice(0, 2), [403, 'url_forbidden']);
 });
 
 test('a URL that is not allowed is not even resolved', async () => {
   const net = network(() => assert.unreachable('resolved') as never);
-  const urls = new PictureUrls(options, net);
+  const urls = new ImageUrls(options, net);
   assert.equal((await refusal(urls.fetch('http://evil.example/a', never))).slice(0, 2), [403, 'url_forbidden']);
   assert.equal((await refusal(urls.fetch('no url', never))).slice(0, 2), [400, 'bad_url']);
   assert.is((await refusal(fetchFrom('a', { urlHosts: [] }, net)))[0], 403);
 });
 
-test('a picture needs no content type of one: its bytes decide', async () => {
+test('an image needs no content type of one: its bytes decide', async () => {
   for (const [path, origin] of [
-    ['page', 'pictures.example.org sent it as text/html.'],
-    ['untyped', 'pictures.example.org sent it as no content type.'],
-    ['store', 'pictures.example.org sent it as binary/octet-stream.'],
+    ['page', 'images.example.org sent it as text/html.'],
+    ['untyped', 'images.example.org sent it as no content type.'],
+    ['store', 'images.example.org sent it as binary/octet-stream.'],
   ]) {
     const upload = await fetchFrom(path);
     assert.is(upload.origin, origin);
@@ -122,7 +122,7 @@ test('a picture needs no content type of one: its bytes decide', async () => {
   }
 });
 
-test('what is no answer with a picture is refused, and says what came', async () => {
+test('what is no answer with an image is refused, and says what came', async () => {
   assert.equal(await refusal(fetchFrom('redirect')), [422, 'unfetchable', 'status 302, to http://127.0.0.1/']);
   assert.equal(await refusal(fetchFrom('missing')), [422, 'unfetchable', 'status 404']);
   assert.equal(await refusal(fetchFrom('cut')), [422, 'unfetchable', 'an answer that was cut off']);
@@ -130,7 +130,7 @@ test('what is no answer with a picture is refused, and says what came', async ()
   assert.is(asked.length, 4);
 });
 
-test('too large a picture is cut off, declared or not', async () => {
+test('too large an image is cut off, declared or not', async () => {
   assert.equal((await refusal(fetchFrom('declared'))).slice(0, 2), [413, 'too_large']);
   assert.equal((await refusal(fetchFrom('endless'))).slice(0, 2), [413, 'too_large']);
   while (closed < 2) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -153,21 +153,21 @@ test('a name that does not resolve, and a host that does not listen, are said to
 });
 
 test('https speaks TLS: a host without it gives nothing', async () => {
-  const urls = new PictureUrls(options, network());
-  const work = urls.fetch('https://pictures.example.org/a%20b.jpg', never);
+  const urls = new ImageUrls(options, network());
+  const work = urls.fetch('https://images.example.org/a%20b.jpg', never);
   assert.equal((await refusal(work)).slice(0, 2), [422, 'unfetchable']);
   assert.equal(asked, []);
 });
 
 test('a client that leaves takes its fetch along, and only so many run at once', async () => {
   const client = new AbortController();
-  const urls = new PictureUrls(options, network());
-  const url = 'http://pictures.example.org/silent';
+  const urls = new ImageUrls(options, network());
+  const url = 'http://images.example.org/silent';
   const running = Array.from({ length: 16 }, () => refusal(urls.fetch(url, client.signal)));
   assert.equal((await refusal(urls.fetch(url, never))).slice(0, 2), [503, 'overloaded']);
   client.abort();
   for (const answer of await Promise.all(running)) assert.equal(answer.slice(0, 2), [499, 'client_gone']);
-  assert.is((await urls.fetch('http://pictures.example.org/a%20b.jpg', never)).bytes.length, 7);
+  assert.is((await urls.fetch('http://images.example.org/a%20b.jpg', never)).bytes.length, 7);
 });
 
 test.run();

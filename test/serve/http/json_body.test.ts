@@ -7,7 +7,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Answer } from '../../../src/serve/http/answer.js';
 import { answerFailures } from '../../../src/serve/http/failures.js';
-import { PictureUrls, pinned } from '../../../src/serve/http/image_url.js';
+import { ImageUrls, pinned } from '../../../src/serve/http/image_url.js';
 import { readJsonBody } from '../../../src/serve/http/json_body.js';
 import { predictRoutes } from '../../../src/serve/http/predict.js';
 import { type RealApp, realApp, refusal, statusAndCode } from './real_app.js';
@@ -25,7 +25,7 @@ test.after(() => real.close());
 const post = (body: unknown, type = 'application/json', query = '') =>
   real.post(typeof body === 'string' ? body : JSON.stringify(body), type, `/predict${query}`);
 
-test('a picture in Base64 or as a data URL is answered as the same bytes are', async () => {
+test('an image in Base64 or as a data URL is answered as the same bytes are', async () => {
   const lines = base64.replace(/.{76}/g, '$&\r\n');
   const urls = ['image/jpeg', 'image/svg+xml', 'IMAGE/jpeg;charset=utf-8', 'application/octet-stream'].map(
     (type) => `data:${type};base64,${base64}`,
@@ -49,8 +49,8 @@ test('a list is answered by a list, even one of one', async () => {
     );
     assert.equal(answers[0].annotations.length, real.reference.annotations.length);
   }
-  assert.equal(await statusAndCode(post({ images: [base64, base64, base64, base64] })), [413, 'too_many_pictures']);
-  const mixed = await post({ images: [base64, Buffer.from('no picture').toString('base64')] });
+  assert.equal(await statusAndCode(post({ images: [base64, base64, base64, base64] })), [413, 'too_many_images']);
+  const mixed = await post({ images: [base64, Buffer.from('no image').toString('base64')] });
   const { answers } = (await mixed.json()) as { answers: { error?: { code: string } }[] };
   assert.equal(
     answers.map(({ error }) => error?.code),
@@ -103,7 +103,7 @@ test('other shapes are refused with what is expected', async () => {
     [{ image: 5 }, 'bad_field', /expected":"string","received":"5"/],
     [{ image: [base64] }, 'bad_field', /field image /],
     [{ images: base64 }, 'bad_field', /expected":"array/],
-    [{ images: [] }, 'bad_field', /at least one picture/],
+    [{ images: [] }, 'bad_field', /at least one image/],
     [{ images: [base64, null] }, 'bad_field', /images\.1/],
     [{ url: 'x'.repeat(3000) }, 'bad_field', /at most 2048 characters/],
   ];
@@ -133,7 +133,7 @@ test('a key that is there twice is refused: one of the two would be ignored', as
   assert.equal(await statusAndCode(post(String.raw`{"url":"https://a.org/\"b\\"}`)), [403, 'url_forbidden']);
 });
 
-test('a picture on an allowed host is fetched, whatever its type, and answered with the name of its file', async () => {
+test('an image on an allowed host is fetched, whatever its type, and answered with the name of its file', async () => {
   const { models, config, image, reference } = real;
   const host = createServer(({ url }, response) => {
     const page = url === '/page.jpg';
@@ -145,8 +145,8 @@ test('a picture on an allowed host is fetched, whatever its type, and answered w
   await once(host, 'listening');
   const { port } = host.address() as AddressInfo;
   // A public name whose machine is the local one.
-  const urls = new PictureUrls(
-    { ...config, urlHosts: ['http://pictures.example.org'] },
+  const urls = new ImageUrls(
+    { ...config, urlHosts: ['http://images.example.org'] },
     {
       resolve: async () => [{ address: '93.184.215.14', family: 4 }],
       connect: () => ({ lookup: pinned([{ address: '127.0.0.1', family: 4 }]), port, agent: false }),
@@ -158,13 +158,13 @@ test('a picture on an allowed host is fetched, whatever its type, and answered w
   const ask = async (path: string) =>
     app.request('/predict', {
       method: 'POST',
-      body: JSON.stringify({ url: `http://pictures.example.org/${path}` }),
+      body: JSON.stringify({ url: `http://images.example.org/${path}` }),
       headers: { 'content-type': 'application/json' },
     });
   assert.equal(await (await ask('some/cat.jpg?size=9')).json(), { ...reference, file_name: 'cat.jpg' });
   const { status, code, message } = await refusal(ask('page.jpg'));
   assert.equal([status, code], [422, 'undecodable']);
-  assert.match(message, 'pictures.example.org sent it as text/html.');
+  assert.match(message, 'images.example.org sent it as text/html.');
   host.close();
 });
 

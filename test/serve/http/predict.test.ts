@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { HttpProblem } from '../../../src/serve/api_error.js';
-import type { Answer, RefusedPicture } from '../../../src/serve/http/answer.js';
+import type { Answer, RefusedImage } from '../../../src/serve/http/answer.js';
 import { randomJpeg } from '../make_bundle.js';
 import { form, type RealApp, realApp, refusal, statusAndCode } from './real_app.js';
 
@@ -16,8 +16,7 @@ test.after(() => real.close());
 
 const file = (name: string, bytes: string | Uint8Array<ArrayBuffer> = real.image) =>
   new File([bytes], name, { type: 'image/jpeg' });
-const list = async (response: Response) =>
-  ((await response.json()) as { answers: (Answer | RefusedPicture)[] }).answers;
+const list = async (response: Response) => ((await response.json()) as { answers: (Answer | RefusedImage)[] }).answers;
 
 test('several files are answered in their order, each as it would be alone', async () => {
   const other = await randomJpeg(7, 70, 120);
@@ -39,13 +38,8 @@ test('several files are answered in their order, each as it would be alone', asy
   );
 });
 
-test('of several pictures the good ones are answered and the bad ones named', async () => {
-  const body = form(
-    ['a', file('good')],
-    ['a', file('bad', 'no picture')],
-    ['a', file('empty', '')],
-    ['a', file('too')],
-  );
+test('of several images the good ones are answered and the bad ones named', async () => {
+  const body = form(['a', file('good')], ['a', file('bad', 'no image')], ['a', file('empty', '')], ['a', file('too')]);
   const answers = await list(await real.post(body));
   assert.equal(
     answers.map((answer) => ('error' in answer ? answer.error.code : answer.annotations.length)),
@@ -56,13 +50,13 @@ test('of several pictures the good ones are answered and the bad ones named', as
     real.post(form(['a', file('good')], ['a', file('bad', 'no')]), undefined, '/predict?format=coco'),
   );
   assert.is(status, 422);
-  assert.match(message, /^Picture 2 \(bad\): /);
+  assert.match(message, /^Image 2 \(bad\): /);
 });
 
-test('too many pictures are refused, and parts that are no files', async () => {
+test('too many images are refused, and parts that are no files', async () => {
   const files = (count: number) => Array.from({ length: count }, (_, i): [string, File] => ['a', file(`${i}`)]);
   assert.is((await real.post(form(...files(4)))).status, 200);
-  assert.equal(await statusAndCode(real.post(form(...files(5)))), [413, 'too_many_pictures']);
+  assert.equal(await statusAndCode(real.post(form(...files(5)))), [413, 'too_many_images']);
   assert.equal(await statusAndCode(real.post(form(...files(1), ['text', 'x']))), [400, 'not_files']);
 });
 
@@ -100,7 +94,7 @@ test('an overloaded model refuses the whole list, before its body is read and af
   model.check = check;
 });
 
-test('a fault of the model is nobody’s picture: the whole request fails, and says no more', async () => {
+test('a fault of the model is nobody’s image: the whole request fails, and says no more', async () => {
   const { model } = real;
   const { admit } = model;
   let left = 0;
@@ -111,7 +105,7 @@ test('a fault of the model is nobody’s picture: the whole request fails, and s
   model.admit = admit;
 });
 
-test('format=coco is COCO’s results list, of all pictures', async () => {
+test('format=coco is COCO’s results list, of all images', async () => {
   const { annotations } = real.reference;
   const expected = (image_id: number) =>
     annotations.map(({ category_id, bbox, score }) => ({ image_id, category_id, bbox, score }));
@@ -121,7 +115,7 @@ test('format=coco is COCO’s results list, of all pictures', async () => {
   assert.equal(await two.json(), [...expected(9), ...expected(10)]);
 });
 
-test('format=png, or Accept, gives the picture back with its boxes', async () => {
+test('format=png, or Accept, gives the image back with its boxes', async () => {
   const asked = await real.post(real.image, 'image/jpeg', '/predict?format=png');
   assert.is(asked.headers.get('content-type'), 'image/png');
   const png = Buffer.from(await asked.arrayBuffer());
@@ -145,7 +139,7 @@ test('every answer of a model names its version', async () => {
   const { name, version } = real.bundle;
   for (const response of [
     await real.post(real.image),
-    await real.post('no picture'),
+    await real.post('no image'),
     await real.post(real.image, undefined, '/predict?conf=9'),
     await real.app.request('/test_data'),
   ]) {

@@ -51,7 +51,7 @@ test('one line a request tells who asked what, how it ended, how long it took an
   const response = await app.request('/predict?conf=0.5', {
     method: 'POST',
     headers: { 'x-request-id': 'abc-123', 'content-length': '7' },
-    body: 'picture',
+    body: 'image',
   });
   const [{ time, ms, ...line }, ...more] = lines();
   assert.equal(more, []);

@@ -36,7 +36,7 @@ const part = (boundary: string, body = '') =>
   `--${boundary}\r\nContent-Disposition: form-data; name="a"\r\n\r\n${body}\r\n`;
 const multipart = (body: string) => refusalOf(() => checkMultipartShape(Buffer.from(body, 'latin1'), 'b'));
 
-test('more values or parts than a list of pictures has are refused before they are parsed', () => {
+test('more values or parts than a list of images has are refused before they are parsed', () => {
   const many = 20_000;
   for (const text of [
     `[${'"",'.repeat(many)}""]`,
@@ -52,7 +52,7 @@ test('more values or parts than a list of pictures has are refused before they a
   assert.equal(multipart(part('b').repeat(many)), [413, 'too_many_parts']);
   const headers = `--b\r\n${'X: a\r\n'.repeat(many)}\r\n\r\n--b--\r\n`;
   assert.equal(multipart(headers), [400, 'malformed_body']);
-  // Dashes and boundaries inside a picture's bytes are no parts.
+  // Dashes and boundaries inside an image's bytes are no parts.
   assert.is(multipart(`${part('b', '----b'.repeat(many))}--b--\r\n`), undefined);
 });
 

@@ -9,7 +9,7 @@ import { familyOf, residentBytes } from '../fuzz/processes.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('decompression bombs');
-/** A picture of the largest size allowed takes 12 MB decoded; what the bombs claim takes gigabytes. */
+/** An image of the largest size allowed takes 12 MB decoded; what the bombs claim takes gigabytes. */
 const LIMITS = { maxPixels: 4_000_000, maxSide: 4096 };
 const MEMORY_BYTES = 100e6;
 let dir: string;
@@ -121,7 +121,7 @@ test('what unpacks beside the pixels is bounded as well', async () => {
   assert.ok(largest() - before < MEMORY_BYTES, `${largest() - before} bytes more`);
 });
 
-test('of an animation or a file of many pages the first picture is looked at, and nothing else', async () => {
+test('of an animation or a file of many pages the first image is looked at, and nothing else', async () => {
   const frames = { create: { width: 40, height: 40 * 500, pageHeight: 40, channels: 3 as const, background: '#888' } };
   for (const file of [
     await sharp(frames).gif().toBuffer(),

@@ -11,7 +11,7 @@ test.before(async () => {
 });
 test.after(() => real.close());
 
-const picture = (name: string) => new File([real.image], name, { type: 'image/jpeg' });
+const image = (name: string) => new File([real.image], name, { type: 'image/jpeg' });
 
 test('names of files are text in an answer: nothing of them becomes a header, a path or an object', () =>
   fc.assert(
@@ -28,7 +28,7 @@ test('names of files are text in an answer: nothing of them becomes a header, a 
         ),
       ),
       async (name) => {
-        const response = await real.post(form(['image', picture(name)]));
+        const response = await real.post(form(['image', image(name)]));
         assert.ok(response.status === 200 || response.status === 400);
         assert.is(response.headers.get('x-evil'), null);
         assert.match(response.headers.get('content-type') ?? '', 'application/json');
@@ -44,7 +44,7 @@ const POLLUTING = ['__proto__', 'constructor', 'prototype', '__proto__.polluted'
 test('no key of a query, a form or a JSON body reaches the prototype of all objects', async () => {
   for (const key of POLLUTING) {
     await real.post(real.image, 'image/jpeg', `/predict?${key}=1&${key}[polluted]=1`);
-    await real.post(form([key, picture('a')], [key, 'polluted']));
+    await real.post(form([key, image('a')], [key, 'polluted']));
     for (const body of [`{"${key}":{"polluted":1}}`, `{"image":{"${key}":{"polluted":1}}}`, `[{"${key}":1}]`]) {
       const { status } = await real.post(body, 'application/json');
       assert.is(status, 400);

@@ -63,11 +63,11 @@ test('the reference answer, for one and for many at once', async () => {
 
 test('several sessions answer what one does', async () => {
   const several = await startModel(bundle, { sessions: 2, maxBatch: 2 });
-  const pictures = await Promise.all([2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
+  const images = await Promise.all([2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
   const alone = [];
-  for (const bytes of pictures) alone.push(await ask(model, { bytes }));
+  for (const bytes of images) alone.push(await ask(model, { bytes }));
   assert.not.equal(alone[0], alone[1]);
-  assert.equal(await Promise.all(pictures.map((bytes) => ask(several, { bytes }))), alone);
+  assert.equal(await Promise.all(images.map((bytes) => ask(several, { bytes }))), alone);
   await several.close();
 });
 
@@ -80,8 +80,8 @@ test('thresholds and drawing are those of the request', async () => {
   assert.equal(Object.keys(times), ['queue', 'decode', 'letterbox', 'inference', 'post']);
 });
 
-test('what is no picture is refused as before', async () => {
-  assert.equal(await problem(ask(model, { bytes: Buffer.from('not a picture') })), [422, 'undecodable']);
+test('what is no image is refused as before', async () => {
+  assert.equal(await problem(ask(model, { bytes: Buffer.from('not an image') })), [422, 'undecodable']);
   const strict = await startModel(bundle, { maxPixels: 100 });
   assert.equal(await problem(ask(strict)), [413, 'too_many_pixels']);
   await strict.close();
@@ -111,7 +111,7 @@ test('a process that dies is replaced, and what it had in hand is answered', asy
   assert.equal(await ask(), reference);
 });
 
-test('a picture that kills its process twice is given up, its neighbours are answered', async () => {
+test('an image that kills its process twice is given up, its neighbours are answered', async () => {
   let restarts = 0;
   const doomed: ModelProcess = await startModel(bundle, {
     onRestart: () => {
@@ -153,7 +153,7 @@ test('a process that stands still for long is ended, and what it had in hand is 
   await stopped.close();
 });
 
-test('one signal for many pictures draws no warning', async () => {
+test('one signal for many images draws no warning', async () => {
   const warnings: Error[] = [];
   const listen = (warning: Error) => warnings.push(warning);
   process.on('warning', listen);

@@ -13,7 +13,7 @@ import { makeBundle } from '../make_bundle.js';
 import { startModel, versionOf } from './versions_of.js';
 
 const test = suite('versions');
-/** Objects that each version finds in the test picture. */
+/** Objects that each version finds in the test image. */
 const FOUND: Record<string, number> = { 'pattern@1': 20, 'pattern@2': 2, 'pattern@3': 3 };
 const dirs: Record<string, string> = {};
 const outcomes: ShadowOutcome[] = [];

@@ -36,7 +36,7 @@ test('a box has the colour of its class, what it holds stays as it was', async (
   }
 });
 
-test('without objects a picture comes back as it was, a large one smaller', async () => {
+test('without objects an image comes back as it was, a large one smaller', async () => {
   const { data } = await pixels(await drawDetections(grey(70, 50), [], categories));
   assert.equal([...new Set(data)], [128]);
   const { info } = await pixels(await drawDetections(grey(2000, 1000), [], categories));

@@ -26,12 +26,12 @@ test.after(async () => {
   await rm(dir, { recursive: true });
 });
 
-test('pictures that are refused leave the others of their batch as they would be alone', async () => {
+test('images that are refused leave the others of their batch as they would be alone', async () => {
   const good = await Promise.all([1, 2].map((seed) => randomJpeg(seed)));
   const wide = await sharp({ create: { width: 1600, height: 4, channels: 3, background: '#000' } })
     .png()
     .toBuffer();
-  const bytes = [Buffer.from('no picture'), good[0], wide, good[1]];
+  const bytes = [Buffer.from('no image'), good[0], wide, good[1]];
   const { outcomes, times } = await model.detectBatch(bytes.map((each) => ({ bytes: each })));
   assert.equal(
     outcomes.map((outcome) => ('refused' in outcome ? outcome.refused.status : 200)),
@@ -67,12 +67,12 @@ test('what takes long is left for later, unless it is alone', async () => {
 });
 
 test('a batch of which nothing is left is answered without running the model', async () => {
-  const { outcomes, times } = await model.detectBatch([{ bytes: Buffer.from('no picture') }]);
+  const { outcomes, times } = await model.detectBatch([{ bytes: Buffer.from('no image') }]);
   assert.ok('refused' in outcomes[0]);
   assert.is(times.inference, 0);
 });
 
-test('each picture of a batch keeps its own thresholds', async () => {
+test('each image of a batch keeps its own thresholds', async () => {
   const bytes = await randomJpeg(3);
   const { outcomes } = await model.detectBatch([
     { bytes, thresholds: { maxDetections: 1 } },
@@ -84,7 +84,7 @@ test('each picture of a batch keeps its own thresholds', async () => {
   assert.equal([one, none], [all.slice(0, 1), []]);
 });
 
-test('a picture many times larger than the input is answered, and drawn, in its own pixels', async () => {
+test('an image many times larger than the input is answered, and drawn, in its own pixels', async () => {
   const bytes = await randomJpeg(4, 900, 540);
   const { outcomes: kept } = await model.detectBatch([{ bytes, draw: true }]);
   assert.equal(kept, [{ long: true }]);

@@ -14,7 +14,7 @@ const infoSchema: z.ZodType<VersionInfo> = z
     problem: z.string().optional().meta({ description: 'Why it does not start.' }),
     pid: z.int().optional(),
     in_flight: z.int().min(0).meta({ description: 'Requests in hand.' }),
-    maxBatch: z.int().min(1).meta({ description: 'Most pictures it runs at once.' }),
+    maxBatch: z.int().min(1).meta({ description: 'Most images it runs at once.' }),
     provider: z.enum(['cpu', 'cuda', 'tensorrt']).meta({ description: 'What it runs on.' }),
   })
   .meta({ id: 'LoadedVersion' });

@@ -18,14 +18,14 @@ export function openApiDocument({ keys, admin }: DocumentOptions) {
     info: {
       title: 'yolox-node',
       version: packageVersion,
-      summary: 'Finds objects in pictures.',
+      summary: 'Finds objects in images.',
       description: 'Every refusal has a body that says what was wrong, what is expected, and what to do.',
       license: { name: packageLicense, identifier: packageLicense },
     },
     // Relative to this document, so that it holds behind a proxy as well.
     servers: [{ url: '.' }],
     tags: [
-      { name: 'detection', description: 'Pictures in, objects out.' },
+      { name: 'detection', description: 'Images in, objects out.' },
       { name: 'model', description: 'What the live model says of itself.' },
       { name: 'operation', description: 'For orchestrators and monitoring.' },
       ...(admin ? [{ name: 'admin', description: 'Other versions of the model, without interruption.' }] : []),

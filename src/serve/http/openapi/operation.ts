@@ -27,9 +27,9 @@ const PROBLEMS = {
   404: { description: 'There is no such thing.' },
   408: { description: 'It did not come in time.' },
   409: { description: 'It does not fit the present state.' },
-  413: { description: 'The body, the picture or the list of pictures is too large.' },
+  413: { description: 'The body, the image or the list of images is too large.' },
   415: { description: 'The type or encoding of the body is not taken.' },
-  422: { description: 'What was sent can be read, but is no intact picture.' },
+  422: { description: 'What was sent can be read, but is no intact image.' },
   429: { description: 'Too many requests wait on this connection.' },
   503: { description: 'There is more to do than can be done in time.', headers: { 'Retry-After': RETRY_AFTER } },
 };

@@ -19,9 +19,9 @@ const FILES = {
 const predict = (security: Security): Part =>
   operation({
     tag: 'detection',
-    summary: 'Find objects in one picture or several',
+    summary: 'Find objects in one image or several',
     description:
-      'A list of pictures is answered by a list. Of several, those that are no intact pictures have an `error` in place ' +
+      'A list of images is answered by a list. Of several, those that are no intact images have an `error` in place ' +
       'of objects in `format=json`, and make the other formats fail as a whole. `Accept: image/png` is `format=png`.',
     parameters: Object.entries(PARAMETERS).map(([name, { schema, about }]) => ({
       name,
@@ -35,12 +35,12 @@ const predict = (security: Security): Part =>
         ...bytes('image/*'),
         ...bytes('application/octet-stream'),
         'multipart/form-data': { schema: FILES },
-        ...(json('PicturesInJson').content as Part),
+        ...(json('ImagesInJson').content as Part),
       },
     },
     answers: {
       200: {
-        description: 'What was found: of one picture, of several, as COCO results, or drawn into the picture.',
+        description: 'What was found: of one image, of several, as COCO results, or drawn into the image.',
         headers: { ...modelHeaders, 'Server-Timing': SERVER_TIMING },
         content: { ...(json('Answer', 'Answers', 'CocoResults').content as Part), ...bytes('image/png') },
       },
@@ -77,8 +77,8 @@ const file = (summary: string, type: string): Part => ({
 export function servicePaths(security: Security): Record<string, Part> {
   return {
     '/predict': { post: predict(security) },
-    '/test_data': info(security, 'A picture to try the service with', bytes('image/jpeg')),
-    '/test_result': info(security, 'The answer that picture must get', json('Answer').content as Part),
+    '/test_data': info(security, 'An image to try the service with', bytes('image/jpeg')),
+    '/test_result': info(security, 'The answer that image must get', json('Answer').content as Part),
     '/service_version': info(security, 'Name and version of the live model', json('Version').content as Part, {}),
     '/healthz': probe('Is the process alive?'),
     '/livez': probe('Is the process alive?'),
@@ -94,6 +94,6 @@ export function servicePaths(security: Security): Record<string, Part> {
     },
     '/openapi.json': file('This description', 'application/json'),
     '/docs': file('The same to read and to try', 'text/html'),
-    '/': file('A page to try the model on pictures', 'text/html'),
+    '/': file('A page to try the model on images', 'text/html'),
   };
 }
