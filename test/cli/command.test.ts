@@ -19,10 +19,10 @@ interface Call {
 let call: Call | undefined;
 
 const command = defineCommand({
-  command: 'find <images..>',
+  command: 'find <files..>',
   describe: 'A command of every kind of option',
   options: {
-    images: z.array(text).min(1).describe('Files'),
+    files: z.array(text).min(1).describe('Files'),
     name: text.optional().describe('A name'),
     share: unit.default(0.5).describe('A share'),
     maxCount: z.int().positive().optional().describe('A number'),
@@ -55,7 +55,7 @@ test('values arrive as their schemas want them; what is given is known', async (
   const argv = '300.jpg --name 007 --share 0.25 --max-count 3 --goal good --tag 1.0 yes --tag 02 --level 4 --no-legacy';
   const { args, given } = await run(...argv.split(' '));
   assert.equal(args, {
-    images: ['300.jpg'],
+    files: ['300.jpg'],
     name: '007',
     share: 0.25,
     maxCount: 3,
@@ -65,7 +65,7 @@ test('values arrive as their schemas want them; what is given is known', async (
     legacy: false,
     json: false,
   });
-  assert.equal([...given].sort(), ['goal', 'legacy', 'level', 'maxCount', 'name', 'images', 'share', 'tag']);
+  assert.equal([...given].sort(), ['files', 'goal', 'legacy', 'level', 'maxCount', 'name', 'share', 'tag']);
 });
 
 test('a size is one number, two, or a list', async () => {
@@ -79,7 +79,7 @@ test('a size is one number, two, or a list', async () => {
     assert.equal(args.size, size, form);
   }
   const { args } = await run('--size', '64', 'a.jpg');
-  assert.equal([args.size, args.images], [[64, 64], ['a.jpg']]);
+  assert.equal([args.size, args.files], [[64, 64], ['a.jpg']]);
 });
 
 const bad: [argv: string[], where: string, expected: RegExp, received: unknown][] = [
@@ -150,7 +150,7 @@ test('an option given twice is refused, but for lists', async () => {
 
 test('arguments behind -- are no options', async () => {
   const { args } = await run('a.jpg', '--', '--share', '--share', 'b.jpg');
-  assert.equal([args.images, args.share], [['a.jpg', './--share', './--share', 'b.jpg'], 0.5]);
+  assert.equal([args.files, args.share], [['a.jpg', './--share', './--share', 'b.jpg'], 0.5]);
 });
 
 test('the configuration comes with its flags, short or long, and the source follows', async () => {
