@@ -9,7 +9,7 @@ import { type Detection, decodeBoxes, postprocess, type Thresholds, toImage } fr
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
- * How long a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of a
+ * How long a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of an
  * image, which sleeping would cost time and cycles in, and short enough to leave the cores to whoever decodes the next.
  */
 const SPIN_US = '200';

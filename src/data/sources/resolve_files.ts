@@ -23,7 +23,7 @@ export interface Resolved {
 
 /**
  * Finds the file of every listed image: that of just its name, else the only one with the longest end in common. What
- * may be meant for several files, or what several different names may be meant for, is given to none: boxes would land on a
+ * may be meant for several files, or what several different names may be meant for, is given to none: boxes would land on an
  * image they were not drawn on.
  */
 export async function resolveFiles(

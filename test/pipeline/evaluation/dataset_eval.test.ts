@@ -85,7 +85,7 @@ test('a model that is right gets full marks, matched by name, and a report', asy
   assert.equal([evaluation.unknown_to_model, evaluation.unknown_to_dataset], [['hexagon'], ['star']]);
   assert.equal(evaluation.gate, { minMap50: 0.9, passed: true });
   assert.match(await readFile(evaluation.report as string, 'utf8'), 'Gate AP50 ≥ 0.9: passed');
-  assert.equal((await readdir(out)).sort(), ['detections.json', 'metrics.json', 'images', 'report.html']);
+  assert.equal((await readdir(out)).sort(), ['detections.json', 'images', 'metrics.json', 'report.html']);
   // Run again, it replaces its own files.
   await evaluate(write('whole.json'), { out });
 });

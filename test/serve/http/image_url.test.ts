@@ -167,7 +167,7 @@ test('a client that leaves takes its fetch along, and only so many run at once',
   assert.equal((await refusal(urls.fetch(url, never))).slice(0, 2), [503, 'overloaded']);
   client.abort();
   for (const answer of await Promise.all(running)) assert.equal(answer.slice(0, 2), [499, 'client_gone']);
-  assert.is((await urls.fetch('http://images.example.org/a%20b.jpg', never)).bytes.length, 7);
+  assert.is((await urls.fetch('http://images.example.org/a%20b.jpg', never)).bytes.length, 'image'.length);
 });
 
 test.run();

@@ -56,7 +56,7 @@ test('a package of compiled code finds the same page', async () => {
     '--noCheck',
   ]);
   await writeFile(join(folder, 'package.json'), await readFile(join(root, 'package.json')));
-  for (const name of ['src', 'node_modules']) await symlink(join(root, name), join(folder, name));
+  for (const name of ['web', 'node_modules']) await symlink(join(root, name), join(folder, name));
   const script = `
     const { pageRoutes } = await import('./dist/serve/http/page.js');
     process.stdout.write(await (await pageRoutes().request('/')).text());`;
