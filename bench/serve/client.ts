@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { LoadTestResult, RunResult } from '../../src/loadtest/result.js';
-import { CLI } from './material.js';
+import { CLI } from './cli.js';
 import type { RunningServer } from './servers.js';
 
 /** Room for a result's JSON, bytes. */

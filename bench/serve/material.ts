@@ -12,15 +12,13 @@ import type { Architecture } from '../../src/model/network.js';
 import { checkpointMetadata } from '../../src/model/weights/checkpoint.js';
 import { initialWeights } from '../../src/model/weights/init.js';
 import { writeSafetensors } from '../../src/model/weights/safetensors.js';
+import { yolox } from './cli.js';
 import type { Bench } from './plan.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
 /** Real images and weights, where there are any: a folder beside the checkout. */
 const SHARED = process.env.YOLOX_SHARED ?? resolve(ROOT, '../shared');
-
-/** The command line as it is installed: compiled, without a loader. */
-export const CLI = join(ROOT, 'bin/yolox.mjs');
 
 export interface Bundle {
   name: string;
@@ -88,13 +86,6 @@ async function untrained(path: string, { architecture, side }: Network): Promise
   const info = { architecture, preprocess, categories: [...COCO_CLASSES], source: 'untrained' };
   await writeSafetensors(path, initialWeights(architecture, 1), checkpointMetadata(info));
   return path;
-}
-
-/** What a command prints. */
-function yolox(args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`yolox ${args[0]} failed: ${stderr.trim()}`);
-  return stdout.trim();
 }
 
 /** JPEG files: photographs of COCO where there are some, else drawn images of 640×480. */

@@ -7,7 +7,7 @@ import { log } from '../../src/base/progress.js';
 import { Client, type Target } from '../../src/loadtest/client.js';
 import { payloadOf } from '../../src/loadtest/payload.js';
 import type { Answer } from '../../src/serve/http/answer.js';
-import { CLI } from './material.js';
+import { CLI } from './cli.js';
 
 /** Python with FastAPI and BentoML, see bench/README.md. */
 const PYTHON = process.env.YOLOX_BENCH_PYTHON ?? 'python3';

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
+import { readHead } from '../base/files.js';
 import type { Image } from './image.js';
 
 /** Rectangle with a tag, in pixels of the image. */
@@ -21,7 +22,10 @@ export interface AnnotateOptions {
 }
 
 /** In the EXIF of annotated JPEGs (Software): tells them from images of others, which nothing may replace. */
-export const MADE_BY = 'yolox-node, annotated';
+const MADE_BY = 'yolox-node, annotated';
+
+/** Bytes at the start of a JPEG that hold its EXIF. */
+const HEAD_BYTES = 1024;
 
 /** The font comes with the package: containers have none, and pango then draws nothing. */
 const FONT_FILE = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf');
@@ -164,4 +168,9 @@ function inkOn(color: string): string {
 
 function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+/** Whether a file is an image that {@link annotate} drew, by the mark in its EXIF. */
+export async function isAnnotated(path: string): Promise<boolean> {
+  return (await readHead(path, HEAD_BYTES)).includes(MADE_BY);
 }

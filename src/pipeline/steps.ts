@@ -7,26 +7,17 @@ import { BUNDLE_FILE } from '../detect/bundle.js';
 import type { CocoImage } from '../detect/coco.js';
 import { TUNING_FILE } from '../detect/tuning.js';
 import { openWeightsDetector } from '../model/tf_detector.js';
-import { type DataLoadOutputs, dataLoad } from './data_load.js';
-import { type DataPrepOutputs, dataPrep } from './data_prep.js';
+import { dataLoad } from './data_load.js';
+import { dataPrep } from './data_prep.js';
 import { evaluateDetector } from './evaluation/evaluate.js';
-import { type ModelEvalOutputs, modelEval, showEvaluation } from './model_eval.js';
-import { type ModelPackOutputs, modelPack } from './model_pack.js';
-import { type ModelTestOutputs, modelTest } from './model_test.js';
-import { type ModelTrainOutputs, modelTrain } from './model_train.js';
+import { modelEval, showEvaluation } from './model_eval.js';
+import { modelPack } from './model_pack.js';
+import { modelTest } from './model_test.js';
+import { modelTrain } from './model_train.js';
+import type { Outputs } from './outputs.js';
 import { type Lineage, markUnfinished } from './runner/record.js';
 import type { StepContext, StepName } from './runner/step.js';
 import { judgeAgain } from './service_test/load_gate.js';
-
-/** What each step hands to those after it. */
-export interface Outputs {
-  'data-load': DataLoadOutputs;
-  'data-prep': DataPrepOutputs;
-  'model-train': ModelTrainOutputs;
-  'model-pack': ModelPackOutputs;
-  'model-eval': ModelEvalOutputs;
-  'model-test': ModelTestOutputs;
-}
 
 /** The records of the steps before. */
 export type Done = { [Name in StepName]: Lineage<Name> };

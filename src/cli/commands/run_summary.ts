@@ -1,7 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import type { Figure } from '../../data/coco_eval/accumulate.js';
 import { formatFigure } from '../../data/coco_eval/summary.js';
-import type { Outputs } from '../../pipeline/steps.js';
+import type { Outputs } from '../../pipeline/outputs.js';
 
 /** What `run --json` prints. */
 export function summarizeRun(outputs: Outputs, seconds: number) {

@@ -1,10 +1,10 @@
 import { describeValue } from '../../base/errors.js';
+import { isRecord } from '../../base/record.js';
 import type { Box, CocoAnnotation } from '../../detect/coco.js';
 import type { Validation } from '../validation.js';
 import { type CheckedImage, checkBox } from './box.js';
 import type { CategoryList } from './categories.js';
 import { freeNumbers, type Id, idOf, isTextInteger } from './json_ids.js';
-import { isRecord } from './parse.js';
 
 /** What annotations refer to, by the ids of the file. */
 export interface References {

@@ -1,8 +1,8 @@
 import { describeValue } from '../../base/errors.js';
+import { isRecord } from '../../base/record.js';
 import type { CocoCategory } from '../../detect/coco.js';
 import type { Validation } from '../validation.js';
 import { type Id, idOf, isTextInteger, numberIds } from './json_ids.js';
-import { isRecord } from './parse.js';
 
 export interface CategoryList {
   /** No two of one name. */

@@ -1,7 +1,7 @@
 import { describeValue } from '../../base/errors.js';
+import { isRecord } from '../../base/record.js';
 import type { Validation } from '../validation.js';
 import { type Id, idOf, isTextInteger, numberIds } from './json_ids.js';
-import { isRecord } from './parse.js';
 
 /** Image entry whose id and file name are usable; 0 stands for a size that was not given. */
 export interface ListedImage {

@@ -1,4 +1,4 @@
-import { isRecord } from './parse.js';
+import { isRecord } from '../../base/record.js';
 
 /** Formats that are taken for COCO instances, by what their text begins with. */
 const TEXTS: readonly [RegExp, string][] = [

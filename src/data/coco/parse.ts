@@ -1,4 +1,5 @@
 import { UserError } from '../../base/errors.js';
+import { isRecord } from '../../base/record.js';
 import { parseJsonIds } from './json_ids.js';
 import { recogniseJson, recogniseText } from './other_formats.js';
 
@@ -87,8 +88,4 @@ function parse(text: string, where: string, longMark: string): unknown {
       { cause: error },
     );
   }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

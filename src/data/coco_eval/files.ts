@@ -1,8 +1,9 @@
 import { UserError } from '../../base/errors.js';
 import { readText } from '../../base/files.js';
+import { isRecord } from '../../base/record.js';
 import type { CocoAnnotation, CocoDataset, CocoDetection } from '../../detect/coco.js';
 import { parseJsonIds } from '../coco/json_ids.js';
-import { isRecord, parseCoco } from '../coco/parse.js';
+import { parseCoco } from '../coco/parse.js';
 import { type Entry, entriesOf } from './entries.js';
 import { describeId, isZero, LONG_ID, numberInOrder, type SourceId } from './ids.js';
 import { MAX_DETECTIONS } from './match.js';

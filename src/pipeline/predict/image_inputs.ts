@@ -6,8 +6,8 @@ import { UserError } from '../../base/errors.js';
 import { readBytes, readHead } from '../../base/files.js';
 import { decodeText } from '../../base/text.js';
 import { isImageName } from '../../data/sources/image_files.js';
+import { isAnnotated } from '../../image/draw.js';
 import { identifyImage } from '../../image/image_format.js';
-import { isAnnotated } from './output_paths.js';
 
 /** Bytes that tell what a file holds. */
 const HEAD_BYTES = 4096;

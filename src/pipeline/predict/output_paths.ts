@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileName } from '../../base/file_name.js';
-import { readHead } from '../../base/files.js';
 import { realPath } from '../../base/outputs.js';
-import { MADE_BY } from '../../image/draw.js';
+import { isAnnotated } from '../../image/draw.js';
 import type { ImageInput } from './image_inputs.js';
 
 /** Where the annotated image of an input goes. */
@@ -14,9 +13,6 @@ export interface OutputPath {
 }
 
 const ENDING = '.jpg';
-
-/** Bytes at the start of a JPEG that hold its EXIF. */
-const HEAD_BYTES = 1024;
 
 /**
  * A file for each image: its name with `.jpg` below `out`. No output replaces an input, another output, or a file that
@@ -59,11 +55,6 @@ export async function planOutputs(out: string, images: readonly ImageInput[]): P
     }
   }
   return outputs as OutputPath[];
-}
-
-/** Whether a file is an annotated image of ours, by the mark in its EXIF. */
-export async function isAnnotated(path: string): Promise<boolean> {
-  return (await readHead(path, HEAD_BYTES)).includes(MADE_BY);
 }
 
 function pathOf(out: string, { name }: ImageInput, suffix: string): string {

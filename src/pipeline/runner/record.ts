@@ -5,7 +5,7 @@ import { UserError } from '../../base/errors.js';
 import { explainFileError } from '../../base/file_errors.js';
 import { sha256, sha256File, writeAtomic } from '../../base/files.js';
 import type { Config } from '../../config/schema.js';
-import type { Outputs } from '../steps.js';
+import type { Outputs } from '../outputs.js';
 import type { Settings } from './counted.js';
 import type { StepName } from './step.js';
 

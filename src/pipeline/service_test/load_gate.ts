@@ -2,7 +2,6 @@ import { readJson } from '../../base/files.js';
 import { type Comparison, compareRuns, missedGate, readBaseline } from '../../loadtest/baseline.js';
 import { describeComparison } from '../../loadtest/describe.js';
 import type { LoadTestResult } from '../../loadtest/result.js';
-import type { ModelTestOutputs } from '../model_test.js';
 import type { StepContext } from '../runner/step.js';
 
 /** What a load's comparison with its baseline misses of the gate `test.gate`, one line each; null is no gate. */
@@ -13,8 +12,11 @@ export function gateFailures(comparisons: readonly Comparison[], gate: number | 
   );
 }
 
-/** Judges a finished model-test, which has passed, by the gate of now: its outputs with the failures there are. */
-export async function judgeAgain(outputs: ModelTestOutputs, { config }: StepContext): Promise<ModelTestOutputs> {
+/** Judges a model-test that has passed by today's gate. Returns its outputs with what the gate finds wrong. */
+export async function judgeAgain<Outputs extends { load: string; failures: readonly string[] }>(
+  outputs: Outputs,
+  { config }: StepContext,
+): Promise<Outputs> {
   const { baseline, gate } = config.test;
   if (baseline === null || gate === null) return outputs;
   const load = await readJson<LoadTestResult>(outputs.load);

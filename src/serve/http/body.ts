@@ -2,6 +2,16 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { messageOf } from '../../base/errors.js';
 import { clientGone, HttpProblem } from '../api_error.js';
+import type { FileBytes } from '../worker/frames.js';
+
+/** One image of a request, as it came. */
+export interface Upload {
+  bytes: FileBytes;
+  /** Name given by the client in a multipart body, or the last part of a URL; else empty. */
+  name: string;
+  /** A sentence on where it came from, for a refusal. */
+  origin?: string;
+}
 
 /** What the parser says of a connection that ends inside a request. */
 export const CUT_OFF = 'HPE_INVALID_EOF_STATE';

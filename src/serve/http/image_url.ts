@@ -6,7 +6,7 @@ import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { posix } from 'node:path';
 import { clientGone, HttpProblem } from '../api_error.js';
-import type { Upload } from './upload.js';
+import type { Upload } from './body.js';
 import { checkAddresses, checkUrl } from './url_rules.js';
 
 /** Fetches under way at once: each may hold a whole image in memory. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { describeValue, didYouMean } from '../../base/errors.js';
+import { isRecord } from '../../base/record.js';
 import { HttpProblem } from '../api_error.js';
 import { checkJsonShape } from '../security/body_shape.js';
 import { parseJson } from './json_text.js';
@@ -66,15 +67,14 @@ export function readJsonBody(text: string): JsonBody {
 }
 
 function onlyKey(body: unknown): keyof typeof SHAPES {
-  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
-  const keys = isObject ? Object.keys(body) : [];
+  const keys = isRecord(body) ? Object.keys(body) : [];
   const unknown = keys.find((key) => !Object.hasOwn(SHAPES, key));
   if (keys.length === 1 && unknown === undefined) return keys[0] as keyof typeof SHAPES;
   throw new HttpProblem(400, {
     code: 'bad_body',
     message: 'The JSON body is not one image, a list of them, or the URL of one.',
     expected: `an object with one of the keys ${KEYS.join(', ')}`,
-    received: isObject ? keys.slice(0, 10) : describeValue(body),
+    received: isRecord(body) ? keys.slice(0, 10) : describeValue(body),
     hint: unknown === undefined ? undefined : didYouMean(unknown.slice(0, 100), KEYS),
   });
 }

@@ -5,11 +5,11 @@ import { HttpProblem } from '../api_error.js';
 import { reportStages } from '../observe/stages.js';
 import type { DetectRequest, Found, Model, Models } from '../versions/model.js';
 import { buildAnswer, buildRefusal, buildResults } from './answer.js';
-import { refuseLarge } from './body.js';
+import { refuseLarge, type Upload } from './body.js';
 import { ImageUrls } from './image_url.js';
 import { sayVersion } from './model_version.js';
 import { type Format, readQuery } from './query.js';
-import { readUploads, refuseEmpty, type Upload } from './upload.js';
+import { readUploads, refuseEmpty } from './upload.js';
 
 export interface PredictParts {
   models: Models;

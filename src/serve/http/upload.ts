@@ -1,20 +1,11 @@
 import type { Context } from 'hono';
 import { describeValue } from '../../base/errors.js';
 import { HttpProblem } from '../api_error.js';
-import { type FileBytes, lengthOf } from '../worker/frames.js';
-import { readBody, readText } from './body.js';
+import { lengthOf } from '../worker/frames.js';
+import { readBody, readText, type Upload } from './body.js';
 import type { ImageUrls } from './image_url.js';
 import { readJsonBody } from './json_body.js';
 import { readMultipart } from './multipart.js';
-
-/** One image of a request, as it came. */
-export interface Upload {
-  bytes: FileBytes;
-  /** Name given by the client in a multipart body, or the last part of a URL; else empty. */
-  name: string;
-  /** A sentence on where it came from, for a refusal. */
-  origin?: string;
-}
 
 export interface Uploads {
   images: Upload[];

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { runSummaryText, summarizeRun } from '../../../src/cli/commands/run_summary.js';
 import { configSchema } from '../../../src/config/schema.js';
 import type { ModelEvalOutputs } from '../../../src/pipeline/model_eval.js';
-import type { Outputs } from '../../../src/pipeline/steps.js';
+import type { Outputs } from '../../../src/pipeline/outputs.js';
 
 const config = configSchema.parse({});
 
