@@ -29,7 +29,7 @@ export interface AppParts {
   traces?: Traces;
 }
 
-/** The HTTP service of a model. Bad input is answered 4xx with a reason, see `Reason`. */
+/** The HTTP service of a model. Bad input is answered 4xx with a reason, see `ErrorBody`. */
 export function createApp(parts: AppParts): Hono {
   const { models, versions, metrics, config, readiness, log = createLog('silent'), traces } = parts;
   const app = new Hono();

@@ -10,13 +10,13 @@ import type { ServeConfig } from '../config/schema.js';
 import { readBundle } from '../detect/bundle.js';
 import { createApp } from './app.js';
 import type { Readiness } from './http/health.js';
-import { answerBadRequest, answerMalformed, lacksHost, refuseHostless } from './http/plain_answer.js';
 import { createLog, flushLog, type Logger } from './observe/log.js';
 import { Metrics } from './observe/metrics.js';
 import { openTraces } from './observe/traces.js';
 import { readApiKeys } from './security/api_keys.js';
 import { Connections } from './security/connections.js';
 import { httpServerOptions, standstill } from './security/http_limits.js';
+import { answerBadRequest, answerMalformed, lacksHost, refuseHostless } from './security/plain_answer.js';
 import { serveModels } from './versions/serve_models.js';
 
 /** Name of the service in requests that say none: HTTP/1.0. */

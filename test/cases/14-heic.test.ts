@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
 import { checkPixels, decodeImage, ImageError } from '../../src/image/decode.js';
-import { HttpProblem } from '../../src/serve/api_error.js';
+import { ApiError } from '../../src/serve/api_error.js';
 import { decodeUpload } from '../../src/serve/worker/decode_upload.js';
 import { caseFile, caseSuite } from './helpers.js';
 
@@ -31,8 +31,8 @@ test('the refusal names HEIC and HEVC and the remedy, whatever the file is calle
 test('the service says the same', async () => {
   const bytes = await readFile(caseFile(NAME, 'IMG_4848.jpeg'));
   const error = await failure(decodeUpload(bytes, { maxPixels: 1e6, maxSide: 5000, decodeTimeout: 3000 }));
-  assert.instance(error, HttpProblem);
-  const { status, reason } = error as HttpProblem;
+  assert.instance(error, ApiError);
+  const { status, body: reason } = error as ApiError;
   assert.is(status, 422);
   assert.match(String(reason.received), 'HEVC');
   assert.match(String(reason.hint), 'Convert it');

@@ -109,7 +109,7 @@ test('SIGTERM finishes what is in flight and ends the process with 0', async () 
 });
 
 test('a server that is killed leaves no process of a model behind', async () => {
-  const isModel = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine/main');
+  const isModel = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker/main');
   const { result: model, exitCode } = await withServer([dir, '--port', '0'], async ({ pid }) => {
     const [found] = familyOf(pid).filter(isModel);
     process.kill(pid, 'SIGKILL');

@@ -1,4 +1,4 @@
-import { HttpProblem } from '../api_error.js';
+import { ApiError, type ErrorCode } from '../api_error.js';
 import { Latencies } from './latency_model.js';
 
 /** Share of the deadline that may be planned for; the rest is for what measurements could not foresee. */
@@ -49,7 +49,7 @@ export class Admission {
     this.#latencies.expect(alone, pace);
   }
 
-  /** @throws HttpProblem 503 when the queue is full, or an answer would come after the deadline */
+  /** @throws ApiError 503 when the queue is full, or an answer would come after the deadline */
   check(): void {
     const { queue, deadline, least } = this.#options;
     const late = this.#latencies.of(this.#admitted + 1) > PLANNED * deadline;
@@ -58,7 +58,7 @@ export class Admission {
     }
   }
 
-  /** @throws HttpProblem as `check` */
+  /** @throws ApiError as `check` */
   enter(): Seat {
     this.check();
     const since = this.#now();
@@ -74,9 +74,9 @@ export class Admission {
   }
 
   /** A 503 that says when to ask again: when those admitted now are answered. */
-  refusal(code: string, message: string): HttpProblem {
+  refusal(code: ErrorCode, message: string): ApiError {
     const retryAfter = Math.max(1, Math.ceil(this.#latencies.of(this.#admitted) / 1000));
-    return new HttpProblem(503, { code, message, hint: `Ask again in ${retryAfter} s.` }, { retryAfter });
+    return new ApiError({ code, message, hint: `Ask again in ${retryAfter} s.` }, { retryAfter });
   }
 
   /** Resolves when every seat has been left. */

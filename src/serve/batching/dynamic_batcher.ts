@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientGone, type HttpProblem } from '../api_error.js';
+import { type ApiError, clientGone } from '../api_error.js';
 import type { DetectRequest, Found } from '../versions/model.js';
 import type { SentTask } from '../worker/frames.js';
 import type { BatchOutcomes } from '../worker/upload_detector.js';
@@ -62,7 +62,7 @@ export class Dispatcher {
     return this.#waiting.length;
   }
 
-  /** @throws HttpProblem as `Place.detect`, Error when the model failed */
+  /** @throws ApiError as `Place.detect`, Error when the model failed */
   async detect(request: DetectRequest, seat: Seat, signal: AbortSignal): Promise<Found> {
     if (signal.aborted) throw clientGone();
     // A request may be of many images.
@@ -269,7 +269,7 @@ export class Dispatcher {
     return () => clearTimeout(timer);
   }
 
-  #giveUp(job: Job, reason: HttpProblem): void {
+  #giveUp(job: Job, reason: ApiError): void {
     job.over = true;
     job.reject(reason);
     const at = this.#waiting.indexOf(job);

@@ -1,4 +1,4 @@
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import type { DetectRequest, Found } from '../versions/model.js';
 import type { Outcome } from '../worker/upload_detector.js';
 import type { Seat } from './admission.js';
@@ -24,8 +24,8 @@ export interface Job {
 export const isSuspect = ({ suspectOf }: Job): boolean => suspectOf !== undefined;
 
 /** Twice, the second time by itself: the others are answered. */
-export function killsItsProcess(): HttpProblem {
-  return new HttpProblem(422, {
+export function killsItsProcess(): ApiError {
+  return new ApiError({
     code: 'undecodable',
     message: 'The image kills its process.',
     expected: 'an image that is decoded in time',
@@ -38,6 +38,6 @@ export function settle(job: Job, outcome: Exclude<Outcome, { long: true }>, time
   if (job.over) return;
   // How long images take that are out of the ordinary says nothing of the others.
   if (!job.long) job.seat.measure();
-  if ('refused' in outcome) job.reject(new HttpProblem(outcome.refused.status, outcome.refused.reason));
+  if ('refused' in outcome) job.reject(new ApiError(outcome.refused));
   else job.resolve({ ...outcome, times });
 }

@@ -3,7 +3,7 @@ import { basename, join, relative } from 'node:path';
 import { type Context, Hono } from 'hono';
 import { z } from 'zod';
 import { UserError } from '../../base/errors.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import { bearerToken, digestsOf, matchesSecret } from '../security/secrets.js';
 import type { Versions } from '../versions/versions.js';
 import { readText, refuseLarge } from './body.js';
@@ -37,7 +37,7 @@ export function adminRoutes({ versions, token, bundles }: AdminParts): Hono {
   app.use(async (c, next) => {
     if (!matchesSecret(bearerToken(c), known)) {
       c.header('WWW-Authenticate', 'Bearer realm="yolox admin"');
-      throw new HttpProblem(401, {
+      throw new ApiError({
         code: 'wrong_token',
         message: 'The admin API needs its token.',
         expected: 'Authorization: Bearer, and serve.adminToken',
@@ -81,7 +81,7 @@ async function read<T>(schema: z.ZodType<T>, c: Context): Promise<T> {
   const parsed = schema.safeParse(parseJson(await readText(c, MAX_BYTES)));
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;
-  throw new HttpProblem(400, {
+  throw new ApiError({
     code: 'bad_field',
     message: path.length > 0 ? `The field ${path.join('.')} of the JSON body is wrong.` : 'The JSON body is wrong.',
     expected: message.replace(/^Invalid input: expected /, ''),
@@ -91,13 +91,13 @@ async function read<T>(schema: z.ZodType<T>, c: Context): Promise<T> {
 /** A folder directly in the allowed one, also after symbolic links were followed. */
 async function bundleFolder(root: string | null, name: string): Promise<string> {
   if (root === null) {
-    throw new HttpProblem(409, {
+    throw new ApiError({
       code: 'no_bundles',
       message: 'The service may load no bundles.',
       hint: 'Start it with --serve.bundles, a folder that contains them.',
     });
   }
-  const unknown = new HttpProblem(404, { code: 'unknown_bundle', message: 'No such bundle.', received: name });
+  const unknown = new ApiError({ code: 'unknown_bundle', message: 'No such bundle.', received: name });
   const [allowed, folder] = await Promise.all([root, join(root, name)].map((path) => realpath(path))).catch(() => {
     throw unknown;
   });
@@ -110,8 +110,7 @@ function refuseBundle(cause: unknown, folder: string): never {
   const { where, field, expected, received, hint } = cause.problem;
   // Messages are made for whoever sits at the machine; where its bundles lie does not leave it.
   const inside = (text: unknown) => (typeof text === 'string' ? text.replaceAll(folder, basename(folder)) : text);
-  throw new HttpProblem(
-    422,
+  throw new ApiError(
     {
       code: 'unusable_bundle',
       message: `The bundle cannot be served: ${[inside(where), field].filter(Boolean).join(': ')}.`,

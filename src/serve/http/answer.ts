@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { CocoCategory, CocoDetection } from '../../detect/coco.js';
 import type { Detection } from '../../detect/detections.js';
-import type { HttpProblem } from '../api_error.js';
-import { reasonSchema } from './reason.js';
+import { type ApiError, errorBodySchema } from '../api_error.js';
 
 const pixels = z.number();
 const bbox = z
@@ -48,7 +47,7 @@ export const answerSchema = imageSchema
   .meta({ id: 'Answer', description: 'The objects of one image.' });
 
 const refusedSchema = z
-  .strictObject({ file_name: fileName, image_id: imageId, error: reasonSchema })
+  .strictObject({ file_name: fileName, image_id: imageId, error: errorBodySchema })
   .meta({ id: 'RefusedImage', description: 'An image among several that could not be looked at.' });
 
 export const answersSchema = z
@@ -106,6 +105,6 @@ export function buildResults(
   }));
 }
 
-export function buildRefusal(file_name: string, image_id: number, { reason }: HttpProblem): RefusedImage {
-  return { file_name, image_id, error: reason };
+export function buildRefusal(file_name: string, image_id: number, { body }: ApiError): RefusedImage {
+  return { file_name, image_id, error: body };
 }

@@ -1,7 +1,8 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { messageOf } from '../../base/errors.js';
-import { clientGone, HttpProblem } from '../api_error.js';
+import { ApiError, clientGone } from '../api_error.js';
+import { CUT_OFF } from '../security/plain_answer.js';
 import type { FileBytes } from '../worker/frames.js';
 
 /** One image of a request, as it came. */
@@ -13,10 +14,7 @@ export interface Upload {
   origin?: string;
 }
 
-/** What the parser says of a connection that ends inside a request. */
-export const CUT_OFF = 'HPE_INVALID_EOF_STATE';
-
-/** @throws HttpProblem 413 for a body that announces more than `maxBytes`, before it is read */
+/** @throws ApiError 413 for a body that announces more than `maxBytes`, before it is read */
 export function refuseLarge(c: Context, maxBytes: number): void {
   // Where there is a Transfer-Encoding the parser takes no Content-Length.
   if (Number(c.req.header('content-length') ?? 0) > maxBytes) throw tooLarge(maxBytes);
@@ -24,7 +22,7 @@ export function refuseLarge(c: Context, maxBytes: number): void {
 
 /**
  * The body in the pieces it came in: putting them together would copy every image twice.
- * @throws HttpProblem 413 once more than `maxBytes` came, 499 when the client has gone in the middle, 408 when it was too
+ * @throws ApiError 413 once more than `maxBytes` came, 499 when the client has gone in the middle, 408 when it was too
  *   slow, 400 for broken framing
  */
 export async function readBody(
@@ -42,7 +40,7 @@ export async function readBody(
       pieces.push(piece);
     }
   } catch (error) {
-    throw error instanceof HttpProblem ? error : cutOff(error, incoming?.socket?.errored);
+    throw error instanceof ApiError ? error : cutOff(error, incoming?.socket?.errored);
   }
   return pieces;
 }
@@ -53,20 +51,20 @@ export async function readText(c: Context, maxBytes: number): Promise<string> {
 }
 
 /** @param reason of which the connection ended, if not of its client */
-function cutOff(cause: unknown, reason: NodeJS.ErrnoException | null | undefined): HttpProblem {
+function cutOff(cause: unknown, reason: NodeJS.ErrnoException | null | undefined): ApiError {
   const { code = '' } = reason ?? {};
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new HttpProblem(408, { code: 'too_slow', message: 'The request did not come in time.' }, { cause });
+    return new ApiError({ code: 'request_timeout', message: 'The request did not come in time.' }, { cause });
   }
   if (code.startsWith('HPE_') && code !== CUT_OFF) {
     const message = `The body cannot be read: ${messageOf(reason)}.`;
-    return new HttpProblem(400, { code: 'malformed_body', message }, { cause });
+    return new ApiError({ code: 'malformed_body', message }, { cause });
   }
   return clientGone(cause);
 }
 
-function tooLarge(maxBytes: number): HttpProblem {
-  return new HttpProblem(413, {
+function tooLarge(maxBytes: number): ApiError {
+  return new ApiError({
     code: 'too_large',
     message: 'The body is too large.',
     expected: `at most ${maxBytes} bytes`,

@@ -1,7 +1,8 @@
-import type { Hono, MiddlewareHandler } from 'hono';
+import type { Context, Hono, MiddlewareHandler } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { didYouMean } from '../../base/errors.js';
-import { HttpProblem, refuse } from '../api_error.js';
+import { ApiError, type ErrorBody } from '../api_error.js';
 
 /** Characters of a path that is compared with those known. */
 const MAX_PATH = 100;
@@ -9,7 +10,7 @@ const MAX_PATH = 100;
 /** Turns whatever a route throws, and paths without one, into answers with a reason and without a stack trace. */
 export function answerFailures(app: Hono): void {
   app.notFound((c) =>
-    refuse(c, 404, {
+    refuse(c, {
       code: 'unknown_path',
       message: 'There is nothing at this path.',
       expected: 'POST /predict, or a path that GET /openapi.json describes',
@@ -18,12 +19,16 @@ export function answerFailures(app: Hono): void {
     }),
   );
   app.onError((error, c) => {
-    if (error instanceof HttpProblem) {
-      if (error.retryAfter !== undefined) c.header('Retry-After', String(error.retryAfter));
-      return refuse(c, error.status, error.reason);
-    }
-    return refuse(c, 500, { code: 'internal', message: 'The service failed; its log has the details.' });
+    if (error instanceof ApiError) return answer(c, error);
+    return refuse(c, { code: 'internal', message: 'The service failed; its log has the details.' });
   });
+}
+
+const refuse = (c: Context, body: ErrorBody): Response => answer(c, new ApiError(body));
+
+function answer(c: Context, { status, body, retryAfter }: ApiError): Response {
+  if (retryAfter !== undefined) c.header('Retry-After', String(retryAfter));
+  return c.json({ error: body }, status as ContentfulStatusCode);
 }
 
 /** The path that was meant, when one is near: a slash more, other letters. */
@@ -42,7 +47,7 @@ export function refuseWrongMethods(app: Hono): MiddlewareHandler {
       const allowed = [...methods, 'OPTIONS'].join(', ');
       c.header('Allow', allowed);
       if (c.req.method === 'OPTIONS') return c.body(null, 204);
-      return refuse(c, 405, {
+      return refuse(c, {
         code: 'wrong_method',
         message: 'The path does not take this method.',
         expected: allowed,

@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import type { Metrics } from '../observe/metrics.js';
 
 /** Whether the service wants requests. */
@@ -17,7 +17,7 @@ export function healthRoutes(readiness: Readiness, metrics: Metrics): Hono {
   app.get('/readyz', async (c) => {
     const message = await readiness.unready();
     if (message === undefined) return c.json({ status: 'ready' });
-    throw new HttpProblem(503, { code: 'not_ready', message, hint: 'Ask again in a second.' });
+    throw new ApiError({ code: 'not_ready', message, hint: 'Ask again in a second.' });
   });
   app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }));
   return app;

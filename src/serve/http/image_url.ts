@@ -5,7 +5,7 @@ import { type IncomingMessage, type RequestOptions, request as requestHttp } fro
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { posix } from 'node:path';
-import { clientGone, HttpProblem } from '../api_error.js';
+import { ApiError, clientGone } from '../api_error.js';
 import type { Upload } from './body.js';
 import { checkAddresses, checkUrl } from './url_rules.js';
 
@@ -53,14 +53,14 @@ export class ImageUrls {
   }
 
   /**
-   * @throws HttpProblem 400 for no URL, 403 for one that is not allowed, 413 when the image is too large, 422 when
+   * @throws ApiError 400 for no URL, 403 for one that is not allowed, 413 when the image is too large, 422 when
    *   none comes from there in time, 503 when too many are being fetched
    */
   async fetch(text: string, signal: AbortSignal): Promise<Upload> {
     const url = checkUrl(text, this.#options.urlHosts);
     if (this.#running >= MOST_AT_ONCE) {
       const message = 'Too many images are being fetched.';
-      throw new HttpProblem(503, { code: 'overloaded', message, hint: 'Ask again in 1 s.' }, { retryAfter: 1 });
+      throw new ApiError({ code: 'overloaded', message, hint: 'Ask again in 1 s.' }, { retryAfter: 1 });
     }
     this.#running++;
     try {
@@ -73,7 +73,7 @@ export class ImageUrls {
       // Stores give images without their type: the bytes decide, and this explains what they are if they are none.
       return { bytes, name: posix.basename(url.pathname), origin: `${url.host} sent it as ${type.slice(0, 100)}.` };
     } catch (error) {
-      if (error instanceof HttpProblem) throw error;
+      if (error instanceof ApiError) throw error;
       throw signal.aborted ? clientGone(error) : unfetchable(url, this.#failureOf(error), { cause: error });
     } finally {
       this.#running--;
@@ -144,12 +144,12 @@ interface Hint extends ErrorOptions {
   hint?: string;
 }
 
-function unfetchable({ host }: URL, received: string, { hint, cause }: Hint = {}): HttpProblem {
+function unfetchable({ host }: URL, received: string, { hint, cause }: Hint = {}): ApiError {
   const message = `The image cannot be had from ${host}.`;
-  return new HttpProblem(422, { code: 'unfetchable', message, expected: 'an image', received, hint }, { cause });
+  return new ApiError({ code: 'unfetchable', message, expected: 'an image', received, hint }, { cause });
 }
 
-function tooLarge(maxBytes: number): HttpProblem {
+function tooLarge(maxBytes: number): ApiError {
   const message = 'The image at the URL is too large.';
-  return new HttpProblem(413, { code: 'too_large', message, expected: `at most ${maxBytes} bytes` });
+  return new ApiError({ code: 'too_large', message, expected: `at most ${maxBytes} bytes` });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeValue, didYouMean } from '../../base/errors.js';
 import { isRecord } from '../../base/record.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import { checkJsonShape } from '../security/body_shape.js';
 import { parseJson } from './json_text.js';
 
@@ -44,7 +44,7 @@ export interface JsonBody {
 
 /**
  * Reads the JSON body of `POST /predict`.
- * @throws HttpProblem 400 naming the field that is wrong, unknown or there twice, 413 for far too many values
+ * @throws ApiError 400 naming the field that is wrong, unknown or there twice, 413 for far too many values
  */
 export function readJsonBody(text: string): JsonBody {
   checkJsonShape(text);
@@ -55,7 +55,7 @@ export function readJsonBody(text: string): JsonBody {
     const [{ path, message }] = parsed.error.issues;
     const field = path.map(String).join('.');
     const received = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown>)[step], body);
-    throw new HttpProblem(400, {
+    throw new ApiError({
       code: 'bad_field',
       message: `The field ${field} of the JSON body is wrong.`,
       expected: message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
@@ -70,7 +70,7 @@ function onlyKey(body: unknown): keyof typeof SHAPES {
   const keys = isRecord(body) ? Object.keys(body) : [];
   const unknown = keys.find((key) => !Object.hasOwn(SHAPES, key));
   if (keys.length === 1 && unknown === undefined) return keys[0] as keyof typeof SHAPES;
-  throw new HttpProblem(400, {
+  throw new ApiError({
     code: 'bad_body',
     message: 'The JSON body is not one image, a list of them, or the URL of one.',
     expected: `an object with one of the keys ${KEYS.join(', ')}`,

@@ -1,20 +1,19 @@
 import { messageOf } from '../../base/errors.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 
-/** @throws HttpProblem 400 for what is no JSON, or has a key twice: the parser would take the last without a word */
+/** @throws ApiError 400 for what is no JSON, or has a key twice: the parser would take the last without a word */
 export function parseJson(text: string): unknown {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new HttpProblem(
-      400,
+    throw new ApiError(
       { code: 'malformed_body', message: 'The body is not JSON.', expected: 'JSON', received: messageOf(cause) },
       { cause },
     );
   }
   if (stringsOf(value) === stringsIn(text)) return value;
-  throw new HttpProblem(400, {
+  throw new ApiError({
     code: 'repeated_key',
     message: 'A key of the JSON body is there twice.',
     expected: 'each key once',

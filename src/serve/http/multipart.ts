@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { once } from 'node:events';
 import { Dicer } from '@fastify/busboy';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import { checkMultipartShape } from '../security/body_shape.js';
 import { type ParamHeader, parseParams } from './header_params.js';
 
@@ -26,7 +26,7 @@ type Headers = Record<string, string[] | undefined>;
 
 /**
  * The parts of a `multipart/form-data` body, as browsers, curl, .NET and others write them (RFC 7578).
- * @throws HttpProblem 400 naming what cannot be read, 413 for too many parts
+ * @throws ApiError 400 naming what cannot be read, 413 for too many parts
  */
 export async function readMultipart(body: Buffer, contentType: string): Promise<Part[]> {
   const boundary = boundaryOf(contentType);
@@ -114,8 +114,8 @@ function isText(bytes: Buffer): boolean {
   return whole && !sample.includes(0);
 }
 
-function malformed(what: string, rest: { expected?: string; received?: string; hint?: string } = {}): HttpProblem {
-  return new HttpProblem(400, {
+function malformed(what: string, rest: { expected?: string; received?: string; hint?: string } = {}): ApiError {
+  return new ApiError({
     code: 'malformed_body',
     message: `The multipart body cannot be read: ${what}.`,
     ...rest,

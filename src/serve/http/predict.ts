@@ -1,7 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { accepts } from 'hono/accepts';
 import type { ServeConfig } from '../../config/schema.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import { reportStages } from '../observe/stages.js';
 import type { DetectRequest, Found, Model, Models } from '../versions/model.js';
 import { buildAnswer, buildRefusal, buildResults } from './answer.js';
@@ -22,7 +22,7 @@ export interface PredictParts {
 interface Outcome {
   upload: Upload;
   imageId: number;
-  found: Found | HttpProblem;
+  found: Found | ApiError;
 }
 
 interface Env {
@@ -74,14 +74,14 @@ function accepted(c: Context): Format {
 
 /**
  * Takes all images in or none, and waits for all.
- * @throws HttpProblem for what does not lie in an image
+ * @throws ApiError for what does not lie in an image
  */
 async function detectAll(
   model: Model,
   uploads: readonly Upload[],
   requests: readonly DetectRequest[],
   signal: AbortSignal,
-): Promise<(Found | HttpProblem)[]> {
+): Promise<(Found | ApiError)[]> {
   const places: ReturnType<Model['admit']>[] = [];
   try {
     for (const _ of requests) places.push(model.admit(signal));
@@ -102,19 +102,19 @@ async function detectAll(
 }
 
 /** Whether a failure is that of its image alone; any other, overload or a client that has gone, is the request's. */
-const isOfImage = (error: unknown): error is HttpProblem =>
-  error instanceof HttpProblem && [400, 413, 422].includes(error.status);
+const isOfImage = (error: unknown): error is ApiError =>
+  error instanceof ApiError && [400, 413, 422].includes(error.status);
 
-function withOrigin(problem: HttpProblem, { origin }: Upload): HttpProblem {
-  if (origin === undefined) return problem;
-  return new HttpProblem(problem.status, { ...problem.reason, message: `${problem.reason.message} ${origin}` });
+function withOrigin(error: ApiError, { origin }: Upload): ApiError {
+  if (origin === undefined) return error;
+  return new ApiError({ ...error.body, message: `${error.body.message} ${origin}` });
 }
 
 /** Tells the observers each image's stages, and the browser's network panel the slowest of each. */
-function reportTimes(c: Context, answers: readonly (Found | HttpProblem)[]): void {
+function reportTimes(c: Context, answers: readonly (Found | ApiError)[]): void {
   const slowest = new Map<string, number>();
   for (const answer of answers) {
-    if (answer instanceof HttpProblem) continue;
+    if (answer instanceof ApiError) continue;
     reportStages(c, answer.times);
     for (const [name, ms] of Object.entries(answer.times)) slowest.set(name, Math.max(ms, slowest.get(name) ?? 0));
   }
@@ -127,7 +127,7 @@ function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, lis
   if (format === 'json' && list) {
     return c.json({
       answers: outcomes.map(({ upload: { name }, imageId, found }) =>
-        found instanceof HttpProblem
+        found instanceof ApiError
           ? buildRefusal(name, imageId, found)
           : buildAnswer({ ...found, file_name: name, image_id: imageId }, found.detections, categories),
       ),
@@ -135,7 +135,7 @@ function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, lis
   }
   // Neither one image's answer nor a list of results has a place for a refusal.
   const all = outcomes.map(({ found }, i) => {
-    if (!(found instanceof HttpProblem)) return found;
+    if (!(found instanceof ApiError)) return found;
     throw list ? amongSeveral(found, outcomes[i], i) : found;
   });
   if (format === 'coco') {
@@ -147,13 +147,13 @@ function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, lis
   return c.json(buildAnswer({ ...found, file_name: upload.name, image_id: imageId }, found.detections, categories));
 }
 
-function amongSeveral({ status, reason }: HttpProblem, { upload }: Outcome, index: number): HttpProblem {
+function amongSeveral({ body }: ApiError, { upload }: Outcome, index: number): ApiError {
   const named = upload.name === '' ? '' : ` (${upload.name})`;
-  return new HttpProblem(status, { ...reason, message: `Image ${index + 1}${named}: ${reason.message}` });
+  return new ApiError({ ...body, message: `Image ${index + 1}${named}: ${body.message}` });
 }
 
-function pngOfSeveral(received: number): HttpProblem {
-  return new HttpProblem(400, {
+function pngOfSeveral(received: number): ApiError {
+  return new ApiError({
     code: 'png_of_several',
     message: 'A list of images cannot be answered by one image.',
     expected: 'one image, or format=json or coco',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { didYouMean } from '../../base/errors.js';
 import type { CocoCategory } from '../../detect/coco.js';
 import type { Thresholds } from '../../detect/detections.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 
 /** Most objects a client may ask for. */
 const MOST_OBJECTS = 1000;
@@ -59,7 +59,7 @@ type Name = keyof typeof PARAMETERS;
 
 /**
  * Reads the query of `POST /predict`.
- * @throws HttpProblem 400 naming the first parameter that is wrong, unknown or given twice
+ * @throws ApiError 400 naming the first parameter that is wrong, unknown or given twice
  */
 export function readQuery(search: URLSearchParams, categories: readonly CocoCategory[]): PredictQuery {
   for (const name of search.keys()) checkName(name, search);
@@ -82,7 +82,7 @@ export function readQuery(search: URLSearchParams, categories: readonly CocoCate
 function checkName(name: string, search: URLSearchParams): void {
   if (!Object.hasOwn(PARAMETERS, name)) {
     const known = Object.keys(PARAMETERS);
-    throw new HttpProblem(400, {
+    throw new ApiError({
       code: 'unknown_parameter',
       message: `There is no query parameter ${JSON.stringify(name)}.`,
       expected: known.join(', '),
@@ -121,7 +121,7 @@ function readClasses(text: string, categories: readonly CocoCategory[]): number[
   });
 }
 
-function unknownClass(asked: string, categories: readonly CocoCategory[]): HttpProblem {
+function unknownClass(asked: string, categories: readonly CocoCategory[]): ApiError {
   const known = categories.map(({ id, name }) => `${id} ${name}`).join(', ');
   const names = categories.map(({ name }) => name);
   const hint = didYouMean(asked.slice(0, 100), names);
@@ -129,7 +129,7 @@ function unknownClass(asked: string, categories: readonly CocoCategory[]): HttpP
   return badParameter('classes', expected, asked, hint.startsWith('Did') ? hint : undefined);
 }
 
-function badParameter(name: Name, expected: string, received: unknown, hint?: string): HttpProblem {
+function badParameter(name: Name, expected: string, received: unknown, hint?: string): ApiError {
   const code = name === 'image_id' ? 'bad_image_id' : 'bad_parameter';
-  return new HttpProblem(400, { code, message: `The query parameter ${name} is wrong.`, expected, received, hint });
+  return new ApiError({ code, message: `The query parameter ${name} is wrong.`, expected, received, hint });
 }

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { describeValue } from '../../base/errors.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import { lengthOf } from '../worker/frames.js';
 import { readBody, readText, type Upload } from './body.js';
 import type { ImageUrls } from './image_url.js';
@@ -28,13 +28,13 @@ const ACCEPTED = 'image/*, application/octet-stream, multipart/form-data or appl
 /**
  * Takes the images out of a request: the raw body, the parts of a multipart body, in whatever fields, or what a JSON
  * body holds or names. An image without bytes is the reader's business.
- * @throws HttpProblem as {@link readBody}, 400 for a malformed body, 413 for too many images, 415 for another type or
+ * @throws ApiError as {@link readBody}, 400 for a malformed body, 413 for too many images, 415 for another type or
  *   an encoded body
  */
 export async function readUploads(c: Context, { maxBytes, maxFiles, urls }: UploadOptions): Promise<Uploads> {
   const encoding = (c.req.header('content-encoding') ?? '').trim().toLowerCase();
   if (encoding !== '' && encoding !== 'identity') {
-    throw new HttpProblem(415, {
+    throw new ApiError({
       code: 'unsupported_encoding',
       message: 'The body is compressed.',
       expected: 'no Content-Encoding',
@@ -46,7 +46,7 @@ export async function readUploads(c: Context, { maxBytes, maxFiles, urls }: Uplo
   const type = (c.req.header('content-type') ?? 'application/octet-stream').split(';')[0].trim().toLowerCase();
   const uploads = await readByType(c, type, maxBytes, urls);
   if (uploads.images.length > maxFiles) {
-    throw new HttpProblem(413, {
+    throw new ApiError({
       code: 'too_many_images',
       message: 'The request has too many images.',
       expected: `at most ${maxFiles}`,
@@ -57,14 +57,14 @@ export async function readUploads(c: Context, { maxBytes, maxFiles, urls }: Uplo
   return uploads;
 }
 
-/** @throws HttpProblem 400 for an image without bytes */
+/** @throws ApiError 400 for an image without bytes */
 export function refuseEmpty({ bytes }: Upload): void {
   if (lengthOf(bytes) > 0) return;
   throw empty('The image has no bytes.');
 }
 
-function empty(message: string): HttpProblem {
-  return new HttpProblem(400, { code: 'empty_body', message, expected: 'one image', hint: EXAMPLE });
+function empty(message: string): ApiError {
+  return new ApiError({ code: 'empty_body', message, expected: 'one image', hint: EXAMPLE });
 }
 
 async function readByType(c: Context, type: string, maxBytes: number, urls: ImageUrls): Promise<Uploads> {
@@ -79,7 +79,7 @@ async function readByType(c: Context, type: string, maxBytes: number, urls: Imag
     if (url !== undefined) return { images: [await urls.fetch(url, c.req.raw.signal)], list };
     return { images: images.map((bytes) => ({ bytes, name: '' })), list };
   }
-  throw new HttpProblem(415, {
+  throw new ApiError({
     code: 'unsupported_type',
     message: `The content type is not one of an image.`,
     expected: ACCEPTED,
@@ -94,7 +94,7 @@ async function readForm(body: Uint8Array[], contentType: string): Promise<Upload
   const texts = parts.filter(({ file }) => !file);
   const files = parts.filter(({ file, fileName, bytes }) => file && (fileName || bytes.length > 0));
   if (texts.length > 0 || parts.length === 0) {
-    throw new HttpProblem(400, {
+    throw new ApiError({
       code: 'not_files',
       message: 'The multipart body is not one or several files.',
       expected: 'parts that are files; parameters go into the query of the URL',

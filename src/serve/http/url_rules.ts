@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 
 /** What IANA gives out of IPv6; outside are, among others, addresses that hide one of IPv4 (RFC 4291, 2.5.5). */
 const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3');
@@ -11,7 +11,7 @@ const AZURE_PLATFORM = '168.63.129.16';
 
 /**
  * The URL of an image, when it lies on one of the hosts.
- * @throws HttpProblem 400 for what is no URL, 403 for one that is not allowed
+ * @throws ApiError 400 for what is no URL, 403 for one that is not allowed
  */
 export function checkUrl(text: string, hosts: readonly string[]): URL {
   if (hosts.length === 0) {
@@ -37,8 +37,7 @@ function parse(text: string): URL {
   try {
     return new URL(text);
   } catch (cause) {
-    throw new HttpProblem(
-      400,
+    throw new ApiError(
       { code: 'bad_url', message: 'This is no URL.', expected: 'an absolute URL', received: text },
       { cause },
     );
@@ -56,7 +55,7 @@ function allows(entry: string, { protocol, hostname }: URL): boolean {
 /**
  * Makes sure that a name means machines of the public Internet only: not this machine, its network, or a cloud's
  * metadata service.
- * @throws HttpProblem 403
+ * @throws ApiError 403
  */
 export function checkAddresses(addresses: readonly LookupAddress[], { hostname }: URL): void {
   if (addresses.length > 0 && addresses.every(({ address }) => isPublic(address))) return;
@@ -73,6 +72,6 @@ export function isPublic(address: string): boolean {
   return parsed.kind() === 'ipv4' || parsed.match(GLOBAL_IPV6);
 }
 
-function forbidden(message: string, rest: { expected?: string; received?: unknown; hint?: string }): HttpProblem {
-  return new HttpProblem(403, { code: 'url_forbidden', message, ...rest });
+function forbidden(message: string, rest: { expected?: string; received?: unknown; hint?: string }): ApiError {
+  return new ApiError({ code: 'url_forbidden', message, ...rest });
 }

@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { requestId } from 'hono/request-id';
 import { routePath } from 'hono/route';
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import type { Logger } from './log.js';
 import type { Metrics } from './metrics.js';
 import type { Traces } from './traces.js';
@@ -41,7 +41,7 @@ export function observeRequests({ metrics, log, traces }: Observers): Middleware
     for (const { stages } of timed) metrics.observeStages(stages);
     const model = c.res.headers.get('x-model-version') ?? undefined;
     span?.end({ route, status, model, timed });
-    const error = c.error instanceof HttpProblem ? c.error.cause : c.error;
+    const error = c.error instanceof ApiError ? c.error.cause : c.error;
     log[severity(c.req.path, status)](
       {
         id: c.var.requestId,
@@ -51,7 +51,7 @@ export function observeRequests({ metrics, log, traces }: Observers): Middleware
         ms: Math.round(ms * 100) / 100,
         bytes: Number(c.req.header('content-length') ?? 0),
         model,
-        code: c.error instanceof HttpProblem ? c.error.reason.code : undefined,
+        code: c.error instanceof ApiError ? c.error.body.code : undefined,
         trace: span?.traceId,
         ...(isFault(status) && error !== undefined && { err: error }),
       },

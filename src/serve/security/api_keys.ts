@@ -2,7 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { UserError } from '../../base/errors.js';
 import { readText } from '../../base/files.js';
 import { configSchema, type ServeConfig } from '../../config/schema.js';
-import { refuse } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 import { bearerToken, digestsOf, matchesSecret } from './secrets.js';
 
 /** Paths for everybody: probes cannot send keys, and the page and the description of the service hold no data. */
@@ -40,7 +40,7 @@ export function requireApiKey({
     const given = c.req.header('x-api-key') ?? bearerToken(c);
     if (isOpen(c.req.path) || matchesSecret(given, known)) return next();
     c.header('WWW-Authenticate', 'Bearer realm="yolox"');
-    return refuse(c, 401, {
+    throw new ApiError({
       code: 'wrong_key',
       message: given === undefined ? 'This path needs an API key.' : 'The API key is not known.',
       expected: 'a key of this service as X-API-Key, or as Authorization: Bearer',

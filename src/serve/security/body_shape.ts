@@ -1,4 +1,4 @@
-import { HttpProblem } from '../api_error.js';
+import { ApiError } from '../api_error.js';
 
 // Parsers take time and memory by the parts of a body, not by its bytes: 20 MB of empty strings or files stop a process
 // for half a minute and take gigabytes. So bodies are looked over before they are parsed.
@@ -10,7 +10,7 @@ const MAX_PARTS = 1024;
 /** Bytes of the headers of one part of a multipart body. */
 const MAX_PART_HEADERS = 2048;
 
-/** @throws HttpProblem 413 for a JSON text of more values than a body for us has */
+/** @throws ApiError 413 for a JSON text of more values than a body for us has */
 export function checkJsonShape(text: string): void {
   let found = 0;
   for (const mark of [',', '[', '{']) {
@@ -20,7 +20,7 @@ export function checkJsonShape(text: string): void {
   }
 }
 
-/** @throws HttpProblem 400 for a body that is not framed by its boundary, or a part with long headers, 413 for too many */
+/** @throws ApiError 400 for a body that is not framed by its boundary, or a part with long headers, 413 for too many */
 export function checkMultipartShape(bytes: Buffer, boundary: string): void {
   const first = Buffer.from(`--${boundary}`, 'latin1');
   const next = Buffer.concat([Buffer.from('\r\n'), first]);
@@ -46,13 +46,13 @@ export function checkMultipartShape(bytes: Buffer, boundary: string): void {
     : malformed('it was cut off, or has another boundary at its end', `--${boundary}-- at its end`);
 }
 
-function tooManyParts(limit: number): HttpProblem {
+function tooManyParts(limit: number): ApiError {
   const message = 'The body has too many parts.';
-  return new HttpProblem(413, { code: 'too_many_parts', message, expected: `at most ${limit}` });
+  return new ApiError({ code: 'too_many_parts', message, expected: `at most ${limit}` });
 }
 
-function malformed(what: string, expected: string): HttpProblem {
-  return new HttpProblem(400, {
+function malformed(what: string, expected: string): ApiError {
+  return new ApiError({
     code: 'malformed_body',
     message: `The multipart body cannot be read: ${what}.`,
     expected,

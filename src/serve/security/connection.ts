@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { answerPlainly } from '../http/plain_answer.js';
+import { answerPlainly } from './plain_answer.js';
 import type { Member } from './pool.js';
 
 /** Requests that may wait on a connection for those before them. */
@@ -95,7 +95,7 @@ export class Connection implements Member {
 }
 
 function refusePipelined(_: IncomingMessage, outgoing: ServerResponse): void {
-  answerPlainly(outgoing, 429, {
+  answerPlainly(outgoing, {
     code: 'too_many_requests',
     message: 'Too many requests were sent on this connection before their answers were read.',
     expected: `at most ${MOST_WAITING} that wait`,

@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ServeConfig } from '../../config/schema.js';
-import { answerPlainly } from '../http/plain_answer.js';
 import { clientOf, matcherOf } from './client_address.js';
 import { Connection } from './connection.js';
+import { answerPlainly } from './plain_answer.js';
 import { Pool } from './pool.js';
 
 /** Share of the connections that one client gets, when nobody says. */
@@ -70,7 +70,7 @@ export class Connections {
 }
 
 function refuseAll(_: IncomingMessage, outgoing: ServerResponse): void {
-  answerPlainly(outgoing, 503, {
+  answerPlainly(outgoing, {
     code: 'too_many_connections',
     message: 'Too many connections are open, all of them busy.',
     hint: 'Send the next request on a connection that is open already, or ask again in 1 s.',

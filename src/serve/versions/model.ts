@@ -26,7 +26,7 @@ export interface Found {
 
 /** A request's place among those a model takes at once. */
 export interface Place {
-  /** @throws HttpProblem 413 or 422 for the image, 503 when it waited too long, 499 when the client has gone */
+  /** @throws ApiError 413 or 422 for the image, 503 when it waited too long, 499 when the client has gone */
   detect(request: DetectRequest): Promise<Found>;
   leave(): void;
 }
@@ -36,10 +36,10 @@ export interface Model {
   readonly bundle: Bundle;
   /**
    * Costs nothing and promises nothing: for before a body is read.
-   * @throws HttpProblem as `admit` would now
+   * @throws ApiError as `admit` would now
    */
   check(): void;
-  /** @throws HttpProblem 503 with Retry-After when it has more to do than it can answer in time */
+  /** @throws ApiError 503 with Retry-After when it has more to do than it can answer in time */
   admit(signal: AbortSignal): Place;
 }
 

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Bundle, readBundle } from '../../detect/bundle.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError, type ErrorCode } from '../api_error.js';
 import type { EngineInfo } from '../worker/engine.js';
 import type { Lease, Models } from './model.js';
 import type { ModelProcess } from './model_process.js';
@@ -90,11 +90,11 @@ export class Versions implements Models {
     this.#live = await this.#start(this.#first);
   }
 
-  /** @throws HttpProblem 503 before the first version is warm */
+  /** @throws ApiError 503 before the first version is warm */
   lease(): Lease {
     if (this.#live === undefined) {
-      const reason = { code: 'not_ready', message: 'The model is being loaded.', hint: 'Ask again in 1 s.' };
-      throw new HttpProblem(503, reason, { retryAfter: 1 });
+      const message = 'The model is being loaded.';
+      throw new ApiError({ code: 'not_ready', message, hint: 'Ask again in 1 s.' }, { retryAfter: 1 });
     }
     const loaded = this.#choose(this.#live);
     loaded.leases++;
@@ -115,7 +115,7 @@ export class Versions implements Models {
 
   /**
    * Loads another version beside those that serve; resolves when it is warm.
-   * @throws UserError for a bundle that cannot be served, HttpProblem 409 when a version of this name is loaded
+   * @throws UserError for a bundle that cannot be served, ApiError 409 when a version of this name is loaded
    */
   async load(dir: string): Promise<VersionInfo> {
     return this.#describe(await this.#start(await readBundle(dir)));
@@ -123,7 +123,7 @@ export class Versions implements Models {
 
   /**
    * Makes a loaded version the live one, from the next request on.
-   * @throws HttpProblem 409 when its process does not start
+   * @throws ApiError 409 when its process does not start
    */
   promote(id: string): VersionInfo {
     const loaded = this.#get(id);
@@ -131,7 +131,7 @@ export class Versions implements Models {
     return this.#describe(loaded);
   }
 
-  /** @throws HttpProblem 409 when there is no version to go back to, or its process does not start */
+  /** @throws ApiError 409 when there is no version to go back to, or its process does not start */
   rollback(): VersionInfo {
     if (this.#previous === undefined) {
       throw conflict('nothing_to_roll_back', 'No version was live before, or it has been released.');
@@ -155,7 +155,7 @@ export class Versions implements Models {
 
   /**
    * Sends it copies of what the live version answers.
-   * @throws HttpProblem 409 when its categories are not those of the live version: there is nothing to compare
+   * @throws ApiError 409 when its categories are not those of the live version: there is nothing to compare
    */
   setShadow(id: string): VersionInfo {
     const loaded = this.#beside(id);
@@ -243,7 +243,7 @@ export class Versions implements Models {
   #get(id: string): Loaded {
     const loaded = this.#loaded.get(id);
     if (loaded !== undefined && loaded.whenFree === undefined) return loaded;
-    throw new HttpProblem(404, {
+    throw new ApiError({
       code: 'unknown_version',
       message: 'No such version is loaded.',
       expected: [...this.#loaded.keys()].join(', '),
@@ -281,6 +281,6 @@ function usable(loaded: Loaded): Loaded {
   throw conflict('version_down', `The process of ${loaded.id} does not start.`, 'GET /admin/versions says why.');
 }
 
-function conflict(code: string, message: string, hint?: string): HttpProblem {
-  return new HttpProblem(409, { code, message, ...(hint && { hint }) });
+function conflict(code: ErrorCode, message: string, hint?: string): ApiError {
+  return new ApiError({ code, message, ...(hint && { hint }) });
 }

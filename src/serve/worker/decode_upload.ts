@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import type { Problem } from '../../base/errors.js';
 import { type DecodeLimits, type DecodeOptions, decodeImage, ImageError, type ImageFault } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError, type ErrorBody } from '../api_error.js';
 
 // For the whole process, as often as a thread of it loads sharp, which sets them otherwise: no image comes twice, and
 // with several side by side one is not worth several threads.
@@ -13,18 +13,18 @@ sharp.concurrency(1);
 export type ImageLimits = Required<DecodeLimits>;
 
 /** How an image that cannot be had is answered. */
-const REFUSALS: Record<ImageFault, { status: 413 | 422; code: string; message: string }> = {
-  format: { status: 422, code: 'undecodable', message: 'This is not an image in a format that can be read.' },
-  damaged: { status: 422, code: 'undecodable', message: 'This image is damaged.' },
-  tooManyPixels: { status: 413, code: 'too_many_pixels', message: 'The image has too many pixels.' },
-  tooManyParts: { status: 413, code: 'too_many_parts', message: 'The image has too many scans, frames or pages.' },
-  tooSlow: { status: 413, code: 'too_slow', message: 'The image takes too long to decode.' },
+const REFUSALS: Record<ImageFault, ErrorBody> = {
+  format: { code: 'undecodable', message: 'This is not an image in a format that can be read.' },
+  damaged: { code: 'undecodable', message: 'This image is damaged.' },
+  tooManyPixels: { code: 'too_many_pixels', message: 'The image has too many pixels.' },
+  tooManyParts: { code: 'too_many_parts', message: 'The image has too many scans, frames or pages.' },
+  tooSlow: { code: 'too_slow', message: 'The image takes too long to decode.' },
 };
 
 /**
  * Decodes the image of a request; of several in one file, the frames of an animation, the first. The options are
  * those of {@link decodeImage}.
- * @throws HttpProblem 413 when it exceeds the limits, 422 when it is no image or a damaged one; TakesLong
+ * @throws ApiError 413 when it exceeds the limits, 422 when it is no image or a damaged one; TakesLong
  */
 export async function decodeUpload(
   bytes: Uint8Array,
@@ -39,7 +39,6 @@ export async function decodeUpload(
   }
 }
 
-function refusal(fault: ImageFault, { expected, received, hint }: Problem): HttpProblem {
-  const { status, ...reason } = REFUSALS[fault];
-  return new HttpProblem(status, { ...reason, expected, received, hint });
+function refusal(fault: ImageFault, { expected, received, hint }: Problem): ApiError {
+  return new ApiError({ ...REFUSALS[fault], expected, received, hint });
 }

@@ -3,7 +3,7 @@ import type { Detection, Thresholds } from '../../detect/detections.js';
 import { type BatchTimes, Detector, type DetectorOptions } from '../../detect/onnx_detector.js';
 import { TakesLong } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
-import { HttpProblem } from '../api_error.js';
+import { ApiError, type ErrorBody } from '../api_error.js';
 import { decodeUpload, type ImageLimits } from './decode_upload.js';
 import { drawDetections } from './draw.js';
 
@@ -22,7 +22,7 @@ export type Outcome =
   /** Pixels of the upright image, its objects in them, best first, and a PNG of them if asked for. */
   | { width: number; height: number; detections: Detection[]; drawn?: Uint8Array }
   /** Why it was not looked at. */
-  | { refused: Pick<HttpProblem, 'status' | 'reason'> }
+  | { refused: ErrorBody }
   /** It would keep others waiting: it is to come again, alone. */
   | { long: true };
 
@@ -64,7 +64,7 @@ export class UploadDetector {
     const found = detections[Symbol.iterator]();
     const outcomes = images.map((image): Outcome => {
       if (image instanceof TakesLong) return { long: true };
-      if (image instanceof HttpProblem) return { refused: { status: image.status, reason: image.reason } };
+      if (image instanceof ApiError) return { refused: image.body };
       const { width, height } = image.original ?? image;
       return { width, height, detections: found.next().value as Detection[] };
     });
@@ -74,14 +74,14 @@ export class UploadDetector {
     return { outcomes: drawn, times: { decode, ...times } };
   }
 
-  async #decode({ bytes, draw = false, alone = false }: UploadTask): Promise<Image | HttpProblem | TakesLong> {
+  async #decode({ bytes, draw = false, alone = false }: UploadTask): Promise<Image | ApiError | TakesLong> {
     const options = { fit: this.#bundle.preprocess.size, inThread: true, short: !alone };
     try {
       const image = await decodeUpload(bytes, this.#limits, options);
       // Decoding the whole of it and writing its PNG takes as long as many others.
       return draw && !alone && image.original ? new TakesLong() : image;
     } catch (error) {
-      if (error instanceof HttpProblem || error instanceof TakesLong) return error;
+      if (error instanceof ApiError || error instanceof TakesLong) return error;
       throw error;
     }
   }

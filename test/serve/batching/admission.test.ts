@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { Admission, type Seat } from '../../../src/serve/batching/admission.js';
 
 const test = suite('admission');
@@ -12,8 +12,8 @@ function enter(admission: Admission): Seat | undefined {
     admission.check();
     return admission.enter();
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    const { status, reason, retryAfter } = error as HttpProblem;
+    assert.instance(error, ApiError);
+    const { status, body: reason, retryAfter } = error as ApiError;
     assert.equal([status, reason.code], [503, 'overloaded']);
     assert.ok(retryAfter !== undefined && retryAfter >= 1 && Number.isInteger(retryAfter));
     return undefined;

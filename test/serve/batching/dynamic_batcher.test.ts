@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readBundle } from '../../../src/detect/bundle.js';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { Admission } from '../../../src/serve/batching/admission.js';
 import { Dispatcher } from '../../../src/serve/batching/dynamic_batcher.js';
 import { BatchFailed, type SentTask } from '../../../src/serve/worker/frames.js';
@@ -77,8 +77,8 @@ async function problem(answer: Promise<unknown>): Promise<[number, string]> {
     () => undefined,
     (reason) => reason,
   );
-  assert.instance(error, HttpProblem);
-  return [error.status, error.reason.code];
+  assert.instance(error, ApiError);
+  return [error.status, error.body.code];
 }
 
 /** The real model behind a gate, which shows the batches and holds them up until `open`. */

@@ -66,7 +66,7 @@ test('one that shuts down its sending side has gone, too', async () => {
 
 test('a body that is too slow is 408, one with broken chunks 400', async () => {
   const slow = await wire.ask(`${postHead('image/jpeg', 1000)}half`);
-  assert.equal([slow.status, JSON.parse(slow.body).error.code], [408, 'too_slow']);
+  assert.equal([slow.status, JSON.parse(slow.body).error.code], [408, 'request_timeout']);
   const broken = await wire.ask(`${postHead('image/jpeg', 'chunked')}zz\r\n`);
   assert.equal([broken.status, JSON.parse(broken.body).error.code], [400, 'malformed_request']);
   await until(() => requests().at(-1)?.code === 'malformed_body');
@@ -75,7 +75,7 @@ test('a body that is too slow is 408, one with broken chunks 400', async () => {
       .slice(-2)
       .map(({ status, code, level }) => [status, code, level]),
     [
-      [408, 'too_slow', 'info'],
+      [408, 'request_timeout', 'info'],
       [400, 'malformed_body', 'info'],
     ],
   );

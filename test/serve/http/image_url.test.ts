@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { ImageUrls, type Network, pinned } from '../../../src/serve/http/image_url.js';
 
 const test = suite('image_url');
@@ -71,8 +71,8 @@ async function refusal(work: Promise<unknown>): Promise<[number, string, unknown
     () => assert.unreachable('it was fetched'),
     (reason: unknown) => reason,
   );
-  assert.instance(error, HttpProblem, String(error));
-  const { status, reason } = error as HttpProblem;
+  assert.instance(error, ApiError, String(error));
+  const { status, body: reason } = error as ApiError;
   return [status, reason.code, reason.received];
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { parseParams } from '../../../src/serve/http/header_params.js';
 import { type Part, readMultipart } from '../../../src/serve/http/multipart.js';
 import { part } from './forms.js';
@@ -27,9 +27,9 @@ async function refusal(parts: Promise<Part[]>): Promise<string> {
   try {
     await parts;
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    assert.is((error as HttpProblem).status, 400);
-    return (error as HttpProblem).message;
+    assert.instance(error, ApiError);
+    assert.is((error as ApiError).status, 400);
+    return (error as ApiError).message;
   }
   return 'it was read';
 }
@@ -157,7 +157,7 @@ const atoms = ['--b', '--b\r\n', '--b--', '\r\n', '\r\n\r\n', '-', 'x', '\n', '\
 test('every body is read or refused, none waits for ever', () =>
   fc.assert(
     fc.asyncProperty(fc.array(fc.constantFrom(...atoms), { maxLength: 12 }), async (pieces) => {
-      await readMultipart(Buffer.from(pieces.join('')), TYPE).catch((error) => assert.instance(error, HttpProblem));
+      await readMultipart(Buffer.from(pieces.join('')), TYPE).catch((error) => assert.instance(error, ApiError));
     }),
     { numRuns: 2000 },
   ));

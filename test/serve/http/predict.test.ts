@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import type { Answer, RefusedImage } from '../../../src/serve/http/answer.js';
 import { randomJpeg } from '../make_bundle.js';
 import { form, type RealApp, realApp, refusal, statusAndCode } from './real_app.js';
@@ -62,7 +62,7 @@ test('too many images are refused, and parts that are no files', async () => {
 
 test('an overloaded model refuses the whole list, before its body is read and after', async () => {
   const { model } = real;
-  const busy = new HttpProblem(503, { code: 'overloaded', message: 'Busy.' }, { retryAfter: 2 });
+  const busy = new ApiError({ code: 'overloaded', message: 'Busy.' }, { retryAfter: 2 });
   const { check, admit } = model;
   let left = 0;
   let taken = 0;

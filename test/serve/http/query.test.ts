@@ -1,21 +1,20 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError, type ErrorBody } from '../../../src/serve/api_error.js';
 import { readQuery } from '../../../src/serve/http/query.js';
-import type { Reason } from '../../../src/serve/http/reason.js';
 
 const test = suite('query');
 const categories = ['circle', 'square', 'star'].map((name, i) => ({ id: i + 1, name }));
 const read = (query: string) => readQuery(new URLSearchParams(query), categories);
 
-function refused(query: string): Reason {
+function refused(query: string): ErrorBody {
   try {
     read(query);
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    assert.is((error as HttpProblem).status, 400);
-    return (error as HttpProblem).reason;
+    assert.instance(error, ApiError);
+    assert.is((error as ApiError).status, 400);
+    return (error as ApiError).body;
   }
   return assert.unreachable(`${query} was taken`) as never;
 }
@@ -79,7 +78,7 @@ test('a class that is not known, or may be two, is refused with what is meant', 
   assert.equal(only('3,star'), [2, 1, 3]);
   assert.throws(
     () => only('2'),
-    (error: HttpProblem) => error.reason.expected === 'one meaning: it is the id of star, and the name of 1',
+    (error: ApiError) => error.body.expected === 'one meaning: it is the id of star, and the name of 1',
   );
 });
 

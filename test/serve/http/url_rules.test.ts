@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { configSchema } from '../../../src/config/schema.js';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { checkAddresses, checkUrl, isPublic } from '../../../src/serve/http/url_rules.js';
 
 const test = suite('url_rules');
@@ -12,8 +12,8 @@ function refused(text: string, hosts: readonly string[] = HOSTS): number {
   try {
     checkUrl(text, hosts);
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    return (error as HttpProblem).status;
+    assert.instance(error, ApiError);
+    return (error as ApiError).status;
   }
   return assert.unreachable(`${text} was allowed`) as never;
 }
@@ -110,7 +110,7 @@ test('no text ever leads to a host that is not on the list', () => {
         assert.ok(protocol === 'https:' || (protocol === 'http:' && hostname === 'plain.example.com'));
         assert.match(hostname, /^images\.example\.org$|\.cdn\.example\.net$|^plain\.example\.com$/);
       } catch (error) {
-        assert.instance(error, HttpProblem, String(error));
+        assert.instance(error, ApiError, String(error));
       }
     }),
     { numRuns: 2000 },
@@ -189,7 +189,7 @@ test('one special address among public ones is one too many, and none is none', 
   for (const addresses of [mixed, []]) {
     assert.throws(
       () => checkAddresses(addresses, url),
-      (error: HttpProblem) => error.status === 403,
+      (error: ApiError) => error.status === 403,
     );
   }
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Hono } from 'hono';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { answerFailures } from '../../../src/serve/http/failures.js';
 import { createLog, readable } from '../../../src/serve/observe/log.js';
 import { Metrics } from '../../../src/serve/observe/metrics.js';
@@ -35,7 +35,7 @@ function observed(level: Parameters<typeof createLog>[0] = 'debug') {
     throw new Error('fault', { cause });
   });
   app.all('/busy', () => {
-    throw new HttpProblem(503, { code: 'overloaded', message: 'Later.' }, { retryAfter: 1 });
+    throw new ApiError({ code: 'overloaded', message: 'Later.' }, { retryAfter: 1 });
   });
   app.get('/healthz', (c) => c.text(''));
   const lines = () =>

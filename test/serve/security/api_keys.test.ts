@@ -9,6 +9,7 @@ import { UserError } from '../../../src/base/errors.js';
 import { withoutSecrets } from '../../../src/config/keys.js';
 import { loadConfig } from '../../../src/config/load.js';
 import { configSchema } from '../../../src/config/schema.js';
+import { answerFailures } from '../../../src/serve/http/failures.js';
 import { readApiKeys, requireApiKey } from '../../../src/serve/security/api_keys.js';
 import { digestsOf, matchesSecret } from '../../../src/serve/security/secrets.js';
 
@@ -19,8 +20,11 @@ const serve = configSchema.parse({}).serve;
 const FIRST = 'first-key-0123456789';
 const SECOND = 'second-key-0123456789';
 
-const appOf = (options: Partial<typeof serve> = {}) =>
-  new Hono().use(requireApiKey({ ...serve, apiKeys: [FIRST, SECOND], ...options })).all('*', (c) => c.text('served'));
+function appOf(options: Partial<typeof serve> = {}): Hono {
+  const app = new Hono();
+  answerFailures(app);
+  return app.use(requireApiKey({ ...serve, apiKeys: [FIRST, SECOND], ...options })).all('*', (c) => c.text('served'));
+}
 
 const secret = fc.string({ unit: 'binary', maxLength: 40 });
 
@@ -80,7 +84,9 @@ test('data is for those with a key, in either header; probes, page and docs are 
 });
 
 test('no spelling of a path leads past the key', async () => {
-  const app = new Hono()
+  const app = new Hono();
+  answerFailures(app);
+  app
     .use(requireApiKey({ ...serve, apiKeys: [FIRST] }))
     .all('/predict', (c) => c.text('served'))
     .all('/page/*', (c) => c.text('page'));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { checkJsonShape, checkMultipartShape } from '../../../src/serve/security/body_shape.js';
 
 const test = suite('shape of bodies');
@@ -10,8 +10,8 @@ function refusalOf(check: () => void): [number, string] | undefined {
   try {
     check();
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    const { status, reason } = error as HttpProblem;
+    assert.instance(error, ApiError);
+    const { status, body: reason } = error as ApiError;
     return [status, reason.code];
   }
   return undefined;

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { readJson } from '../../../src/base/files.js';
 import { type Bundle, type BundleManifest, readBundle } from '../../../src/detect/bundle.js';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { type Answer, buildAnswer } from '../../../src/serve/http/answer.js';
 import type { DetectRequest } from '../../../src/serve/versions/model.js';
 import type { ModelProcess } from '../../../src/serve/versions/model_process.js';
@@ -46,8 +46,8 @@ async function problem(answer: Promise<unknown>): Promise<[number, string]> {
   try {
     await answer;
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    return [(error as HttpProblem).status, (error as HttpProblem).reason.code];
+    assert.instance(error, ApiError);
+    return [(error as ApiError).status, (error as ApiError).body.code];
   }
   return assert.unreachable('it was answered') as never;
 }
@@ -182,7 +182,7 @@ test('a full queue is refused before the process hears of it', async () => {
   const taken = [ask(small), ask(small)];
   assert.throws(
     () => small.check(),
-    (error: HttpProblem) => error.status === 503 && error.retryAfter === 1,
+    (error: ApiError) => error.status === 503 && error.retryAfter === 1,
   );
   assert.equal(await problem(ask(small)), [503, 'overloaded']);
   kill(small, 'SIGCONT');

@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { type Bundle, readBundle } from '../../../src/detect/bundle.js';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import { ModelProcess } from '../../../src/serve/versions/model_process.js';
 import { familyOf } from '../fuzz/processes.js';
 import { makeBundle } from '../make_bundle.js';
@@ -26,7 +26,7 @@ test.after.each(async () => {
 test.after(() => rm(bundle.dir, { recursive: true }));
 
 const modelsBelow = () =>
-  familyOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine/main'));
+  familyOf(process.pid).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker/main'));
 const signal = (one: ModelProcess, name: NodeJS.Signals) => process.kill(one.pid as number, name);
 
 /** Objects found in the bundle's own image. */
@@ -43,7 +43,7 @@ async function ask(one: ModelProcess): Promise<unknown> {
 const refuses = (one: ModelProcess) =>
   assert.throws(
     () => one.check(),
-    (error: unknown) => error instanceof HttpProblem && error.reason.code === 'model_down',
+    (error: unknown) => error instanceof ApiError && error.body.code === 'model_down',
   );
 
 test('a first start that stands still ends in an error, and leaves no process', async () => {

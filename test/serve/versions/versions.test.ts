@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, readBundle } from '../../../src/detect/bundle.js';
-import { HttpProblem } from '../../../src/serve/api_error.js';
+import { ApiError } from '../../../src/serve/api_error.js';
 import type { Lease } from '../../../src/serve/versions/model.js';
 import { agreement, type ShadowOutcome } from '../../../src/serve/versions/shadow.js';
 import { Versions } from '../../../src/serve/versions/versions.js';
@@ -32,7 +32,7 @@ test.before(async () => {
   versions = new Versions(bundle, { start: startModel, onShadow: (_, outcome) => outcomes.push(outcome) });
   assert.throws(
     () => versions.lease(),
-    (error: HttpProblem) => error.status === 503,
+    (error: ApiError) => error.status === 503,
   );
   await versions.open();
 });
@@ -63,8 +63,8 @@ function refusal(act: () => unknown): [number, string] {
   try {
     act();
   } catch (error) {
-    assert.instance(error, HttpProblem);
-    return [(error as HttpProblem).status, (error as HttpProblem).reason.code];
+    assert.instance(error, ApiError);
+    return [(error as ApiError).status, (error as ApiError).body.code];
   }
   return assert.unreachable('it was done') as never;
 }
@@ -92,7 +92,7 @@ test('a version is loaded, promoted, rolled back and released', async () => {
 });
 
 test('what cannot be done is refused, and changes nothing', async () => {
-  const twice = await versions.load(dirs['pattern@1']).catch((error) => error.reason.code);
+  const twice = await versions.load(dirs['pattern@1']).catch((error) => error.body.code);
   assert.is(twice, 'already_loaded');
   for (const act of [
     () => versions.promote('pattern@9'),
@@ -105,7 +105,7 @@ test('what cannot be done is refused, and changes nothing', async () => {
     refusal(() => versions.setCanary({ id: 'pattern@1', share: 1 })),
     [409, 'is_live'],
   );
-  assert.is(await versions.release('pattern@1').catch((error) => error.reason.code), 'is_live');
+  assert.is(await versions.release('pattern@1').catch((error) => error.body.code), 'is_live');
   assert.is(await ask(), 'pattern@1');
 });
 
@@ -172,7 +172,7 @@ test('a version in use stays until its last lease is given back', async () => {
 });
 
 test('20 swaps under load: every answer is that of the version it names, and no process stays', async () => {
-  const isModel = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('engine/main');
+  const isModel = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker/main');
   const processes = () => familyOf(process.pid).filter(isModel).length;
   assert.is(processes(), 1);
   const answered: Record<string, number> = {};

@@ -21,7 +21,7 @@ test('under `nice` the service starts, and its model gives way to it by one step
   try {
     const [line] = await Promise.race([once(service.stdout, 'data'), once(service, 'exit')]);
     assert.match(String(line), 'http://');
-    const [model] = familyOf(pid).filter((one) => readFileSync(`/proc/${one}/cmdline`, 'utf8').includes('engine/main'));
+    const [model] = familyOf(pid).filter((one) => readFileSync(`/proc/${one}/cmdline`, 'utf8').includes('worker/main'));
     assert.is(getPriority(model) - getPriority(pid), 1);
     assert.is(getPriority(pid), Math.min(19, getPriority() + 5));
   } finally {

@@ -34,8 +34,8 @@ test('images that are refused leave the others of their batch as they would be a
   const bytes = [Buffer.from('no image'), good[0], wide, good[1]];
   const { outcomes, times } = await model.detectBatch(bytes.map((each) => ({ bytes: each })));
   assert.equal(
-    outcomes.map((outcome) => ('refused' in outcome ? outcome.refused.status : 200)),
-    [422, 200, 413, 200],
+    outcomes.map((outcome) => ('refused' in outcome ? outcome.refused.code : 'found')),
+    ['undecodable', 'found', 'too_many_pixels', 'found'],
   );
   const alone = await Promise.all(good.map((each) => model.detectBatch([{ bytes: each }])));
   assert.equal(
@@ -61,8 +61,8 @@ test('what takes long is left for later, unless it is alone', async () => {
   assert.ok('detections' in again);
   assert.equal([again.width, again.height], [3000, 3000]);
   const [refused] = (await strict.detectBatch([{ bytes: damaged, alone: true }])).outcomes;
-  assert.ok('refused' in refused && refused.refused.status === 422);
-  assert.match(String(refused.refused.reason.received), '9999');
+  assert.ok('refused' in refused && refused.refused.code === 'undecodable');
+  assert.match(String(refused.refused.received), '9999');
   await strict.detector.close();
 });
 

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { bundleSchema } from '../../../detect/bundle.js';
+import { errorBodySchema } from '../../api_error.js';
 import { answerSchema, answersSchema, resultsSchema } from '../answer.js';
 import { jsonBodySchema } from '../json_body.js';
-import { reasonSchema } from '../reason.js';
 
 const problemSchema = z
-  .strictObject({ error: reasonSchema })
+  .strictObject({ error: errorBodySchema })
   .meta({ id: 'Problem', description: 'The body of every answer that is not a success.' });
 
 const statusSchema = z.strictObject({ status: z.enum(['ok', 'ready']) }).meta({ id: 'Status' });

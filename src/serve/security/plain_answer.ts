@@ -1,33 +1,31 @@
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { RequestError } from '@hono/node-server';
-import { CUT_OFF } from './body.js';
-import type { Reason } from './reason.js';
+import { ERROR_STATUS, type ErrorBody } from '../api_error.js';
 
 // Answers to what never reaches the application, in the shape of all others.
 
-/** Statuses of what the parser finds, as Node gives them; all others are 400. */
-const STATUSES: Record<string, number> = {
-  HPE_HEADER_OVERFLOW: 431,
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-};
+/** Node's code for a connection that ends inside a request. */
+export const CUT_OFF = 'HPE_INVALID_EOF_STATE';
 
-const REASONS: Record<number, Reason> = {
-  408: { code: 'too_slow', message: 'The request did not come in time.' },
-  413: { code: 'too_large', message: 'The extensions of a chunk are too large.' },
-  431: {
+/** What Node's parser refuses, by its code. */
+const PARSER_ERRORS: Record<string, ErrorBody> = {
+  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request_timeout', message: 'The request did not come in time.' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { code: 'too_large', message: 'The extensions of a chunk are too large.' },
+  HPE_HEADER_OVERFLOW: {
     code: 'head_too_large',
     message: 'The line and headers of the request are too large.',
     expected: 'at most 16 kB',
   },
+  [CUT_OFF]: { code: 'cut_off', message: 'The request ended in the middle.' },
 };
 
 type ParserError = NodeJS.ErrnoException & { reason?: string };
 
-/** Answers a request with a reason, at once and whole. */
-export function answerPlainly(outgoing: ServerResponse, status: number, reason: Reason): void {
-  const body = JSON.stringify({ error: reason });
+/** Refuses a request without Hono, at once and whole. */
+export function answerPlainly(outgoing: ServerResponse, error: ErrorBody): void {
+  const status = ERROR_STATUS[error.code];
+  const body = JSON.stringify({ error });
   outgoing.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(body),
@@ -43,16 +41,16 @@ export function lacksHost({ httpVersion, headers }: IncomingMessage): boolean {
 
 export function refuseHostless(_: IncomingMessage, outgoing: ServerResponse): void {
   outgoing.shouldKeepAlive = false;
-  answerPlainly(outgoing, 400, { code: 'no_host', message: 'The request has no Host header.', expected: 'Host: name' });
+  answerPlainly(outgoing, { code: 'no_host', message: 'The request has no Host header.', expected: 'Host: name' });
 }
 
 /** The answer to a request whose target or host is no URL. */
 export function answerBadRequest(error: unknown): Response {
-  const bad = error instanceof RequestError;
-  const reason: Reason = bad
-    ? { code: 'bad_request', message: `The request cannot be understood: ${error.message}.` }
-    : { code: 'internal', message: 'The service failed.' };
-  return Response.json({ error: reason }, { status: bad ? 400 : 500 });
+  const body: ErrorBody =
+    error instanceof RequestError
+      ? { code: 'bad_request', message: `The request cannot be understood: ${error.message}.` }
+      : { code: 'internal', message: 'The service failed.' };
+  return Response.json({ error: body }, { status: ERROR_STATUS[body.code] });
 }
 
 /**
@@ -64,27 +62,27 @@ export function answerMalformed(server: Server, onAnswer: (status: number) => vo
     const socket = stream as Socket & { _httpMessage?: ServerResponse };
     // What has begun to be answered cannot be answered otherwise.
     if (error.code !== 'ECONNRESET' && socket.writable && !socket._httpMessage?.headersSent) {
-      const status = STATUSES[error.code ?? ''] ?? 400;
-      const reason = REASONS[status] ?? malformed(error);
-      onAnswer(status);
-      socket.write(rawAnswer(status, reason));
+      const body = PARSER_ERRORS[error.code ?? ''] ?? malformed(error);
+      onAnswer(ERROR_STATUS[body.code]);
+      socket.write(rawAnswer(body));
     }
     socket.destroy(error);
   });
   server.on('checkExpectation', (_, outgoing: ServerResponse) => {
     onAnswer(417);
     const message = 'The service meets no expectation but 100-continue.';
-    answerPlainly(outgoing, 417, { code: 'unknown_expectation', message });
+    answerPlainly(outgoing, { code: 'unknown_expectation', message });
   });
 }
 
-function malformed({ code, reason, message }: ParserError): Reason {
-  if (code === CUT_OFF) return { code: 'cut_off', message: 'The request ended in the middle.' };
-  return { code: 'malformed_request', message: `This is not HTTP: ${reason ?? message}.` };
-}
+const malformed = ({ reason, message }: ParserError): ErrorBody => ({
+  code: 'malformed_request',
+  message: `This is not HTTP: ${reason ?? message}.`,
+});
 
-function rawAnswer(status: number, reason: Reason): string {
-  const body = JSON.stringify({ error: reason });
+function rawAnswer(error: ErrorBody): string {
+  const status = ERROR_STATUS[error.code];
+  const body = JSON.stringify({ error });
   const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'Connection: close', 'Content-Type: application/json'];
   return `${head.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
