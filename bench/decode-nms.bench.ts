@@ -1,16 +1,16 @@
 import * as ort from 'onnxruntime-node';
+import { anchorGrid } from '../src/config/network.js';
 import { type DecodeNmsOptions, decodeNms } from '../src/kernels/decode_nms/index.js';
 import * as reference from '../src/kernels/decode_nms/reference.js';
 import { type Tensor, tf } from '../src/kernels/tf.js';
-import { anchorsOf } from '../src/model/inference.js';
 import { GraphBuilder } from '../src/model/onnx/graph.js';
 import { DATA_TYPE, encodeModel } from '../src/model/onnx/schema.js';
 import { type BenchResult, paired } from './paired.js';
 
 const SIDE = 640;
 const CLASSES = 80;
-const anchors = anchorsOf(SIDE, SIDE);
-const options: DecodeNmsOptions = { confidence: 0.01, nms: 0.65, maxDetections: 300, agnostic: false };
+const anchors = anchorGrid(SIDE, SIDE);
+const options: DecodeNmsOptions = { confidence: 0.01, iou: 0.65, maxDetections: 300, agnostic: false };
 
 /**
  * Detections of one image from raw head outputs. Peers: the same composed of TensorFlow's ops, and onnxruntime's
@@ -71,7 +71,7 @@ function nmsModel(): Uint8Array {
   const graph = new GraphBuilder();
   const limits = [
     graph.integers('most', [options.maxDetections]),
-    graph.floats('iou', [1], Float32Array.of(options.nms)),
+    graph.floats('iou', [1], Float32Array.of(options.iou)),
     graph.floats('score', [1], Float32Array.of(options.confidence)),
   ];
   graph.op('NonMaxSuppression', 'selected', ['boxes', 'scores', ...limits]);

@@ -1,7 +1,7 @@
+import { anchorGrid } from '../src/config/network.js';
 import { simOtaAssign } from '../src/kernels/sim_ota_assign/index.js';
 import * as reference from '../src/kernels/sim_ota_assign/reference.js';
 import { tf } from '../src/kernels/tf.js';
-import { anchorsOf } from '../src/model/inference.js';
 import { CASE, NAME, randomObjects, randomOutputs } from './head_case.js';
 import { type BenchResult, paired } from './paired.js';
 import { flags, startPythonPeer } from './peers/torch_peer.js';
@@ -10,7 +10,7 @@ const THREADS = 2;
 
 /** Assignment of a batch. Peers: the plain version, and PyTorch. */
 export default async function simOtaAssignBench(): Promise<{ results: BenchResult[] }> {
-  const anchors = anchorsOf(CASE.size, CASE.size);
+  const anchors = anchorGrid(CASE.size, CASE.size);
   const [raw, labels] = [randomOutputs(anchors.count), randomObjects()];
   const work = (assign: typeof simOtaAssign) => () => {
     const assignment = assign(raw, labels, anchors);

@@ -1,6 +1,6 @@
+import type { Architecture } from '../src/config/network.js';
 import { configSchema } from '../src/config/schema.js';
 import { type Tensor4D, tf } from '../src/kernels/tf.js';
-import type { Architecture } from '../src/model/network.js';
 import type { TrainOptions } from '../src/model/train_state.js';
 
 export const SIDE = 416;

@@ -1,7 +1,7 @@
+import { anchorGrid } from '../src/config/network.js';
 import { simOtaAssign } from '../src/kernels/sim_ota_assign/reference.js';
 import { type Tensor, type Tensor4D, tf } from '../src/kernels/tf.js';
 import { yoloxLoss } from '../src/kernels/yolox_loss/reference.js';
-import { anchorsOf } from '../src/model/inference.js';
 import { toTensors } from '../src/model/layout.js';
 import { yolox } from '../src/model/network.js';
 import { isTrainable, parameters } from '../src/model/parameters.js';
@@ -46,7 +46,7 @@ function tfjsStep(weights: Weights, images: Tensor4D, labels: Float32Array): () 
   const variables = list.map(({ name }) => tf.variable(tensors.get(name) as Tensor));
   const averages = variables.map((variable) => tf.variable(variable));
   const optimizer = tf.train.momentum(1e-4, 0.9, true);
-  const anchors = anchorsOf(SIDE, SIDE);
+  const anchors = anchorGrid(SIDE, SIDE);
   const objects = tf.tensor3d(labels, [BATCH, BOXES, 5]);
   const { classes } = architecture;
   return () => {

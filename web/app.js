@@ -115,7 +115,7 @@ function showModel(name) {
 async function meetModel() {
   const { name, version, categories, thresholds } = await getJson('service_version');
   showModel(`${name} ${version}`);
-  const { confidence: conf, nms: iou, maxDetections: max } = thresholds;
+  const { confidence: conf, iou, maxDetections: max } = thresholds;
   connectControls({ conf, iou, max, classes: [] }, categories, settingsChanged);
   for (const id of ['choose', 'sample', 'camera']) element(id).disabled = false;
   connectIntake((file) => attempt(() => take({ blob: file, name: file.name })));

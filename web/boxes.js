@@ -1,11 +1,11 @@
-import { coloursOf } from './colours.js';
+import { colorsOf } from './colors.js';
 
 /** Replaces the content of `layer`, which lies over the image, by a box for each object, the best on top. */
 export function drawBoxes(layer, { width, height, annotations, categories }) {
   const indexOf = new Map(categories.map(({ id }, index) => [id, index]));
   const boxes = annotations.map(({ id, bbox: [x, y, w, h], category_id, score }) => {
     const index = indexOf.get(category_id);
-    const { paint, ink } = coloursOf(index);
+    const { paint, ink } = colorsOf(index);
     const box = document.createElement('div');
     box.className = 'box';
     box.dataset.id = id;

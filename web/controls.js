@@ -1,4 +1,4 @@
-import { coloursOf } from './colours.js';
+import { colorsOf } from './colors.js';
 
 /** From this many classes on, a field finds those whose name contains a word. */
 const MANY_CLASSES = 12;
@@ -63,7 +63,7 @@ function choiceOf({ id, name }, index) {
   input.type = 'checkbox';
   input.value = id;
   const swatch = document.createElement('i');
-  swatch.style.background = coloursOf(index).paint;
+  swatch.style.background = colorsOf(index).paint;
   label.append(input, swatch, name);
   return label;
 }

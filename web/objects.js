@@ -1,4 +1,4 @@
-import { coloursOf } from './colours.js';
+import { colorsOf } from './colors.js';
 
 const body = document.getElementById('objects');
 
@@ -13,7 +13,7 @@ export function showTable({ annotations, categories }, mark) {
     const head = document.createElement('th');
     head.scope = 'row';
     const swatch = document.createElement('i');
-    swatch.style.background = coloursOf(index).paint;
+    swatch.style.background = colorsOf(index).paint;
     head.append(swatch, categories[index].name);
     const cells = [score.toFixed(3), ...bbox.map((value) => value.toFixed(1))].map((text) => {
       const cell = document.createElement('td');

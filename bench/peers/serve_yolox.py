@@ -99,5 +99,5 @@ class Detector:
     def suppress(self, boxes: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
         if len(boxes) == 0:
             return np.empty(0, np.int64)
-        kept = cv2.dnn.NMSBoxesBatched(boxes, scores, groups, 0.0, self.thresholds["nms"])
+        kept = cv2.dnn.NMSBoxesBatched(boxes, scores, groups, 0.0, self.thresholds["iou"])
         return kept[np.argsort(-scores[kept], kind="stable")]

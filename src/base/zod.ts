@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isRecord } from './record.js';
 
 /** What a value must be, in words: `a number from 0 to 1`, `a list of whole numbers above 0`, `sgd or adam`. */
 export function expectedBy(schema: z.core.$ZodType): string {
@@ -85,3 +86,11 @@ function range(schema: JsonSchema): string {
 
 const list = (words: readonly string[]): string =>
   words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words[words.length - 1]}`;
+
+/** A schema that also reads objects written when one of its keys had another name. */
+export const withOldName = <Schema extends z.ZodType>(schema: Schema, old: string, key: string) =>
+  z.preprocess((value) => {
+    if (!isRecord(value) || !(old in value) || key in value) return value;
+    const { [old]: renamed, ...rest } = value;
+    return { ...rest, [key]: renamed };
+  }, schema);

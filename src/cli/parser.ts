@@ -1,6 +1,7 @@
 import yargs, { type Argv } from 'yargs';
 import { didYouMean, UserError } from '../base/errors.js';
 import { packageVersion } from '../base/package.js';
+import { renamedHint } from '../config/renamed.js';
 import { type Command, type FlagSyntax, kebab, repeated } from './command.js';
 
 /** Name of the program in texts; also how npx finds it. */
@@ -57,6 +58,14 @@ function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Arg
   );
 }
 
+/** Short options that had other names in earlier versions. */
+const RENAMED_OPTIONS: Readonly<Record<string, string>> = { nms: 'iou', sessions: 'instances' };
+
+function renamedOption(name: string, flags: ReadonlyMap<string, FlagSyntax>): string | undefined {
+  const short = RENAMED_OPTIONS[name];
+  return renamedHint(name) ?? (short !== undefined && flags.has(short) ? `It is called --${short} now.` : undefined);
+}
+
 /** What yargs complains about as a problem of its option. */
 function usageProblem(message: string, argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>): UserError {
   const [, what = '', names = ''] = /^(Unknown|Missing required|Not enough)\b.*?: ([^,]+)/s.exec(message) ?? [];
@@ -70,11 +79,12 @@ function usageProblem(message: string, argv: readonly string[], flags: ReadonlyM
       }
       return new UserError({ where: name, expected: 'nothing more', hint: `See \`npx ${PROGRAM} <command> --help\`.` });
     }
-    const hint = didYouMean(name, [...flags.keys(), 'help', 'version', 'trace']);
+    const near = didYouMean(name, [...flags.keys(), 'help', 'version', 'trace']);
+    const help = `\`npx ${PROGRAM} <command> --help\` lists them.`;
     return new UserError({
       where: `--${name}`,
       expected: 'a known option',
-      hint: hint.startsWith('Did') ? hint : `\`npx ${PROGRAM} <command> --help\` lists them.`,
+      hint: renamedOption(name, flags) ?? (near.startsWith('Did') ? near : help),
     });
   }
   if (what === 'Missing required') return new UserError({ where: `--${name}`, expected: 'this option to be given' });

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import { didYouMean, UserError } from '../base/errors.js';
+import { isRecord } from '../base/record.js';
 import { expectedOf } from '../base/zod.js';
 import { CONFIG_KEYS, isSecret, keysAt, schemaAt } from './keys.js';
+import { renamedHint } from './renamed.js';
 import { configSchema } from './schema.js';
 
 export type Tree = { [key: string]: unknown };
@@ -55,7 +57,7 @@ export function problemOf(issue: z.core.$ZodIssue, layers: readonly Layer[], mer
     const nested = CONFIG_KEYS.includes([...issue.path, unknown].join('.'));
     const hint = nested
       ? 'Write the parts as keys inside one another, not with dots.'
-      : didYouMean(unknown, keysAt(issue.path));
+      : (renamedHint([...issue.path, unknown].join('.')) ?? didYouMean(unknown, keysAt(issue.path)));
     return new UserError({ ...place, expected: 'a known key', received: unknown, hint });
   }
   return new UserError({
@@ -66,8 +68,7 @@ export function problemOf(issue: z.core.$ZodIssue, layers: readonly Layer[], mer
   });
 }
 
-export const isTree = (value: unknown): value is Tree =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isTree: (value: unknown) => value is Tree = isRecord;
 
 /** `over` on top of `base`, key by key. */
 export function merge(base: Tree, over: Tree): Tree {

@@ -8,6 +8,7 @@ import { packageRoot } from '../base/package.js';
 import { log } from '../base/progress.js';
 import { CONFIG_KEYS, environmentName, isSecret, keysAt, schemaAt } from './keys.js';
 import { isTree, type Layer, merge, originOf, placeOf, problemOf, setAt, type Tree, valueAt } from './layer.js';
+import { renamedHint } from './renamed.js';
 import { type Config, configSchema } from './schema.js';
 import { valueOfText, valueOfYaml, YamlError } from './text.js';
 import { DEPENDENT_KEYS } from './unused.js';
@@ -117,7 +118,7 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Layer {
       throw new UserError({
         where: name,
         expected: 'a known environment variable',
-        hint: didYouMean(name, [...known.keys()]),
+        hint: renamedHint(name, environmentName) ?? didYouMean(name, [...known.keys()]),
       });
     } else tellUnused(name, [...known.keys()]);
   }

@@ -8,6 +8,9 @@ export const inputSize = z.preprocess(
   z.tuple([side, side]),
 );
 
+/** Grey level YOLOX pads with (Megvii yolox/data/data_augment.py, preproc). */
+export const PAD = 114;
+
 /**
  * How an image becomes the network's input. The one definition of it: training, evaluation, ONNX and serving read
  * these numbers, and the bundle carries them. Defaults: Megvii YOLOX main (yolox/data/data_augment.py, preproc).
@@ -22,7 +25,7 @@ export const preprocessSchema = z.strictObject({
   mean: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]),
   std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
   /** Grey level 0–255 of the area right of and below the image. */
-  pad: z.number().min(0).max(255).default(114),
+  pad: z.number().min(0).max(255).default(PAD),
 });
 
 export type Preprocess = z.infer<typeof preprocessSchema>;

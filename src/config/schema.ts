@@ -178,8 +178,10 @@ const pack = z.strictObject({
   version: text.default('1'),
   /** Checkpoint to pack. */
   checkpoint: z.enum(['best', 'last']).default('best'),
+  /** Lowest score of a detection. */
   confidence: unit.default(0.25),
-  nms: unit.default(0.65),
+  /** A box whose IoU with a better one is above this is suppressed. */
+  iou: unit.default(0.65),
   maxDetections: z.int().positive().default(100),
   agnostic: z.boolean().default(false),
   /** Licence of the weights, an SPDX name or a sentence. */
@@ -189,7 +191,7 @@ const pack = z.strictObject({
 const evaluate = z.strictObject({
   /** Thresholds of evaluation, below those of serving: AP needs the low-scoring tail. */
   confidence: unit.default(0.01),
-  nms: unit.default(0.65),
+  iou: unit.default(0.65),
   maxDetections: z.int().positive().default(100),
   /** The gate: exit code 1 when AP at IoU .5 on the test split is below; null is no gate. */
   minMap50: unit.nullable().default(null),
@@ -240,9 +242,9 @@ const serve = z.strictObject({
   urlHosts: z.array(z.string().regex(URL_HOST, 'a host name, *.example.org or http://example.org')).default([]),
   /** Milliseconds for fetching an image by its URL. */
   urlTimeout: z.int().min(1).max(600_000).default(5_000),
-  /** Sessions of the model, each with a batch of its own; null takes what `yolox-node tune` saved in the bundle, else 1. */
-  sessions: z.int().min(1).max(64).nullable().default(null),
-  /** Threads of each session, 0 lets onnxruntime choose; null takes what was tuned, else the cores shared out. */
+  /** Instances of the model, each with a batch of its own; null takes what `yolox-node tune` saved in the bundle, else 1. */
+  instances: z.int().min(1).max(64).nullable().default(null),
+  /** Threads of each instance, 0 lets onnxruntime choose; null takes what was tuned, else the cores shared out. */
   threads: z.int().min(0).nullable().default(null),
   /** Most images in a batch, how many really are is learnt; null takes what was tuned, else 4, on a GPU 16. */
   maxBatch: z.int().min(1).max(64).nullable().default(null),

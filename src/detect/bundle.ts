@@ -4,9 +4,11 @@ import { z } from 'zod';
 import { UserError } from '../base/errors.js';
 import { explainFileError } from '../base/file_errors.js';
 import { readJson, sha256, sha256File } from '../base/files.js';
-import { expectedOf } from '../base/zod.js';
+import { expectedOf, withOldName } from '../base/zod.js';
 import { schemaAt } from '../config/keys.js';
+import { architectureSchema } from '../config/network.js';
 import { preprocessSchema } from '../config/preprocess.js';
+import { categorySchema } from './coco.js';
 
 /** Name of the file that describes a bundle, inside its folder. */
 export const BUNDLE_FILE = 'bundle.json';
@@ -28,31 +30,24 @@ export const bundleSchema = z
     version: z.string().min(1),
     /** Time of packing, ISO 8601. */
     created: z.iso.datetime(),
-    model: z.strictObject({
+    model: architectureSchema.extend({
       file: fileName,
       /** Names in the ONNX graph: float32 [batch,3,H,W] in, [batch,A,5+C] decoded out. */
       input: z.string(),
       output: z.string(),
-      depth: z.number().positive(),
-      width: z.number().positive(),
-      depthwise: z.boolean(),
-      classes: z.int().positive(),
     }),
     preprocess: preprocessSchema,
-    categories: z.array(
+    categories: z.array(categorySchema),
+    thresholds: withOldName(
       z.strictObject({
-        id: z.int().min(0),
-        name: z.string(),
-        supercategory: z.string().optional(),
-        old_id: z.int().optional(),
+        confidence: unit,
+        iou: unit,
+        maxDetections: z.int().positive(),
+        agnostic: z.boolean(),
       }),
+      'nms',
+      'iou',
     ),
-    thresholds: z.strictObject({
-      confidence: unit,
-      nms: unit,
-      maxDetections: z.int().positive(),
-      agnostic: z.boolean(),
-    }),
     /** An image and the answer the server must give for it. */
     test: z.strictObject({ image: fileName, result: fileName }),
     weights: z.strictObject({ license: z.string(), source: z.string() }),

@@ -66,26 +66,6 @@ export const COCO_CLASSES: readonly CocoCategory[] = GROUPS.flatMap(([supercateg
   Object.entries(names).map(([id, name]) => ({ id: Number(id), name, supercategory })),
 );
 
-/** Degrees between neighbouring hues: the golden angle keeps any first few of them far apart. */
-const HUE_STEP = 137.508;
-
-/** Colour of a class as `#rrggbb`: bright, saturated, different for neighbouring indices. */
-export function palette(index: number): string {
-  const hue = (index * HUE_STEP) % 360;
-  const saturation = 0.85;
-  const lightness = index % 2 === 0 ? 0.5 : 0.6;
-  const reach = saturation * Math.min(lightness, 1 - lightness);
-  // HSL to RGB in closed form, https://www.w3.org/TR/css-color-4/#hsl-to-rgb
-  const channel = (shift: number): string => {
-    const k = (shift + hue / 30) % 12;
-    const value = lightness - reach * Math.max(-1, Math.min(k - 3, 9 - k, 1));
-    return Math.round(value * 255)
-      .toString(16)
-      .padStart(2, '0');
-  };
-  return `#${channel(0)}${channel(8)}${channel(4)}`;
-}
-
 /** The classes of weights of so many that don't name them: COCO's where there are as many, else unknown. */
 export const usualClasses = (count: number): CocoCategory[] | undefined =>
   count === COCO_CLASSES.length ? [...COCO_CLASSES] : undefined;

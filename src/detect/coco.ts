@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import type { Box } from './box.js';
+
 /** COCO's own shapes, https://cocodataset.org/#format-data: what every source is turned into. */
 
 export interface CocoImage {
@@ -5,12 +8,14 @@ export interface CocoImage {
   file_name: string;
   width: number;
   height: number;
-  /** SHA-256 of the image's bytes: its name in the store. Absent in files from elsewhere. */
+  /** SHA-256 of its bytes; absent in files from elsewhere. */
   sha256?: string;
 }
 
-/** Pixels, top-left corner and size, unrotated. */
-export type Box = [x: number, y: number, width: number, height: number];
+/** An image in the store, whose file has its SHA-256 as name. */
+export interface StoredImage extends CocoImage {
+  sha256: string;
+}
 
 export interface CocoAnnotation {
   id: number;
@@ -21,16 +26,20 @@ export interface CocoAnnotation {
   iscrowd: 0 | 1;
 }
 
-export interface CocoCategory {
-  id: number;
-  name: string;
-  supercategory?: string;
-  /** Id in the source before data_prep renumbered to 1…n. */
-  old_id?: number;
-}
+/** A category; `old_id` is its id in the source, before data_prep renumbered categories to 1…n. */
+export const categorySchema = z
+  .strictObject({
+    id: z.int().min(0),
+    name: z.string(),
+    supercategory: z.string().optional(),
+    old_id: z.int().optional().meta({ description: 'Id in the source of the training data.' }),
+  })
+  .meta({ id: 'Category' });
 
-export interface CocoDataset {
-  images: CocoImage[];
+export type CocoCategory = z.infer<typeof categorySchema>;
+
+export interface CocoDataset<Image extends CocoImage = CocoImage> {
+  images: Image[];
   annotations: CocoAnnotation[];
   categories: CocoCategory[];
 }

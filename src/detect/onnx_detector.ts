@@ -5,7 +5,7 @@ import type { Preprocess } from '../config/preprocess.js';
 import type { Image } from '../image/image.js';
 import { letterbox } from '../image/letterbox.js';
 import { type Bundle, readBundled } from './bundle.js';
-import { type Detection, decodeBoxes, postprocess, type Thresholds, toImage } from './detections.js';
+import { type Detection, decodeBoxes, postprocess, type Thresholds, toOriginal } from './nms.js';
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
@@ -129,12 +129,12 @@ export class Detector {
     const output = await this.#run(new Tensor('float32', data, [tasks.length, 3, height, width]));
     const ran = performance.now();
     const [, anchors, columns] = output.dims;
-    const classes = columns - 5;
+    const classCount = columns - 5;
     const detections = tasks.map((task, i) => {
       const found = output.data.subarray(i * anchors * columns, (i + 1) * anchors * columns);
-      if (!decoded) decodeBoxes(found, preprocess.size, classes);
-      const asked = { ...thresholds, ...task.thresholds, anchors, classes };
-      return toImage(postprocess(found, asked), ratios[i], task.image);
+      if (!decoded) decodeBoxes(found, preprocess.size, classCount);
+      const kept = postprocess(found, { anchors, classCount }, { ...thresholds, ...task.thresholds });
+      return toOriginal(kept, ratios[i], task.image);
     });
     const post = performance.now() - ran;
     return { detections, times: { letterbox: prepared - start, inference: ran - prepared, post } };

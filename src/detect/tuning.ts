@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf } from '../base/errors.js';
 import { readJson, writeJson } from '../base/files.js';
+import { withOldName } from '../base/zod.js';
 import type { ProviderChoice } from './providers.js';
 
 /** What `yolox-node tune` saves in a bundle's folder; it is no part of the bundle and has no checksum there. */
 export const TUNING_FILE = 'tuning.json';
 
 const choiceSchema = z.object({
-  /** Sessions of the model, and threads of each; 0 lets onnxruntime choose. */
-  sessions: z.int().positive(),
+  /** Instances of the model, and threads of each; 0 lets onnxruntime choose. */
+  instances: z.int().positive(),
   threads: z.int().min(0),
   maxBatch: z.int().positive(),
 });
@@ -37,8 +38,8 @@ const fileSchema = z.object({
   /** Where it holds. */
   machine: machineSchema,
   goal: z.enum(['throughput', 'latency']),
-  chosen: choiceSchema,
-  measured: z.array(measurementSchema),
+  chosen: withOldName(choiceSchema, 'sessions', 'instances'),
+  measured: z.array(withOldName(measurementSchema, 'sessions', 'instances')),
 });
 
 type TuningFile = z.infer<typeof fileSchema>;
@@ -99,7 +100,7 @@ export function choose<T extends Omit<Measurement, 'threads'>>(measured: readonl
   const costs = { throughput: ({ rate }: T) => 1 / rate, latency: ({ latency }: T) => latency };
   const cost = costs[goal];
   const other = costs[goal === 'latency' ? 'throughput' : 'latency'];
-  const inHand = ({ sessions, maxBatch }: T) => sessions * maxBatch;
+  const inHand = ({ instances, maxBatch }: T) => instances * maxBatch;
   const least = Math.min(...measured.map(cost));
   return measured
     .filter((one) => cost(one) <= least * (1 + NOISE))

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import sharp from 'sharp';
 import { readHead } from '../base/files.js';
+import { inkOn } from './colors.js';
 import type { Image } from './image.js';
 
 /** Rectangle with a tag, in pixels of the image. */
@@ -157,13 +158,6 @@ function renderText(text: string, color: string, fontSize: number) {
   return sharp({ text: { text: markup, font: `${FONT} ${fontSize}`, fontfile: FONT_FILE, rgba: true, dpi: 72 } })
     .png()
     .toBuffer({ resolveWithObject: true });
-}
-
-/** Black on bright colours, white on dark ones, by the luma of Rec. 601. */
-function inkOn(color: string): string {
-  const value = Number.parseInt(color.slice(1), 16);
-  const luma = 0.299 * (value >> 16) + 0.587 * ((value >> 8) & 255) + 0.114 * (value & 255);
-  return luma > 150 ? '#000000' : '#ffffff';
 }
 
 function escapeMarkup(text: string): string {

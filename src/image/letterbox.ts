@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../base/math.js';
 import type { Preprocess } from '../config/preprocess.js';
 import type { Image } from './image.js';
 import { type LetterboxKernels, letterboxKernels, REACH } from './letterbox_wasm.js';
@@ -167,9 +168,4 @@ function tap(i: number, from: number, to: number): { first: number; second: numb
     second: Math.min(below + 1, from - 1),
     weight: roundHalfEven(Math.fround(position - below) * WEIGHT_ONE),
   };
-}
-
-function roundHalfEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 === 1 ? rounded - 1 : rounded;
 }

@@ -1,3 +1,4 @@
+import { median } from '../base/math.js';
 import type { MemoryGrowth, ProcessUse } from './result.js';
 
 /** Samples without which a slope says nothing. */
@@ -15,10 +16,4 @@ export function memoryGrowth({ samples }: ProcessUse): MemoryGrowth | undefined 
   const [first, last] = [samples[0].at_s, samples[samples.length - 1].at_s];
   const [start_mb, end_mb] = [first, last].map((at) => offset + slope * at);
   return { share: end_mb / start_mb - 1, mb_per_hour: slope * 3600, start_s: first, start_mb, end_s: last, end_mb };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length / 2;
-  return (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
 }

@@ -1,11 +1,10 @@
 import { UserError } from '../base/errors.js';
-import { STRIDES } from '../config/network.js';
-import { type Anchors, makeAnchors } from '../kernels/anchors.js';
+import { type Anchors, type Architecture, anchorGrid } from '../config/network.js';
 import { activate, type DecodedDetections, type DecodeNmsOptions, decodeNms } from '../kernels/decode_nms/index.js';
 import { type Tensor, tf } from '../kernels/tf.js';
 import { joinLevels } from './head.js';
 import { toTensors } from './layout.js';
-import { type Architecture, yolox } from './network.js';
+import { yolox } from './network.js';
 import { parameters } from './parameters.js';
 import { TfLayers } from './tf_layers.js';
 import type { Weights } from './weights/weights.js';
@@ -68,7 +67,7 @@ export class Model {
   #forward(images: Tensor): { raw: Tensor; anchors: Anchors } {
     const [, height, width] = images.shape;
     const raw = forward(this.#tensors, this.architecture, images);
-    return { raw, anchors: anchorsOf(height as number, width as number) };
+    return { raw, anchors: anchorGrid(height as number, width as number) };
   }
 
   dispose(): void {
@@ -78,8 +77,4 @@ export class Model {
 
 function allFinite(x: Tensor): boolean {
   return tf.tidy(() => tf.all(tf.isFinite(x)).dataSync()[0] === 1);
-}
-
-export function anchorsOf(height: number, width: number): Anchors {
-  return makeAnchors(height, width, STRIDES);
 }

@@ -1,7 +1,5 @@
-import type { ModelConfig } from '../config/schema.js';
-
-/** What a network is, apart from its weights. */
-export type Architecture = Pick<ModelConfig, 'depth' | 'width' | 'depthwise'> & { classes: number };
+import { roundHalfEven } from '../base/math.js';
+import type { Architecture } from '../config/network.js';
 
 export interface ConvShape {
   in: number;
@@ -165,11 +163,4 @@ function head<T>(blocks: Blocks<T>, x: T, channels: number, level: number): Leve
   const cls = predict(branch('cls_convs'), 'cls_preds', architecture.classes);
   const reg = branch('reg_convs');
   return { cls, reg: predict(reg, 'reg_preds', 4), obj: predict(reg, 'obj_preds', 1) };
-}
-
-/** Python's round: halves go to the even neighbour. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  if (x - floor !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -1,4 +1,5 @@
-import { type Architecture, type ConvShape, type Layers, yolox } from './network.js';
+import type { Architecture } from '../config/network.js';
+import { type ConvShape, type Layers, yolox } from './network.js';
 
 export interface Parameter {
   /** Megvii key, e.g. `backbone.backbone.dark2.0.conv.weight`. */

@@ -1,16 +1,16 @@
 import { UserError } from '../base/errors.js';
 import { log } from '../base/progress.js';
+import type { Architecture } from '../config/network.js';
 import type { Preprocess } from '../config/preprocess.js';
 import { configSchema } from '../config/schema.js';
 import { COCO_CLASSES, usualClasses } from '../detect/categories.js';
 import type { CocoCategory } from '../detect/coco.js';
-import { type Detection, type Thresholds, toImage } from '../detect/detections.js';
+import { type Detection, type Thresholds, toOriginal } from '../detect/nms.js';
 import type { Image } from '../image/image.js';
 import { letterbox } from '../image/letterbox.js';
 import type { DecodedDetections } from '../kernels/decode_nms/index.js';
 import { tf } from '../kernels/tf.js';
 import { Model } from './inference.js';
-import type { Architecture } from './network.js';
 import { type OpenedNetwork, type OpenOptions, openNetwork } from './weights/open.js';
 import type { Weights } from './weights/weights.js';
 
@@ -60,7 +60,7 @@ export function networkDetector(
         const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
         return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };
       });
-      return toImage(detections, ratio, image);
+      return toOriginal(detections, ratio, image);
     },
     close: async () => model.dispose(),
   };

@@ -1,12 +1,12 @@
+import { type Architecture, anchorGrid } from '../config/network.js';
 import type { TrainConfig } from '../config/schema.js';
 import { initialMoments, optimizerStep } from '../kernels/optimizer_step/index.js';
 import { type AssignerName, simOtaAssign } from '../kernels/sim_ota_assign/index.js';
 import { type Tensor, tf, upload } from '../kernels/tf.js';
 import { type Losses, readLosses, yoloxLoss } from '../kernels/yolox_loss/index.js';
 import { joinLevels, splitLevels } from './head.js';
-import { anchorsOf } from './inference.js';
 import { toTensors } from './layout.js';
-import { type Architecture, yolox } from './network.js';
+import { yolox } from './network.js';
 import { ParameterGroup } from './parameter_group.js';
 import { isTrainable, parameters } from './parameters.js';
 import { TfLayers } from './tf_layers.js';
@@ -97,7 +97,7 @@ export class TrainState {
     const layers = new TfLayers(tensors, { record: true, fixedBatchNorm, isFrozen: (name) => this.#isFrozen(name) });
     const levels = yolox(layers, { value: images, needsGrad: false }, this.architecture);
     const raw = joinLevels(levels);
-    const anchors = anchorsOf(height as number, width as number);
+    const anchors = anchorGrid(height as number, width as number);
     const { classes } = this.architecture;
     const assignment = simOtaAssign(raw, objects, anchors, assigner);
     const { losses, grad } = yoloxLoss(raw, objects, assignment, anchors, { classes, useL1 });

@@ -12,8 +12,9 @@ import { SPLITS, type Split, type SplitImage, stratifiedSplit } from '../data/sp
 import type { Store } from '../data/store.js';
 import { readDataset, writeDataset } from '../data/tables.js';
 import type { ValidationReport } from '../data/validation.js';
-import { palette } from '../detect/categories.js';
+import { toCorners } from '../detect/box.js';
 import type { CocoDataset, CocoImage } from '../detect/coco.js';
+import { classColor } from '../image/colors.js';
 import { CHECKED, decodeImage } from '../image/decode.js';
 import { annotate, type LabelledBox } from '../image/draw.js';
 import { datasetReport, type Sample } from '../report/dataset_report.js';
@@ -142,9 +143,9 @@ async function drawSamples(
     });
     const boxes = annotations
       .filter(({ image_id }) => image_id === image.id)
-      .map(({ bbox: [x, y, w, h], category_id }): LabelledBox => {
+      .map(({ bbox, category_id }): LabelledBox => {
         const index = category_id - 1;
-        return { box: [x, y, x + w, y + h], label: categories[index].name, color: palette(index) };
+        return { box: toCorners(bbox), label: categories[index].name, color: classColor(index) };
       });
     return { jpeg: await annotate(pixels, boxes, { maxSide: SAMPLE_SIDE }), fileName: image.file_name, split };
   });

@@ -72,19 +72,19 @@ async function writeOutputs(
 ): Promise<ModelEvalOutputs> {
   const pathOf = (image: CocoImage) => store.objectPath(image.sha256 as string);
   const summary = summarize(result.evaluation);
-  const { minMap50, confidence, nms, maxDetections, images } = config.eval;
+  const { minMap50, confidence, iou, maxDetections, images } = config.eval;
   const gate = applyGate(summary, minMap50);
   const files = await writeEvaluation(dir, pathOf, result, {
     title: `Evaluation of ${bundle.name} ${bundle.version}`,
     remarks: [
       ...describeGate(gate, summary),
       `Detections at confidence ${confidence} and above, at most ${maxDetections} an image, non-maximum suppression at ` +
-        `IoU ${nms}; ${result.imagesPerSecond.toFixed(1)} images/s.`,
+        `IoU ${iou}; ${result.imagesPerSecond.toFixed(1)} images/s.`,
     ],
     confidence: bundle.thresholds.confidence,
     images,
     before,
-    extra: { gate, thresholds: { confidence, nms, maxDetections } },
+    extra: { gate, thresholds: { confidence, iou, maxDetections } },
   });
   log(`model-eval: AP ${formatFigure(summary.map, 4)}, AP50 ${formatFigure(summary.map50, 4)}, report ${files.report}`);
   return {
@@ -103,11 +103,11 @@ async function detectAll(
   pathOf: (image: CocoImage) => string,
   { config }: StepContext,
 ): Promise<DetectorEvaluation> {
-  const { confidence, nms, maxDetections } = config.eval;
+  const { confidence, iou, maxDetections } = config.eval;
   const detector = await Detector.open(bundle, { threads: config.serve.threads ?? 0 });
   try {
     return await evaluateDetector(
-      (image) => detector.detect(image, { confidence, nms, maxDetections }),
+      (image) => detector.detect(image, { confidence, iou, maxDetections }),
       dataset,
       pathOf,
       {

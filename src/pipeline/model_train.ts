@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withEnd } from '../base/ending.js';
 import { writeAtomic } from '../base/files.js';
+import { median } from '../base/math.js';
 import { formatSeconds, log, type Progress, startProgress } from '../base/progress.js';
+import type { Architecture } from '../config/network.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
 import { formatFigure } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
 import type { CocoDataset } from '../detect/coco.js';
-import type { Architecture } from '../model/network.js';
 import { learningRate } from '../model/schedule.js';
 import { networkDetector } from '../model/tf_detector.js';
 import { type StepResult, TrainState } from '../model/train_state.js';
@@ -281,8 +282,4 @@ function checkpointInfo(
     ema: config.train.ema.enabled,
     source,
   };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

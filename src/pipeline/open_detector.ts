@@ -1,5 +1,5 @@
 import type { CocoCategory } from '../detect/coco.js';
-import type { Detection, Thresholds } from '../detect/detections.js';
+import type { Detection, Thresholds } from '../detect/nms.js';
 import type { Image } from '../image/image.js';
 import type { OpenOptions } from '../model/weights/open.js';
 

@@ -128,8 +128,8 @@ async function tuningOf({ outputs }: Lineage<'model-pack'>): Promise<InputFiles>
 /** What the weights that training started from make of the test split. */
 async function evaluateStart(weights: string, split: string, { config, store }: StepContext) {
   const detector = await openWeightsDetector(weights);
-  const { confidence, nms, maxDetections } = config.eval;
-  const thresholds = { confidence, nms, maxDetections, agnostic: config.pack.agnostic };
+  const { confidence, iou, maxDetections } = config.eval;
+  const thresholds = { confidence, iou, maxDetections, agnostic: config.pack.agnostic };
   const pathOf = ({ sha256 }: CocoImage) => store.objectPath(sha256 as string);
   const dataset = await readDataset(split);
   const label = 'before fine-tuning';

@@ -1,4 +1,5 @@
 import type { Outcome, OutcomeKind } from '../data/coco_eval/confusion.js';
+import { toCorners } from '../detect/box.js';
 import type { CocoCategory } from '../detect/coco.js';
 import { annotate, type LabelledBox } from '../image/draw.js';
 import type { Image } from '../image/image.js';
@@ -91,9 +92,9 @@ export function describeOutcomes(outcomes: readonly Outcome[]): string {
 }
 
 function drawing(outcome: Outcome, nameOf: (entry: { category_id: number }) => string): LabelledBox {
-  const [x, y, width, height] = (outcome.kind === 'miss' ? outcome.object : outcome.detection).bbox;
+  const { bbox } = outcome.kind === 'miss' ? outcome.object : outcome.detection;
   return {
-    box: [x, y, x + width, y + height],
+    box: toCorners(bbox),
     label: labelOf(outcome, nameOf),
     color: COLORS[outcome.kind],
     dashed: outcome.kind === 'miss',

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { median } from '../base/math.js';
 import type { ServeConfig } from '../config/schema.js';
 import type { Bundle } from '../detect/bundle.js';
 import type { Provider } from '../detect/providers.js';
@@ -10,7 +11,7 @@ import { ModelProcess } from './versions/model_process.js';
 /** Batches of one against batches as large as measurements let them grow. */
 const BATCHES = [1, 8];
 
-/** Each session holds the model's weights and work space. */
+/** Each instance holds the model's weights and work space. */
 const MOST_SESSIONS = 16;
 
 /** Rounds over all ways, so that a slow moment of the machine meets more than one of them. */
@@ -41,8 +42,8 @@ export interface Tuned {
 export function waysToRun(cores = availableParallelism()): Tuning[] {
   const shares = Array.from({ length: Math.min(cores, MOST_SESSIONS) }, (_, i) => i + 1);
   return shares
-    .filter((sessions) => cores % sessions === 0)
-    .flatMap((sessions) => BATCHES.map((maxBatch) => ({ sessions, threads: cores / sessions, maxBatch })));
+    .filter((instances) => cores % instances === 0)
+    .flatMap((instances) => BATCHES.map((maxBatch) => ({ instances, threads: cores / instances, maxBatch })));
 }
 
 /**
@@ -62,7 +63,7 @@ export async function measureWays(
   let done = 0;
   for (let round = 0; round < ROUNDS; round++) {
     for (const { way, rates, latencies } of round % 2 === 0 ? results : results.toReversed()) {
-      const note = `${way.sessions} x ${way.threads} threads, batches to ${way.maxBatch}`;
+      const note = `${way.instances} x ${way.threads} threads, batches to ${way.maxBatch}`;
       onProgress?.(done++, ROUNDS * ways.length, note);
       const model = await ModelProcess.start(bundle, { ...config, ...way, deadline: 3_600_000 });
       try {
@@ -85,8 +86,8 @@ export async function measureWays(
   return { measured, provider };
 }
 
-/** One batch in every session, another that waits for it, and two images on their way there or back. */
-const clientsFor = ({ sessions, maxBatch }: Tuning): number => 2 * sessions * maxBatch + 2;
+/** One batch in every instance, another that waits for it, and two images on their way there or back. */
+const clientsFor = ({ instances, maxBatch }: Tuning): number => 2 * instances * maxBatch + 2;
 
 interface Window {
   /** Images per second, and median milliseconds of one. */
@@ -125,12 +126,6 @@ async function windowsOf(model: ModelProcess, bytes: Uint8Array, clients: number
   };
   await Promise.all(Array.from({ length: clients }, (_, i) => client(i === 0)));
   return windows.slice(-3);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;

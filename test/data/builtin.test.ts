@@ -6,7 +6,7 @@ import { BUILTIN_CATEGORIES, type BuiltinImage, generateBuiltin } from '../../sr
 import { maskScene } from '../../src/data/builtin/mask.js';
 import { composeScene, KINDS, type Layer } from '../../src/data/builtin/scene.js';
 import { paint, rectangle, svg } from '../../src/data/builtin/shape.js';
-import type { Box } from '../../src/detect/coco.js';
+import type { Box } from '../../src/detect/box.js';
 
 const test = suite('builtin');
 

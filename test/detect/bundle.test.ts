@@ -67,10 +67,18 @@ test('bundle.json that is missing or not JSON is named', async () => {
   assert.match(await refusal(), /bundle\.json: expected an existing file/);
 });
 
+test('a bundle of an earlier version, whose threshold of IoU was called nms, is read', async () => {
+  await change((manifest) => {
+    const { iou, ...rest } = manifest.thresholds;
+    Object.assign(manifest, { thresholds: { ...rest, nms: 0.4 } });
+  });
+  assert.is((await readBundle(dir)).thresholds.iou, 0.4);
+});
+
 const faults: [string, (manifest: BundleManifest & Record<string, unknown>) => unknown, RegExp][] = [
   ['an unknown format', (m) => Object.assign(m, { format: 2 }), /bundle\.json: format: .*1.*received 2/],
   ['an unknown key', (m) => Object.assign(m, { surprise: true }), /bundle\.json: .*surprise/],
-  ['a wrong type', (m) => Object.assign(m.thresholds, { nms: 'high' }), /thresholds\.nms: .*number.*"high"/],
+  ['a wrong type', (m) => Object.assign(m.thresholds, { iou: 'high' }), /thresholds\.iou: .*number.*"high"/],
   ['categories that do not fit the model', (m) => m.categories.pop(), /categories: expected one category for each/],
   [
     'a file outside the bundle',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { COCO_CLASSES, palette } from '../../src/detect/categories.js';
+import { COCO_CLASSES } from '../../src/detect/categories.js';
+import { classColor } from '../../src/image/colors.js';
 import { shared, suiteNeeding } from '../helpers.js';
 
 const test = suite('classes');
@@ -18,7 +19,7 @@ test('80 classes with rising ids up to 90', () => {
 });
 
 test('the first 80 colours are colours, all different', () => {
-  const colours = COCO_CLASSES.map((_, index) => palette(index));
+  const colours = COCO_CLASSES.map((_, index) => classColor(index));
   for (const colour of colours) assert.match(colour, /^#[0-9a-f]{6}$/);
   assert.is(new Set(colours).size, 80);
 });

@@ -6,8 +6,8 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import { readJson } from '../../src/base/files.js';
 import { preprocessSchema } from '../../src/config/preprocess.js';
+import { iou } from '../../src/detect/box.js';
 import { readBundle } from '../../src/detect/bundle.js';
-import { iou } from '../../src/detect/detections.js';
 import { Detector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
 import type { Answer } from '../../src/serve/http/answer.js';
@@ -56,7 +56,7 @@ test('thresholds of a call override the bundle’s', async () => {
 });
 
 const options = { preprocess: preprocessSchema.parse({ size: [64, 64] }), decoded: true };
-const thresholds = { confidence: 0.5, nms: 0.65, maxDetections: 100, agnostic: false };
+const thresholds = { confidence: 0.5, iou: 0.65, maxDetections: 100, agnostic: false };
 
 test('objects of a reduced image are in pixels of the image in full', async () => {
   const { original, ...reduced } = await decodeImage(await randomJpeg(3, 900, 540), { fit: [64, 96] });

@@ -29,7 +29,7 @@ test.after.each(async () => {
 
 const read = (provider: ProviderChoice = 'auto') => readTuning(dir, provider, (reason) => said.push(reason));
 
-const chosen = { sessions: 2, threads: 1, maxBatch: 8 };
+const chosen = { instances: 2, threads: 1, maxBatch: 8 };
 const tuned = () => ({
   machine: thisMachine('auto'),
   goal: 'throughput' as const,
@@ -61,10 +61,17 @@ test('another machine or provider passes it over and says so', async () => {
   assert.is(await read('cpu'), undefined);
 });
 
+test('a file of an earlier version, whose instances were called sessions, is read', async () => {
+  const path = await writeTuning(dir, tuned());
+  const { instances, ...rest } = chosen;
+  await writeJson(path, { ...(await readJson<object>(path)), chosen: { ...rest, sessions: instances } });
+  assert.equal(await read(), chosen);
+});
+
 test('a damaged file is passed over and said, not fatal', async () => {
   const path = await writeTuning(dir, tuned());
   const good = await readJson<object>(path);
-  for (const bad of [{ ...good, format: 2 }, { ...good, chosen: { ...chosen, sessions: 0 } }, []]) {
+  for (const bad of [{ ...good, format: 2 }, { ...good, chosen: { ...chosen, instances: 0 } }, []]) {
     await writeJson(path, bad);
     assert.is(await read(), undefined);
     assert.match(said.pop() ?? '', /tuning\.json: passed over: /);
@@ -76,7 +83,7 @@ test('a damaged file is passed over and said, not fatal', async () => {
 
 const measurements: fc.Arbitrary<Measurement[]> = fc.array(
   fc.record({
-    sessions: fc.integer({ min: 1, max: 16 }),
+    instances: fc.integer({ min: 1, max: 16 }),
     threads: fc.integer({ min: 1, max: 16 }),
     maxBatch: fc.constantFrom(1, 8),
     rate: fc.double({ min: 1, max: 1000, noNaN: true }),
@@ -91,7 +98,7 @@ test('the choice is at the goal within noise; nothing as good at it needs less m
       const byRate = ({ rate }: Measurement) => 1 / rate;
       const byLatency = ({ latency }: Measurement) => latency;
       const [cost, other] = goal === 'latency' ? [byLatency, byRate] : [byRate, byLatency];
-      const inHand = ({ sessions, maxBatch }: Measurement) => sessions * maxBatch;
+      const inHand = ({ instances, maxBatch }: Measurement) => instances * maxBatch;
       const chosen = choose(measured, goal);
       const equal = measured.filter((one) => cost(one) <= 1.1 * Math.min(...measured.map(cost)));
       assert.ok(equal.includes(chosen));

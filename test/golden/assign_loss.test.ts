@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
+import { anchorGrid } from '../../src/config/network.js';
 import { simOtaAssign } from '../../src/kernels/sim_ota_assign/index.js';
 import { tf } from '../../src/kernels/tf.js';
 import { readLosses, yoloxLoss } from '../../src/kernels/yolox_loss/index.js';
-import { anchorsOf } from '../../src/model/inference.js';
 import { golden, suiteNeeding } from '../helpers.js';
 import { maxAbs, maxDifference, readGolden } from './read.js';
 
@@ -15,7 +15,7 @@ for (const path of cases) {
     const meta = file.metadata;
     const raw = tf.tensor3d(file.values('raw'), file.shape('raw') as [number, number, number]);
     const labels = tf.tensor3d(file.values('labels'), file.shape('labels') as [number, number, number]);
-    const anchors = anchorsOf(+meta.input_h, +meta.input_w);
+    const anchors = anchorGrid(+meta.input_h, +meta.input_w);
 
     const assignment = simOtaAssign(raw, labels, anchors);
     assert.equal(assignment.numFg.dataSync()[0], +meta.num_fg);

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import * as assert from 'uvu/assert';
-import { postprocess } from '../../src/detect/detections.js';
+import { postprocess } from '../../src/detect/nms.js';
 import { golden, suiteNeeding } from '../helpers.js';
 import { maxDifference, readGolden } from './read.js';
 
@@ -13,13 +13,13 @@ for (const path of cases) {
     const [batch, anchors, width] = shape('pred');
     const limits = {
       confidence: Number(metadata.conf),
-      nms: Number(metadata.nms),
+      iou: Number(metadata.nms),
       agnostic: metadata.class_agnostic === 'true',
       maxDetections: anchors,
     };
     for (let n = 0; n < batch; n++) {
       const output = values('pred').subarray(n * anchors * width, (n + 1) * anchors * width);
-      const found = postprocess(output, { ...limits, anchors, classes: width - 5 });
+      const found = postprocess(output, { anchors, classCount: width - 5 }, limits);
       const rows = found.map(({ box, score, classIndex }) => [...box, score, classIndex]);
       const expected = Array.from({ length: shape(`det_${n}`)[0] }, (_, i) => {
         const [x1, y1, x2, y2, objectness, probability, classIndex] = values(`det_${n}`).subarray(i * 7, i * 7 + 7);

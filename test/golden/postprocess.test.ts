@@ -1,8 +1,7 @@
 import * as assert from 'uvu/assert';
-import type { Anchors } from '../../src/kernels/anchors.js';
+import { type Anchors, anchorGrid } from '../../src/config/network.js';
 import { decodeNms } from '../../src/kernels/decode_nms/index.js';
 import { tf } from '../../src/kernels/tf.js';
-import { anchorsOf } from '../../src/model/inference.js';
 import { golden, suiteNeeding } from '../helpers.js';
 import { maxDifference, readGolden } from './read.js';
 
@@ -20,13 +19,13 @@ for (const path of cases) {
     const file = await readGolden(path);
     const { conf, nms, class_agnostic } = file.metadata;
     const [n, count, columns] = file.shape('pred');
-    const anchors = SIZES.map(([height, width]) => anchorsOf(height, width)).find(
+    const anchors = SIZES.map(([height, width]) => anchorGrid(height, width)).find(
       (grid) => grid.count === count,
     ) as Anchors;
     const raw = tf.tensor3d(toRaw(file.values('pred'), anchors, columns), [n, count, columns]);
     const found = decodeNms(raw, anchors, {
       confidence: +conf,
-      nms: +nms,
+      iou: +nms,
       maxDetections: 10_000,
       agnostic: class_agnostic === 'true',
     });

@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeBoxes, postprocess } from '../../src/detect/detections.js';
+import { anchorGrid } from '../../src/config/network.js';
+import { decodeBoxes, postprocess } from '../../src/detect/nms.js';
 import * as chosen from '../../src/kernels/decode_nms/index.js';
 import * as reference from '../../src/kernels/decode_nms/reference.js';
 import { type Tensor, tf } from '../../src/kernels/tf.js';
-import { anchorsOf } from '../../src/model/inference.js';
 
 const [height, width, classes] = [64, 96, 3];
-const anchors = anchorsOf(height, width);
+const anchors = anchorGrid(height, width);
 const columns = 5 + classes;
 
 /** Logits of which about half pass the thresholds, boxes large enough to overlap. */
@@ -18,7 +18,7 @@ const logits = fc
 
 const options = fc.record({
   confidence: fc.constantFrom(0.05, 0.3, 0.6),
-  nms: fc.constantFrom(0.3, 0.5, 0.65),
+  iou: fc.constantFrom(0.3, 0.5, 0.65),
   maxDetections: fc.constantFrom(1, 10, 1000),
   agnostic: fc.boolean(),
 });
@@ -26,7 +26,7 @@ const options = fc.record({
 /** Anything goes by anchor here: at random logits, rounding would decide about a box in ten thousand. */
 const SEED = 1;
 
-const everything = { confidence: 0, nms: 0.5, maxDetections: 1000, agnostic: false };
+const everything = { confidence: 0, iou: 0.5, maxDetections: 1000, agnostic: false };
 
 function assertNear(ours: ArrayLike<number>, theirs: ArrayLike<number>, what: string): void {
   assert.is(ours.length, theirs.length, what);
@@ -49,7 +49,7 @@ for (const [name, { decodeNms }] of Object.entries({ reference, chosen })) {
         assert.is(found.length, raw.shape[0]);
         for (const [n, { boxes, objectness, probability, classIndex }] of found.entries()) {
           const image = values.subarray(n * anchors.count * columns, (n + 1) * anchors.count * columns);
-          const plain = postprocess(image, { anchors: anchors.count, classes, ...thresholds });
+          const plain = postprocess(image, { anchors: anchors.count, classCount: classes }, thresholds);
           assert.equal(
             Array.from(classIndex),
             plain.map((detection) => detection.classIndex),
@@ -72,8 +72,8 @@ for (const [name, { decodeNms }] of Object.entries({ reference, chosen })) {
   test('only the best candidates enter the suppression', () =>
     fc.assert(
       fc.property(logits, options, fc.integer({ min: 1, max: 40 }), (raw, thresholds, maxCandidates) => {
-        const all = decodeNms(raw, anchors, { ...thresholds, nms: 1, maxDetections: maxCandidates });
-        const few = decodeNms(raw, anchors, { ...thresholds, nms: 1, maxDetections: 1000, maxCandidates });
+        const all = decodeNms(raw, anchors, { ...thresholds, iou: 1, maxDetections: maxCandidates });
+        const few = decodeNms(raw, anchors, { ...thresholds, iou: 1, maxDetections: 1000, maxCandidates });
         raw.dispose();
         assert.equal(few, all);
       }),

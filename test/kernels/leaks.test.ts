@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { makeAnchors } from '../../src/kernels/anchors.js';
+import { anchorGrid } from '../../src/config/network.js';
 import { batchNormSilu, batchNormSiluGrad } from '../../src/kernels/batch_norm_silu/index.js';
 import { concat, concatGrad } from '../../src/kernels/concat/index.js';
 import { conv2d, conv2dFilterGrad, conv2dInputGrad } from '../../src/kernels/conv2d/index.js';
@@ -29,7 +29,7 @@ const filter = random([3, 3, 32, 32]);
 const vector = random([32]);
 const parameters = { gamma: vector, beta: vector, mean: vector, variance: vector.abs() };
 const options = { stride: 1, depthwise: false };
-const anchors = makeAnchors(32, 32, [8, 16, 32]);
+const anchors = anchorGrid(32, 32, [8, 16, 32]);
 const raw = random([1, anchors.count, 7]);
 const labels = tf.tensor3d([0, 15, 15, 20, 20], [1, 1, 5]);
 const flat = random([1024]);
@@ -60,7 +60,7 @@ const calls: Record<string, () => unknown> = {
     const assignment = simOtaAssign(raw, labels, anchors);
     tf.dispose([yoloxLoss(raw, labels, assignment, anchors, { classes: 2, useL1: true }), { ...assignment }]);
   },
-  decode_nms: () => decodeNms(raw, anchors, { confidence: 0.01, nms: 0.5, maxDetections: 20, agnostic: false }),
+  decode_nms: () => decodeNms(raw, anchors, { confidence: 0.01, iou: 0.5, maxDetections: 20, agnostic: false }),
   optimizer_step: () => {
     const next = averageStep(flat.clone(), [flat], 0.5);
     tf.dispose([...unflatten(next, [[16, 16], [768]]), next]);

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/base/random.js';
+import { anchorGrid } from '../../src/config/network.js';
 import { nativeOps } from '../../src/kernels/native.js';
 import { type AssignerName, simOtaAssign } from '../../src/kernels/sim_ota_assign/index.js';
 import * as reference from '../../src/kernels/sim_ota_assign/reference.js';
 import { tf } from '../../src/kernels/tf.js';
-import { anchorsOf } from '../../src/model/inference.js';
 import { maxDifference } from '../golden/read.js';
 
 const test = suite('SimOTA against its definition in double precision');
@@ -54,7 +54,7 @@ function scenes(maxObjects: number, maxSide = 3, minObjects = 0): fc.Arbitrary<S
 /** Box outputs near the size of their anchors, logits of both signs. */
 function makeRaw({ height, width, classes, images, seed }: Scene): Float32Array {
   const random = new Random(seed);
-  const anchors = anchorsOf(height, width).count * images.length;
+  const anchors = anchorGrid(height, width).count * images.length;
   const raw = new Float32Array(anchors * (5 + classes));
   for (let i = 0; i < raw.length; i++) {
     const column = i % (5 + classes);
@@ -76,7 +76,7 @@ interface Assigned {
 
 function assign(scene: Scene, raw = makeRaw(scene), by: Implementation = 'default'): Assigned {
   const { height, width, classes, images, name } = scene;
-  const anchors = anchorsOf(height, width);
+  const anchors = anchorGrid(height, width);
   const values = makeLabels(images);
   const inputs = [
     tf.tensor3d(raw, [images.length, anchors.count, 5 + classes]),
@@ -112,7 +112,7 @@ interface Expected {
 
 /** One image, every anchor against every object. */
 function define(scene: Scene, raw: Float32Array, labels: number[][]): Expected {
-  const anchors = anchorsOf(scene.height, scene.width);
+  const anchors = anchorGrid(scene.height, scene.width);
   const { radius, penalty, box } = RULES[scene.name];
   const all = Array.from({ length: anchors.count }, (_, i) => i);
   const objects = labels.map((label, row) => ({ label, row })).filter(({ label }) => label.some((x) => x !== 0));
@@ -297,7 +297,7 @@ test('rows of classes beyond C, and rows that are no numbers, are no objects', (
 });
 
 test('no labels, and no classes', () => {
-  const anchors = anchorsOf(32, 32);
+  const anchors = anchorGrid(32, 32);
   for (const implementation of Object.values(IMPLEMENTATIONS)) {
     const assignment = implementation(tf.zeros([2, anchors.count, 8]), tf.zeros([2, 0, 5]), anchors);
     assert.ok(assignment.matchedGt.dataSync().every((row) => row === -1));
@@ -310,7 +310,7 @@ test('no labels, and no classes', () => {
 
 if (nativeOps) {
   test('shapes that do not fit are refused, with what was expected and received', () => {
-    const anchors = anchorsOf(32, 32);
+    const anchors = anchorGrid(32, 32);
     const refused = (raw: number[], labels: number[], message: RegExp) =>
       assert.throws(() => simOtaAssign(tf.zeros(raw), tf.zeros(labels), anchors), message);
     refused([1, 20, 8], [1, 2, 5], /SimOtaAssign: expected raw of shape \[N,21,5\+C\], received \[1,20,8\]/);

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Random } from '../../src/base/random.js';
+import { anchorGrid } from '../../src/config/network.js';
 import { nativeOps } from '../../src/kernels/native.js';
 import { tf } from '../../src/kernels/tf.js';
 import { type Losses, readLosses, yoloxLoss } from '../../src/kernels/yolox_loss/index.js';
 import * as reference from '../../src/kernels/yolox_loss/reference.js';
-import { anchorsOf } from '../../src/model/inference.js';
 import { maxAbs, maxDifference } from '../golden/read.js';
 
 const test = suite('loss against its definition in double precision');
@@ -16,7 +16,7 @@ const IMPLEMENTATIONS = { default: yoloxLoss, reference: reference.yoloxLoss };
 type Implementation = keyof typeof IMPLEMENTATIONS;
 const implementations = Object.keys(IMPLEMENTATIONS) as Implementation[];
 
-const anchors = anchorsOf(32, 64);
+const anchors = anchorGrid(32, 64);
 const ROWS = 6;
 /** Of the differences: more than single precision moves a corner of IoU or L1 by, far less than slopes change over. */
 const STEP = 1e-5;

@@ -1,6 +1,6 @@
 import { Random } from '../../src/base/random.js';
+import type { Architecture } from '../../src/config/network.js';
 import { configSchema } from '../../src/config/schema.js';
-import type { Architecture } from '../../src/model/network.js';
 import { parameters } from '../../src/model/parameters.js';
 import type { TrainOptions } from '../../src/model/train_state.js';
 import { initialWeights } from '../../src/model/weights/init.js';

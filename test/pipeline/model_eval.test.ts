@@ -47,7 +47,7 @@ async function makeDataset(
     images.push({ id, file_name: `folder/${id}.jpg`, width, height, sha256: await store.putObject(jpeg) });
     for (const { box, classIndex } of await detector.detect(
       { width, height, data },
-      { nms: 0.65, maxDetections: 100 },
+      { iou: 0.65, maxDetections: 100 },
     )) {
       const [x, y, w, h] = [box[0], box[1], box[2] - box[0], box[3] - box[1]];
       const entry = { image_id: id, category_id: classIndex + 1, bbox: [x, y, w, h] as CocoAnnotation['bbox'] };

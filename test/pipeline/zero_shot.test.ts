@@ -14,7 +14,7 @@ const test = suiteNeeding('zero-shot on COCO images', [weights, images, annotati
 
 test('imported weights on TensorFlow and the same file on onnxruntime agree within 0.005 AP', async () => {
   const { dataset, pathOf } = await readCoco(images, annotations);
-  const thresholds = { confidence: 0.01, nms: 0.65, maxDetections: 100, agnostic: false };
+  const thresholds = { confidence: 0.01, iou: 0.65, maxDetections: 100, agnostic: false };
   const categories = [...COCO_CLASSES];
 
   const tensorflow = await openWeightsDetector(weights);

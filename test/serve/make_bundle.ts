@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { sha256, writeJson } from '../../src/base/files.js';
 import { Random } from '../../src/base/random.js';
+import type { Architecture } from '../../src/config/network.js';
 import { type Preprocess, preprocessSchema } from '../../src/config/preprocess.js';
 import type { BundleManifest } from '../../src/detect/bundle.js';
-import type { Thresholds } from '../../src/detect/detections.js';
+import type { Thresholds } from '../../src/detect/nms.js';
 import { Detector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
-import type { Architecture } from '../../src/model/network.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { initialWeights } from '../../src/model/weights/init.js';
 import type { Weights } from '../../src/model/weights/weights.js';
@@ -17,7 +17,7 @@ import { type Answer, buildAnswer } from '../../src/serve/http/answer.js';
 
 const architecture: Architecture = { depth: 0.33, width: 0.125, depthwise: false, classes: 3 };
 const preprocess: Preprocess = preprocessSchema.parse({ size: [64, 96], scale: 1 / 64, mean: [2, 2, 2] });
-const thresholds: Thresholds = { confidence: 0.2, nms: 0.5, maxDetections: 20, agnostic: false };
+const thresholds: Thresholds = { confidence: 0.2, iou: 0.5, maxDetections: 20, agnostic: false };
 const categories = ['circle', 'square', 'star'].map((name, i) => ({ id: i + 1, name }));
 
 /** A soft pattern of random colours as a JPEG. */

@@ -11,18 +11,18 @@ const test = suite('tune');
 test('the ways to run share out all cores, one session first and one thread each last', () => {
   for (const cores of [1, 2, 6, 7, 16]) {
     const ways = waysToRun(cores);
-    for (const { sessions, threads } of ways) assert.is(sessions * threads, cores);
-    assert.equal([ways[0].sessions, ways.at(-1)?.threads], [1, 1]);
+    for (const { instances, threads } of ways) assert.is(instances * threads, cores);
+    assert.equal([ways[0].instances, ways.at(-1)?.threads], [1, 1]);
     assert.is(new Set(ways.map((way) => JSON.stringify(way))).size, ways.length);
   }
-  assert.ok(waysToRun(96).every(({ sessions }) => sessions <= 16));
+  assert.ok(waysToRun(96).every(({ instances }) => instances <= 16));
 });
 
 test('every way is measured on the bundle, as it is served', async () => {
   const dir = await makeBundle();
   const ways = [
-    { sessions: 1, threads: 2, maxBatch: 1 },
-    { sessions: 2, threads: 1, maxBatch: 4 },
+    { instances: 1, threads: 2, maxBatch: 1 },
+    { instances: 2, threads: 1, maxBatch: 4 },
   ];
   const seen: [number, number][] = [];
   const options = { seconds: 0.4, onProgress: (done: number, total: number) => void seen.push([done, total]) };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Locator } from 'playwright-core';
 import * as assert from 'uvu/assert';
-import { palette } from '../../src/detect/categories.js';
+import { classColor } from '../../src/image/colors.js';
 import type { Answer } from '../../src/serve/http/answer.js';
 import { randomJpeg } from '../serve/make_bundle.js';
 import { Scene } from './scene.js';
@@ -30,7 +30,7 @@ test('the sample has the boxes, rows and JSON of the reference answer', async ()
     place.forEach((value, i) => {
       assert.ok(Math.abs(value - bbox[i]) < 0.5, `${place} for ${bbox}`);
     });
-    const colour = palette(index);
+    const colour = classColor(index);
     const channels = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
     assert.is(
       await box.evaluate((node) => node.ownerDocument.defaultView.getComputedStyle(node).borderLeftColor),

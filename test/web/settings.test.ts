@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { postprocess } from '../../src/detect/detections.js';
+import { postprocess } from '../../src/detect/nms.js';
 import { type Answer, buildAnswer } from '../../src/serve/http/answer.js';
 
 interface Settings {
@@ -40,15 +40,8 @@ const settings = fc.record({
 /** What the service answers to these settings. */
 function answerOf(output: Float32Array, { conf, iou, max, classes }: Settings): Answer {
   const only = classes.length > 0 ? classes.map((id) => id - 1) : undefined;
-  const sizes = { anchors: ANCHORS, classes: CLASSES };
-  const found = postprocess(output, {
-    confidence: conf,
-    nms: iou,
-    maxDetections: max,
-    agnostic: false,
-    only,
-    ...sizes,
-  });
+  const thresholds = { confidence: conf, iou, maxDetections: max, agnostic: false, classes: only };
+  const found = postprocess(output, { anchors: ANCHORS, classCount: CLASSES }, thresholds);
   return buildAnswer({ file_name: '', height: 100, width: 100, image_id: 0 }, found, categories);
 }
 

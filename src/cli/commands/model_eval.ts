@@ -43,7 +43,7 @@ export const modelEvalCommand = defineCommand({
     short: {
       ...shortFlags,
       confidence: ['eval.confidence', 'Lowest score that counts'],
-      nms: ['eval.nms', 'IoU above which the worse of two boxes is dropped'],
+      iou: ['eval.iou', 'IoU above which the worse of two boxes is dropped'],
       'max-detections': ['eval.maxDetections', 'Best boxes kept of one image'],
     },
   },

@@ -24,7 +24,7 @@ export const predictCommand = defineCommand({
     weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
     out: text.optional().describe('Folder for annotated images; no file but those of an earlier run is replaced in it'),
     confidence: unit.optional().describe('Lowest score shown'),
-    nms: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
+    iou: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
     ...weightsOptions,
   },
   config: { keys: DECODE_KEYS },
@@ -34,7 +34,7 @@ export const predictCommand = defineCommand({
     ["predict --weights yolox_nano.onnx 'photos/**/*.jpg' --json", 'Detections of many images as JSON'],
   ],
   epilogue: `Limits of the images are keys of the configuration: ${DECODE_KEYS.map((key) => `--${key}`).join(', ')}.`,
-  async handler({ images: paths, weights, bundle, out, confidence, nms, json, ...flags }, { given, config }) {
+  async handler({ images: paths, weights, bundle, out, confidence, iou, json, ...flags }, { given, config }) {
     requireOneOf(given, ['bundle', 'weights']);
     if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'with --weights');
     const { maxPixels, decodeTimeout } = (await config()).data;
@@ -43,7 +43,7 @@ export const predictCommand = defineCommand({
     const source =
       weights === undefined ? { bundle: bundle as string } : { weights, options: await toOpenOptions(flags) };
     const detector = await openDetector(source);
-    const thresholds = { ...(confidence !== undefined && { confidence }), ...(nms !== undefined && { nms }) };
+    const thresholds = { ...(confidence !== undefined && { confidence }), ...(iou !== undefined && { iou }) };
     const options = { out, thresholds, limits: { maxPixels, decodeTimeout } };
     const predictions = await predictImages(detector, images, options).finally(() => detector.close());
     const failed = predictions.filter((prediction) => 'error' in prediction).length;

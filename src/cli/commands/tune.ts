@@ -34,8 +34,8 @@ export const tuneCommand = defineCommand({
       progress?.stop(),
     );
     const best = choose(measured, goal);
-    const { sessions, threads, maxBatch } = best;
-    const chosen = { sessions, threads, maxBatch };
+    const { instances, threads, maxBatch } = best;
+    const chosen = { instances, threads, maxBatch };
     const file = await writeTuning(dir, { machine: thisMachine(serve.provider), goal, chosen, measured });
     const lines = [table(measured, best), `on ${provider}, for ${goal}; saved in ${file}`].join('\n');
     printResult({ file, provider, goal, chosen, measured }, lines, args);
@@ -44,14 +44,14 @@ export const tuneCommand = defineCommand({
 
 function table(measured: readonly Measurement[], best: Measurement): string {
   const rows = measured.map((one) => [
-    String(one.sessions),
+    String(one.instances),
     String(one.threads),
     String(one.maxBatch),
     one.rate.toFixed(1),
     one.latency.toFixed(1),
     one === best ? '  <- chosen' : '',
   ]);
-  const head = ['sessions', 'threads', 'batch up to', 'images/s', 'ms alone', ''];
+  const head = ['instances', 'threads', 'batch up to', 'images/s', 'ms alone', ''];
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, i) => (i < head.length - 1 ? cell.padStart(head[i].length) : cell))

@@ -1,4 +1,4 @@
-import type { Box } from '../../detect/coco.js';
+import type { Box } from '../../detect/box.js';
 import type { Layer, Scene } from './scene.js';
 import { render, silhouette, svg } from './shape.js';
 

@@ -1,6 +1,7 @@
 import { describeValue } from '../../base/errors.js';
 import { isRecord } from '../../base/record.js';
-import type { Box, CocoAnnotation } from '../../detect/coco.js';
+import type { Box } from '../../detect/box.js';
+import type { CocoAnnotation } from '../../detect/coco.js';
 import type { Validation } from '../validation.js';
 import { type CheckedImage, checkBox } from './box.js';
 import type { CategoryList } from './categories.js';

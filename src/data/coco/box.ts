@@ -1,5 +1,6 @@
 import { describeValue } from '../../base/errors.js';
-import type { Box, CocoImage } from '../../detect/coco.js';
+import type { Box } from '../../detect/box.js';
+import type { CocoImage } from '../../detect/coco.js';
 import type { ProblemKind, Validation } from '../validation.js';
 import { boxOfSegmentation } from './segmentation.js';
 

@@ -1,5 +1,5 @@
 import { isRecord } from '../../base/record.js';
-import type { Box } from '../../detect/coco.js';
+import type { Box } from '../../detect/box.js';
 
 /**
  * The box round a segmentation of COCO: polygons (lists of x, y, …, or one such list), or a run-length encoding of a

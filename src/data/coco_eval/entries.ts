@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors.js';
 import { isRecord } from '../../base/record.js';
-import type { Box } from '../../detect/coco.js';
+import type { Box } from '../../detect/box.js';
 import { LONG_ID, type SourceId, sourceId } from './ids.js';
 
 /** One object in a list of a COCO file; its fields are read with their checks. */

@@ -9,13 +9,13 @@ export { activate, type DecodedDetections, type DecodeNmsOptions } from './refer
 export const decodeNms: typeof reference.decodeNms = nativeOps ? native : reference.decodeNms;
 
 function native(
-  ...[raw, anchors, { confidence, nms, agnostic, ...options }]: Parameters<typeof reference.decodeNms>
+  ...[raw, anchors, { confidence, iou, agnostic, ...options }]: Parameters<typeof reference.decodeNms>
 ): reference.DecodedDetections[] {
   const rows = Math.min(options.maxDetections, anchors.count);
   const attributes = {
     ...anchorAttributes(anchors),
     confidence: float(confidence),
-    iou: float(nms),
+    iou: float(iou),
     max_candidates: int(options.maxCandidates ?? anchors.count),
     max_detections: int(rows),
     agnostic: bool(agnostic),

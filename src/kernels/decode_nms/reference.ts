@@ -1,10 +1,10 @@
-import type { Anchors } from '../anchors.js';
+import type { Anchors } from '../../config/network.js';
 import { type Tensor, type Tensor2D, tf } from '../tf.js';
 
 export interface DecodeNmsOptions {
   confidence: number;
   /** A box is dropped when its IoU with a better one (of its class, unless `agnostic`) is above this. */
-  nms: number;
+  iou: number;
   maxDetections: number;
   /** Best boxes that enter the suppression (default: all at or above `confidence`). */
   maxCandidates?: number;
@@ -55,7 +55,7 @@ function suppress(predictions: Tensor2D, options: DecodeNmsOptions): Tensor[] {
   const offset = classIndex.cast('float32').mul(options.agnostic ? 0 : span);
   const tiled = boxes.add(offset.expandDims(1)) as Tensor2D;
   const keep = (b: Tensor2D, s: Tensor) =>
-    tf.image.nonMaxSuppression(b, s as never, options.maxDetections, options.nms, justBelow(options.confidence));
+    tf.image.nonMaxSuppression(b, s as never, options.maxDetections, options.iou, justBelow(options.confidence));
   let kept: Tensor;
   if (options.maxCandidates === undefined) {
     kept = keep(tiled, scores);

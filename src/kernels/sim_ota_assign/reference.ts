@@ -1,4 +1,4 @@
-import type { Anchors } from '../anchors.js';
+import type { Anchors } from '../../config/network.js';
 import { type Tensor, tf } from '../tf.js';
 
 /** One objects-to-anchors match of a batch, float32 on the device. */

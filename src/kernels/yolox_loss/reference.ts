@@ -1,4 +1,4 @@
-import type { Anchors } from '../anchors.js';
+import type { Anchors } from '../../config/network.js';
 import type { Assignment } from '../sim_ota_assign/index.js';
 import { type Tensor, tf } from '../tf.js';
 

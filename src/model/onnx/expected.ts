@@ -1,4 +1,5 @@
-import { type Architecture, type ConvShape, type Layers, type LevelOutput, yolox } from '../network.js';
+import type { Architecture } from '../../config/network.js';
+import { type ConvShape, type Layers, type LevelOutput, yolox } from '../network.js';
 
 /** A value of the network, by the layer that makes it and what that reads: what a graph is compared with. */
 export type Expected =

@@ -1,6 +1,6 @@
-import { SPP_KERNELS, STRIDES } from '../../config/network.js';
+import { type Architecture, SPP_KERNELS, STRIDES } from '../../config/network.js';
 import type { Preprocess } from '../../config/preprocess.js';
-import { type Architecture, type ConvShape, type Layers, type LevelOutput, yolox } from '../network.js';
+import { type ConvShape, type Layers, type LevelOutput, yolox } from '../network.js';
 import { type CheckpointInfo, checkpointMetadata } from '../weights/checkpoint.js';
 import { type FoldedConv, foldBatchNorm } from '../weights/fold.js';
 import { tensorOf, type Weights } from '../weights/weights.js';

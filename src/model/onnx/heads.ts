@@ -1,5 +1,6 @@
 import { UserError } from '../../base/errors.js';
-import type { Architecture, LevelOutput } from '../network.js';
+import type { Architecture } from '../../config/network.js';
+import type { LevelOutput } from '../network.js';
 import { parameters } from '../parameters.js';
 import { depthOf, widthOf } from '../weights/architecture.js';
 import { describeNode, type GraphReader, opName } from './graph_reader.js';

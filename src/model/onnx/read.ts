@@ -1,5 +1,5 @@
-import { BATCH_NORM_EPSILON } from '../../config/network.js';
-import type { Architecture, LevelOutput } from '../network.js';
+import { type Architecture, BATCH_NORM_EPSILON } from '../../config/network.js';
+import type { LevelOutput } from '../network.js';
 import { fold, setFolded } from '../weights/fold.js';
 import type { Weights, WeightTensor } from '../weights/weights.js';
 import { type ConvLayer, expectedOutputs } from './expected.js';

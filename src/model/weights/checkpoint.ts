@@ -1,25 +1,19 @@
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
+import { type Architecture, architectureSchema } from '../../config/network.js';
 import { type Preprocess, preprocessSchema } from '../../config/preprocess.js';
-import type { Architecture } from '../network.js';
+import { type CocoCategory, categorySchema } from '../../detect/coco.js';
 
 /** Value of the metadata key `format` in files written here. */
 const FORMAT = 'yolox-node';
 
 /** COCO's shape. */
-interface Category {
-  id: number;
-  name: string;
-  supercategory?: string;
-  old_id?: number;
-}
-
 /** What a weights file says about itself: the metadata of our safetensors and ONNX files. */
 export interface CheckpointInfo {
   architecture: Architecture;
   preprocess: Preprocess;
   /** In the order of the model's classes; absent where the file they came from did not name them. */
-  categories?: Category[];
+  categories?: CocoCategory[];
   /** Epochs trained. */
   epoch?: number;
   /** Whether these are moving averages. */
@@ -27,20 +21,6 @@ export interface CheckpointInfo {
   /** Where the weights come from, for people. */
   source?: string;
 }
-
-const architectureSchema = z.strictObject({
-  depth: z.number().positive(),
-  width: z.number().positive(),
-  depthwise: z.boolean(),
-  classes: z.int().positive(),
-});
-
-const categorySchema = z.strictObject({
-  id: z.int(),
-  name: z.string(),
-  supercategory: z.string().optional(),
-  old_id: z.int().optional(),
-});
 
 const infoSchema = z.object({
   architecture: architectureSchema,

@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors.js';
-import type { Architecture } from '../network.js';
+import type { Architecture } from '../../config/network.js';
 import { parameters } from '../parameters.js';
 import { describeArchitecture, guessArchitecture, sameNetwork } from './architecture.js';
 import { initialTensors } from './init.js';

@@ -1,5 +1,5 @@
 import { Random } from '../../base/random.js';
-import type { Architecture } from '../network.js';
+import type { Architecture } from '../../config/network.js';
 import { type Parameter, parameters } from '../parameters.js';
 import { elements, type Weights, type WeightTensor } from './weights.js';
 

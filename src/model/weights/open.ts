@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors.js';
 import { log } from '../../base/progress.js';
+import type { Architecture } from '../../config/network.js';
 import { LEGACY_PREPROCESS, preprocessSchema } from '../../config/preprocess.js';
-import type { Architecture } from '../network.js';
 import { inferArchitecture } from './architecture.js';
 import type { CheckpointInfo } from './checkpoint.js';
 import { type FitReport, fitWeights } from './fit.js';

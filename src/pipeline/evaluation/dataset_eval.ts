@@ -36,7 +36,7 @@ export interface DatasetEvaluation extends EvaluationSummary, Partial<Evaluation
   unknown_to_model: string[];
   unknown_to_dataset: string[];
   images_per_second: number;
-  thresholds: { confidence: number; nms: number; maxDetections: number; agnostic: boolean };
+  thresholds: { confidence: number; iou: number; maxDetections: number; agnostic: boolean };
   gate: Gate;
 }
 
@@ -64,8 +64,8 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
       dataset,
     );
     tellUnmatched(match);
-    const { confidence, nms, maxDetections, minMap50, images } = config.eval;
-    const thresholds = { confidence, nms, maxDetections, agnostic: config.pack.agnostic };
+    const { confidence, iou, maxDetections, minMap50, images } = config.eval;
+    const thresholds = { confidence, iou, maxDetections, agnostic: config.pack.agnostic };
     const result = await evaluateDetector(
       async (image) => toCategories(await detector.detect(image, thresholds), match),
       dataset,
@@ -96,7 +96,7 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
             title: `Evaluation of ${detector.name}`,
             remarks: [
               ...remarks,
-              `Detections at confidence ${confidence} and above, at most ${maxDetections} an image, non-maximum suppression at IoU ${nms}.`,
+              `Detections at confidence ${confidence} and above, at most ${maxDetections} an image, non-maximum suppression at IoU ${iou}.`,
             ],
             confidence: detector.confidence,
             images,

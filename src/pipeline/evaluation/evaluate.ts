@@ -2,8 +2,9 @@ import { readAhead } from '../../base/concurrency.js';
 import { UserError } from '../../base/errors.js';
 import { startProgress } from '../../base/progress.js';
 import { type CocoEvaluation, evaluateCoco } from '../../data/coco_eval/index.js';
+import { toBox } from '../../detect/box.js';
 import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../../detect/coco.js';
-import type { Detection } from '../../detect/detections.js';
+import type { Detection } from '../../detect/nms.js';
 import { CHECKED, type DecodeLimits, decodeImage } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
 
@@ -99,7 +100,7 @@ function without(dataset: CocoDataset, unreadable: DetectorEvaluation['unreadabl
 }
 
 function toCoco(
-  { box: [x1, y1, x2, y2], classIndex, score }: Detection,
+  { box, classIndex, score }: Detection,
   image: CocoImage,
   categories: readonly CocoCategory[],
 ): CocoDetection {
@@ -111,7 +112,7 @@ function toCoco(
       received: `${categories.length} categories, class ${classIndex}`,
     });
   }
-  return { image_id: image.id, category_id: category.id, bbox: [x1, y1, x2 - x1, y2 - y1], score };
+  return { image_id: image.id, category_id: category.id, bbox: toBox(box), score };
 }
 
 function rate(count: number, start: number): number {

@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors.js';
 import type { CocoDataset } from '../../detect/coco.js';
-import type { Detection } from '../../detect/detections.js';
+import type { Detection } from '../../detect/nms.js';
 
 /** How a model's classes and a dataset's categories were matched, by name. */
 export interface CategoryMatch {

@@ -1,10 +1,10 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { UserError } from '../../base/errors.js';
+import type { Architecture } from '../../config/network.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import type { Image } from '../../image/image.js';
 import { letterbox } from '../../image/letterbox.js';
 import { Model } from '../../model/inference.js';
-import type { Architecture } from '../../model/network.js';
 import type { Weights } from '../../model/weights/weights.js';
 import { BOX_TOLERANCE, compareOutputs, type Difference, SCORE_TOLERANCE, worse } from './compare_outputs.js';
 

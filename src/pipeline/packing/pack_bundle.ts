@@ -75,8 +75,8 @@ async function writeBundle(
   dir: string,
   { network, categories, images, limits = CHECKED, settings }: PackParts,
 ): Promise<Packed> {
-  const { name, version, license, confidence, nms, maxDetections, agnostic } = settings;
-  const thresholds = { confidence, nms, maxDetections, agnostic };
+  const { name, version, license, confidence, iou, maxDetections, agnostic } = settings;
+  const thresholds = { confidence, iou, maxDetections, agnostic };
   const { weights, architecture, preprocess } = network;
   const source = network.info?.source ?? `sha256:${network.sha256}`;
   const modelPath = join(dir, MODEL_FILE);

@@ -3,9 +3,10 @@ import { readAhead } from '../../base/concurrency.js';
 import { UserError } from '../../base/errors.js';
 import { makeDir, writeAtomic } from '../../base/files.js';
 import { log, startProgress } from '../../base/progress.js';
-import { palette } from '../../detect/categories.js';
-import type { Box, CocoCategory } from '../../detect/coco.js';
-import type { Detection, Thresholds } from '../../detect/detections.js';
+import { type Box, toBox } from '../../detect/box.js';
+import type { CocoCategory } from '../../detect/coco.js';
+import type { Detection, Thresholds } from '../../detect/nms.js';
+import { classColor } from '../../image/colors.js';
 import { type DecodeLimits, decodeImage } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
 import type { OpenDetector } from '../open_detector.js';
@@ -85,9 +86,9 @@ async function predictOne(
     const whole = image.original ? await decodeImage(path, limits) : image;
     await draw(annotated, whole, found, categories);
   }
-  const detections = found.map(({ box: [x1, y1, x2, y2], score, classIndex }): FoundObject => {
+  const detections = found.map(({ box, score, classIndex }): FoundObject => {
     const { id, name } = categories[classIndex];
-    return { category_id: id, category: name, score, bbox: [x1, y1, x2 - x1, y2 - y1] };
+    return { category_id: id, category: name, score, bbox: toBox(box) };
   });
   const { width, height } = image.original ?? image;
   return { image: path, width, height, detections, annotated };
@@ -103,7 +104,7 @@ async function draw(
   const boxes = found.map(({ box, classIndex, score }) => ({
     box,
     label: `${categories[classIndex].name} ${score.toFixed(2)}`,
-    color: palette(classIndex),
+    color: classColor(classIndex),
   }));
   await makeDir(dirname(file));
   await writeAtomic(file, await annotate(image, boxes));

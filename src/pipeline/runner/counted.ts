@@ -57,7 +57,7 @@ const INDIFFERENT = [
  * What decides which epoch is the best, but changes no weights: not worth training again. `train.validateEvery` also
  * decides where a training with `train.patience` stops, and then counts.
  */
-const CHOICE_OF_BEST = ['eval.confidence', 'eval.nms', 'eval.maxDetections'];
+const CHOICE_OF_BEST = ['eval.confidence', 'eval.iou', 'eval.maxDetections'];
 
 /** Settings that shape the outputs of a step: a change of one makes a new output. */
 export function countedSettings(step: StepName, config: Config): Settings {

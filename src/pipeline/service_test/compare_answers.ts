@@ -1,5 +1,4 @@
-import type { Box } from '../../detect/coco.js';
-import { type Corners, iou } from '../../detect/detections.js';
+import { iou, toCorners } from '../../detect/box.js';
 import type { AnswerAnnotation } from '../../serve/http/answer.js';
 
 export interface Tolerance {
@@ -38,9 +37,5 @@ export function compareAnswers(
 }
 
 function overlapOf(a: AnswerAnnotation, b: AnswerAnnotation): number {
-  return iou(cornersOf(a.bbox), cornersOf(b.bbox));
-}
-
-function cornersOf([x, y, width, height]: Box): Corners {
-  return [x, y, x + width, y + height];
+  return iou(toCorners(a.bbox), toCorners(b.bbox));
 }

@@ -1,6 +1,8 @@
 import type { Random } from '../../base/random.js';
+import { PAD } from '../../config/preprocess.js';
 import type { TrainConfig } from '../../config/schema.js';
-import type { Box } from '../../detect/coco.js';
+import type { Box } from '../../detect/box.js';
+import { fittedSize, letterboxRatio } from '../../image/letterbox.js';
 import type { Affine, Layer, Recipe, Tile } from '../../kernels/mosaic_warp/index.js';
 
 /** A training image: what it is called, where its file is, its size, and its objects. */
@@ -33,7 +35,6 @@ type Size = readonly [height: number, width: number];
 
 /** Boxes with a side up to this many pixels are dropped (yolox/data/data_augment.py, TrainTransform). */
 const MIN_SIDE = 1;
-const PAD = 114;
 
 /** Letterboxed with flip and colour shifts only: the last epochs. */
 export function lightExample(example: Example, size: Size, augment: Augment, random: Random): AugmentedExample {
@@ -76,11 +77,9 @@ function finish({ layers, paths, labels }: Scene, hsv: Recipe['hsv']): Augmented
   };
 }
 
-/** As src/image/letterbox.ts does it. */
-function letterboxed(example: Example, [height, width]: Size): Scene {
-  const scale = Math.min(height / example.height, width / example.width);
-  const right = Math.max(1, Math.trunc(example.width * scale));
-  const bottom = Math.max(1, Math.trunc(example.height * scale));
+function letterboxed(example: Example, size: Size): Scene {
+  const [height, width] = size;
+  const { rows: bottom, columns: right } = fittedSize(example, size);
   const tile: Tile = { picture: 0, left: 0, top: 0, right, bottom, x: 0, y: 0, width: right, height: bottom };
   const layer: Layer = { tiles: [tile], width, height, pad: PAD, outside: PAD, inverse: [1, 0, 0, 0, 1, 0] };
   return { layers: [layer], paths: [example.path], labels: onCanvas(example, tile) };
@@ -90,7 +89,7 @@ function mosaic(examples: Example[], [height, width]: Size, augment: Augment, ra
   const cx = random.uniform(0.5, 1.5) * width;
   const cy = random.uniform(0.5, 1.5) * height;
   const tiles = examples.map((example, i): Tile => {
-    const scale = Math.min(height / example.height, width / example.width);
+    const scale = letterboxRatio(example, [height, width]);
     const [w, h] = [example.width * scale, example.height * scale];
     const x = i % 2 === 0 ? cx - w : cx;
     const y = i < 2 ? cy - h : cy;

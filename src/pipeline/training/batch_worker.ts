@@ -5,7 +5,7 @@ import { messageOf, type Problem, UserError } from '../../base/errors.js';
 import type { Preprocess } from '../../config/preprocess.js';
 import { CHECKED, decodeImage } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
-import { letterbox, letterboxRatio } from '../../image/letterbox.js';
+import { fittedSize, letterbox, letterboxRatio } from '../../image/letterbox.js';
 import { type PackedBatch, packBatch } from '../../kernels/mosaic_warp/pack.js';
 import type { AugmentedExample } from './augment.js';
 
@@ -69,8 +69,7 @@ async function load(path: string, cache: LRUCache<string, Image>): Promise<Image
 function shrink(image: Image, size: readonly [number, number]): Image {
   const ratio = letterboxRatio(image, size);
   if (ratio >= LEAST_RATIO) return image;
-  const width = Math.max(1, Math.trunc(image.width * ratio));
-  const height = Math.max(1, Math.trunc(image.height * ratio));
+  const { rows: height, columns: width } = fittedSize(image, size);
   const { data: levels } = letterbox(image, { ...PLAIN, size: [...size] }, 'nhwc');
   const data = new Uint8Array(width * height * 3);
   for (let y = 0; y < height; y++) {

@@ -1,10 +1,10 @@
 import { UserError } from '../../base/errors.js';
 import { log } from '../../base/progress.js';
+import type { Architecture } from '../../config/network.js';
 import { LEGACY_PREPROCESS, type Preprocess } from '../../config/preprocess.js';
 import type { Config } from '../../config/schema.js';
 import { COCO_CLASSES } from '../../detect/categories.js';
 import type { CocoCategory } from '../../detect/coco.js';
-import type { Architecture } from '../../model/network.js';
 import { type FitReport, fitWeights } from '../../model/weights/fit.js';
 import { initialWeights } from '../../model/weights/init.js';
 import { type LoadedWeights, loadWeights } from '../../model/weights/load.js';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { CocoCategory, CocoDetection } from '../../detect/coco.js';
-import type { Detection } from '../../detect/detections.js';
+import { toBox } from '../../detect/box.js';
+import { type CocoCategory, type CocoDetection, categorySchema } from '../../detect/coco.js';
+import type { Detection } from '../../detect/nms.js';
 import { type ApiError, errorBodySchema } from '../api_error.js';
 
 const pixels = z.number();
@@ -22,15 +23,6 @@ const annotationSchema = z
     segmentation: z.array(z.never()).max(0).meta({ description: 'Always empty: the model finds boxes.' }),
   })
   .meta({ id: 'Annotation' });
-
-const categorySchema = z
-  .strictObject({
-    id: categoryId,
-    name: z.string(),
-    supercategory: z.string().optional(),
-    old_id: z.int().optional().meta({ description: 'Id in the source of the training data.' }),
-  })
-  .meta({ id: 'Category' });
 
 const imageSchema = z.strictObject({
   file_name: fileName,
@@ -97,10 +89,10 @@ export function buildResults(
   detections: readonly Detection[],
   categories: readonly CocoCategory[],
 ): CocoDetection[] {
-  return detections.map(({ box: [x1, y1, x2, y2], classIndex, score }) => ({
+  return detections.map(({ box, classIndex, score }) => ({
     image_id,
     category_id: categories[classIndex].id,
-    bbox: [x1, y1, x2 - x1, y2 - y1],
+    bbox: toBox(box),
     score,
   }));
 }

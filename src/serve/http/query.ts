@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { didYouMean } from '../../base/errors.js';
 import type { CocoCategory } from '../../detect/coco.js';
-import type { Thresholds } from '../../detect/detections.js';
+import type { Thresholds } from '../../detect/nms.js';
 import { ApiError } from '../api_error.js';
 
 /** Most objects a client may ask for. */
@@ -14,7 +14,7 @@ export type Format = (typeof FORMATS)[number];
 export interface PredictQuery {
   /** The first image's id as the client counts them; 0 when it does not say. */
   imageId: number;
-  thresholds: Partial<Pick<Thresholds, 'confidence' | 'nms' | 'maxDetections' | 'only'>>;
+  thresholds: Partial<Pick<Thresholds, 'confidence' | 'iou' | 'maxDetections' | 'classes'>>;
   format?: Format;
 }
 
@@ -64,16 +64,16 @@ type Name = keyof typeof PARAMETERS;
 export function readQuery(search: URLSearchParams, categories: readonly CocoCategory[]): PredictQuery {
   for (const name of search.keys()) checkName(name, search);
   const confidence = read('conf', search);
-  const nms = read('iou', search);
+  const iou = read('iou', search);
   const maxDetections = read('max', search);
   const classes = read('classes', search);
   return {
     imageId: read('image_id', search) ?? 0,
     thresholds: {
       ...(confidence !== undefined && { confidence }),
-      ...(nms !== undefined && { nms }),
+      ...(iou !== undefined && { iou }),
       ...(maxDetections !== undefined && { maxDetections }),
-      ...(classes !== undefined && { only: readClasses(classes, categories) }),
+      ...(classes !== undefined && { classes: readClasses(classes, categories) }),
     },
     format: read('format', search),
   };

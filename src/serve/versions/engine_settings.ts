@@ -11,11 +11,11 @@ export interface EngineSettings extends EngineOptions {
 
 type Given = Pick<
   ServeConfig,
-  'sessions' | 'threads' | 'maxBatch' | 'provider' | 'maxPixels' | 'maxSide' | 'decodeTimeout'
+  'instances' | 'threads' | 'maxBatch' | 'provider' | 'maxPixels' | 'maxSide' | 'decodeTimeout'
 >;
 
 /**
- * What the configuration gives, else what was tuned for the bundle on this machine, else one session on all cores.
+ * What the configuration gives, else what was tuned for the bundle on this machine, else one instance on all cores.
  * @param onPassedOver told why a tuning is not used
  */
 export async function engineSettings(
@@ -24,10 +24,10 @@ export async function engineSettings(
   onPassedOver: (reason: string) => void,
 ): Promise<EngineSettings> {
   const tuning = await readTuning(dir, given.provider, onPassedOver);
-  const sessions = given.sessions ?? tuning?.sessions ?? 1;
-  const share = sessions === 1 ? 0 : Math.max(1, Math.floor(availableParallelism() / sessions));
+  const instances = given.instances ?? tuning?.instances ?? 1;
+  const share = instances === 1 ? 0 : Math.max(1, Math.floor(availableParallelism() / instances));
   return {
-    sessions,
+    instances,
     threads: given.threads ?? tuning?.threads ?? share,
     maxBatch: given.maxBatch ?? tuning?.maxBatch,
     provider: given.provider,

@@ -1,5 +1,5 @@
 import type { Bundle } from '../../detect/bundle.js';
-import type { Detection, Thresholds } from '../../detect/detections.js';
+import type { Detection, Thresholds } from '../../detect/nms.js';
 import type { FileBytes } from '../worker/frames.js';
 
 /** An image to look at, as it came. */

@@ -63,7 +63,7 @@ export class ModelProcess implements Model {
   private constructor(bundle: Bundle, options: ModelProcessOptions) {
     this.bundle = bundle;
     this.#options = options;
-    this.#admission = new Admission({ ...options, least: 2 * options.sessions });
+    this.#admission = new Admission({ ...options, least: 2 * options.instances });
     const { deadline, decodeTimeout } = options;
     const patience = options.patience ?? Math.max(deadline, 2 * decodeTimeout + LEAST_PATIENCE_MS);
     this.#dispatcher = new Dispatcher({
@@ -72,7 +72,7 @@ export class ModelProcess implements Model {
       kill: () => this.#kill(`it did not answer within ${patience} ms`),
       onBatch: options.onBatch,
     });
-    this.#process = new EngineProcess(options.sessions);
+    this.#process = new EngineProcess(options.instances);
   }
 
   /**
@@ -204,7 +204,7 @@ export class ModelProcess implements Model {
       pause = healthy ? BACK_OFF_MS.first : Math.min(2 * pause, BACK_OFF_MS.last);
       await sleep(pause);
       if (this.#closing) return;
-      this.#process = new EngineProcess(this.#options.sessions);
+      this.#process = new EngineProcess(this.#options.instances);
       try {
         await this.#inTime(() => this.#open());
         this.#options.onRestart?.();

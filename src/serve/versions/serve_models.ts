@@ -31,9 +31,9 @@ export function serveModels(
         onRestart: () => metrics.versions.countRestart(id),
         onTrouble: (reason) => log.error({ model: id, reason }, 'model in trouble'),
       });
-      const { sessions, threads } = settings;
+      const { instances, threads } = settings;
       const { maxBatch, provider } = model.info;
-      log.info({ model: id, provider, sessions, threads: threads || 'all cores', maxBatch, tuned }, 'model loaded');
+      log.info({ model: id, provider, instances, threads: threads || 'all cores', maxBatch, tuned }, 'model loaded');
       return model;
     },
     onShadow: (id, outcome) => metrics.versions.countCopy(id, outcome),

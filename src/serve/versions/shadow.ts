@@ -1,4 +1,5 @@
-import { type Detection, iou } from '../../detect/detections.js';
+import { iou } from '../../detect/box.js';
+import type { Detection } from '../../detect/nms.js';
 import type { DetectRequest, Found, Model } from './model.js';
 import type { ModelProcess } from './model_process.js';
 

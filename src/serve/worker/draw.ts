@@ -1,6 +1,6 @@
-import { palette } from '../../detect/categories.js';
 import type { CocoCategory } from '../../detect/coco.js';
-import type { Detection } from '../../detect/detections.js';
+import type { Detection } from '../../detect/nms.js';
+import { classColor } from '../../image/colors.js';
 import { annotate } from '../../image/draw.js';
 import type { Image } from '../../image/image.js';
 
@@ -16,7 +16,7 @@ export function drawDetections(
   const boxes = detections.map(({ box, classIndex, score }) => ({
     box,
     label: `${categories[classIndex].name} ${score.toFixed(2)}`,
-    color: palette(classIndex),
+    color: classColor(classIndex),
   }));
   return annotate(image, boxes, { format: 'png' });
 }

@@ -14,18 +14,18 @@ const MAX_BATCH: Record<Provider, number> = { cpu: 4, cuda: 16, tensorrt: 16 };
 const YOUNG_MB = 6;
 
 export interface EngineOptions extends ImageLimits {
-  /** Threads of each session; 0 lets onnxruntime choose. */
+  /** Threads of each instance; 0 lets onnxruntime choose. */
   threads: number;
   /** Batches that run at once. */
-  sessions: number;
+  instances: number;
   /** Most images in a batch; when absent it depends on what the model runs on. */
   maxBatch?: number;
   /** What the model is to run on. */
   provider?: ProviderChoice;
 }
 
-/** What its process is told; it has a session for each of its streams but the last. */
-export type OpenOptions = Omit<EngineOptions, 'sessions'>;
+/** What its process is told; it has an instance for each of its streams but the last. */
+export type OpenOptions = Omit<EngineOptions, 'instances'>;
 
 /** What an engine came out as. */
 export interface EngineInfo {
@@ -61,7 +61,7 @@ export class Engine {
     const [long] = streams.slice(-1);
     const short = streams.slice(0, -1);
     const pool = threadsOf(short.length, { bundle, options: { ...limits, provider } });
-    // Started last, to hold up no start. On the CPU: another session costs a GPU memory, and TensorRT minutes.
+    // Started last, to hold up no start. On the CPU: another instance costs a GPU memory, and TensorRT minutes.
     const longPool = threadsOf(1, { bundle, options: { ...limits, provider: 'cpu' } }, 0);
     const [first] = await Promise.all(
       short.map(async () => {

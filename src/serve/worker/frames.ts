@@ -1,4 +1,4 @@
-import type { Thresholds } from '../../detect/detections.js';
+import type { Thresholds } from '../../detect/nms.js';
 import type { BatchOutcomes, Outcome, UploadTask, UploadTimes } from './upload_detector.js';
 
 /**

@@ -1,5 +1,5 @@
 import type { Bundle } from '../../detect/bundle.js';
-import type { Detection, Thresholds } from '../../detect/detections.js';
+import type { Detection, Thresholds } from '../../detect/nms.js';
 import { type BatchTimes, Detector, type DetectorOptions } from '../../detect/onnx_detector.js';
 import { TakesLong } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';

@@ -42,17 +42,17 @@ export class EngineProcess {
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
 
-  /** @param sessions how many detectors it shall have, besides that for long images */
-  constructor(sessions: number) {
+  /** @param instances how many detectors it shall have, besides that for long images */
+  constructor(instances: number) {
     const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     this.#child = fork(entry, {
-      stdio: ['ignore', 2, 2, 'ipc', ...Array<'pipe'>(sessions + 1).fill('pipe')],
+      stdio: ['ignore', 2, 2, 'ipc', ...Array<'pipe'>(instances + 1).fill('pipe')],
       env: environment(),
       execArgv: [...process.execArgv, V8],
     });
     const lanes = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamLane(stream as Duplex));
-    this.lanes = lanes.slice(0, sessions);
-    this.long = lanes[sessions];
+    this.lanes = lanes.slice(0, instances);
+    this.long = lanes[instances];
     // Otherwise it ends with its streams, but not while it stands still.
     const forget = beforeExit(() => this.kill());
     this.ended = new Promise<void>((resolve) => {

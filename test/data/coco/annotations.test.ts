@@ -5,7 +5,8 @@ import { checkAnnotations } from '../../../src/data/coco/annotations.js';
 import { listCategories } from '../../../src/data/coco/categories.js';
 import type { Id } from '../../../src/data/coco/json_ids.js';
 import { type ProblemKind, Validation, type ValidationReport } from '../../../src/data/validation.js';
-import type { Box, CocoAnnotation } from '../../../src/detect/coco.js';
+import type { Box } from '../../../src/detect/box.js';
+import type { CocoAnnotation } from '../../../src/detect/coco.js';
 
 const test = suite('coco_annotations');
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import type { Box, CocoDataset, CocoDetection } from '../../../src/detect/coco.js';
+import type { Box } from '../../../src/detect/box.js';
+import type { CocoDataset, CocoDetection } from '../../../src/detect/coco.js';
 
 const CATEGORIES = ['a', 'b', 'c'].map((name, i) => ({ id: 3 * i + 1, name }));
 

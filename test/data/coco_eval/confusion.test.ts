@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classifyOutcomes, confusionMatrix } from '../../../src/data/coco_eval/confusion.js';
-import type { Box, CocoDataset } from '../../../src/detect/coco.js';
+import type { Box } from '../../../src/detect/box.js';
+import type { CocoDataset } from '../../../src/detect/coco.js';
 import { problems } from './arbitrary.js';
 
 const test = suite('confusion');

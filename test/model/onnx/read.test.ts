@@ -1,7 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { decodeBoxes } from '../../../src/detect/detections.js';
+import { decodeBoxes } from '../../../src/detect/nms.js';
 import { decodeImage } from '../../../src/image/decode.js';
 import { letterbox } from '../../../src/image/letterbox.js';
 import { exportOnnx } from '../../../src/model/onnx/export.js';

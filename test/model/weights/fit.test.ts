@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
-import type { Architecture } from '../../../src/model/network.js';
+import type { Architecture } from '../../../src/config/network.js';
 import { parameters } from '../../../src/model/parameters.js';
 import { describeArchitecture, inferArchitecture } from '../../../src/model/weights/architecture.js';
 import { fitWeights } from '../../../src/model/weights/fit.js';

@@ -67,7 +67,7 @@ test.before(async () => {
     writeFileSync(join(images, `${id}.jpg`), jpeg);
     const image = await decodeImage(jpeg);
     truth.images.push({ id, file_name: `${id}.jpg`, width: image.width, height: image.height });
-    for (const { box, classIndex } of await detector.detect(image, { nms: 0.65, maxDetections: 100 })) {
+    for (const { box, classIndex } of await detector.detect(image, { iou: 0.65, maxDetections: 100 })) {
       const category = truth.categories.find(({ name }) => name === names[classIndex]);
       const bbox = [box[0], box[1], box[2] - box[0], box[3] - box[1]];
       const entry = { image_id: id, category_id: category?.id, bbox, area: bbox[2] * bbox[3], iscrowd: 0 };

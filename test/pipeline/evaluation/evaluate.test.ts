@@ -9,7 +9,7 @@ import { UserError } from '../../../src/base/errors.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { COCO_CLASSES } from '../../../src/detect/categories.js';
 import type { CocoDataset } from '../../../src/detect/coco.js';
-import type { Detection } from '../../../src/detect/detections.js';
+import type { Detection } from '../../../src/detect/nms.js';
 import { Detector } from '../../../src/detect/onnx_detector.js';
 import { evaluateDetector } from '../../../src/pipeline/evaluation/evaluate.js';
 import { shared, suiteNeeding } from '../../helpers.js';
@@ -124,7 +124,7 @@ real('a COCO-trained network finds what is there', async () => {
   const some = { ...all, images, annotations: all.annotations.filter(({ image_id }) => kept.has(image_id)) };
   const detector = await Detector.fromOnnx(WEIGHTS, {
     preprocess: preprocessSchema.parse({ size: [416, 416] }),
-    thresholds: { confidence: 0.01, nms: 0.65, maxDetections: 100, agnostic: false },
+    thresholds: { confidence: 0.01, iou: 0.65, maxDetections: 100, agnostic: false },
     decoded: false,
   });
   const options = { fit, categories: COCO_CLASSES };

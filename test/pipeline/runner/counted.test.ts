@@ -23,12 +23,12 @@ const KEYS = {
     train.augment.scale train.augment.shear train.augment.translate train.augment.hsv train.augment.flip
     train.ema.enabled train.ema.decay train.ema.ramp train.assigner train.patience train.maxBoxes train.seed`,
   'runs model-pack': `
-    pack.name pack.version pack.checkpoint pack.confidence pack.nms pack.maxDetections pack.agnostic pack.license`,
-  'runs model-eval': 'eval.confidence eval.nms eval.maxDetections',
+    pack.name pack.version pack.checkpoint pack.confidence pack.iou pack.maxDetections pack.agnostic pack.license`,
+  'runs model-eval': 'eval.confidence eval.iou eval.maxDetections',
   'shown by model-eval': 'eval.minMap50 eval.images',
   'runs model-test': `
     serve.decodeTimeout test.seconds test.warmupSeconds test.connections test.minIou test.scoreTolerance test.sweep serve.maxBytes
-    serve.maxPixels serve.maxSide serve.sessions serve.threads serve.maxBatch serve.provider serve.queue serve.deadline
+    serve.maxPixels serve.maxSide serve.instances serve.threads serve.maxBatch serve.provider serve.queue serve.deadline
     serve.maxConnections serve.maxConnectionsPerClient serve.headersTimeout serve.requestTimeout serve.keepAliveTimeout`,
   'shown by model-test': 'test.gate',
   'by its content, or by where it leads': `

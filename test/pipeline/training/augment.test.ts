@@ -36,7 +36,7 @@ const toExample = ({ width, height, x, y, w, h }: Scene, i: number): Example => 
   objects: [{ classIndex: i, bbox: [x, y, w, h] }],
 });
 
-function toImage({ width, height, x, y, w, h }: Scene) {
+function toOriginal({ width, height, x, y, w, h }: Scene) {
   const data = new Uint8Array(width * height * 3).fill(BACKGROUND);
   for (let row = y; row < y + h; row++) data.fill(OBJECT, (row * width + x) * 3, (row * width + x + w) * 3);
   return { width, height, data };
@@ -81,7 +81,7 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
       const preprocess = { ...preprocessSchema.parse({}), size: [...size] as [number, number] };
       drawRecipe(
         recipe,
-        paths.map((path) => toImage(scenes[Number(path)])),
+        paths.map((path) => toOriginal(scenes[Number(path)])),
         preprocess,
         out,
       );

@@ -28,17 +28,17 @@ test('whatever is in range is read as it was written', () => {
   const asked = fc.record(
     {
       confidence: unit,
-      nms: unit,
+      iou: unit,
       maxDetections: fc.integer({ min: 1, max: 1000 }),
-      only: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 4 }),
+      classes: fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 1, maxLength: 4 }),
     },
     { noNullPrototype: true },
   );
   fc.assert(
     fc.property(asked, fc.nat(), fc.constantFrom('json', 'coco', 'png'), (thresholds, imageId, format) => {
-      const { confidence, nms, maxDetections, only } = thresholds;
-      const classes = only.map((i) => (i % 2 ? ` ${categories[i].name}` : categories[i].id));
-      const query = { conf: confidence, iou: nms, max: maxDetections, classes, image_id: imageId, format };
+      const { confidence, iou, maxDetections } = thresholds;
+      const classes = thresholds.classes.map((i) => (i % 2 ? ` ${categories[i].name}` : categories[i].id));
+      const query = { conf: confidence, iou, max: maxDetections, classes, image_id: imageId, format };
       const text = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
       assert.equal(read(text.join('&')), { imageId, thresholds, format });
     }),
@@ -73,7 +73,7 @@ test('a class that is not known, or may be two, is refused with what is meant', 
     { id: 3, name: '3' },
     { id: 4, name: 'star' },
   ];
-  const only = (classes: string) => readQuery(new URLSearchParams({ classes }), numbered).thresholds.only;
+  const only = (classes: string) => readQuery(new URLSearchParams({ classes }), numbered).thresholds.classes;
   assert.equal(only('1'), [0]);
   assert.equal(only('3,star'), [2, 1, 3]);
   assert.throws(

@@ -21,31 +21,31 @@ test.after.each(() => rm(dir, { recursive: true }));
 let told: string[] = [];
 
 const settingsFor = async (options: Partial<typeof given> = {}) => {
-  const { sessions, threads, maxBatch, tuned } = await engineSettings(
+  const { instances, threads, maxBatch, tuned } = await engineSettings(
     { dir } as Bundle,
     { ...given, ...options },
     (reason) => told.push(reason),
   );
-  return { sessions, threads, maxBatch, tuned };
+  return { instances, threads, maxBatch, tuned };
 };
 
 test('one session on all cores when nobody says, and several share them', async () => {
-  assert.equal(await settingsFor(), { sessions: 1, threads: 0, maxBatch: undefined, tuned: false });
-  const { threads } = await settingsFor({ sessions: 2 });
+  assert.equal(await settingsFor(), { instances: 1, threads: 0, maxBatch: undefined, tuned: false });
+  const { threads } = await settingsFor({ instances: 2 });
   assert.is(threads, Math.max(1, Math.floor(availableParallelism() / 2)));
 });
 
 test('what was tuned on this machine holds, and what is given explicitly holds before it', async () => {
-  const chosen = { sessions: 3, threads: 1, maxBatch: 2 };
+  const chosen = { instances: 3, threads: 1, maxBatch: 2 };
   await writeTuning(dir, { machine: thisMachine('auto'), goal: 'throughput', chosen, measured: [] });
-  assert.equal(await settingsFor(), { sessions: 3, threads: 1, maxBatch: 2, tuned: true });
-  const mixed = await settingsFor({ sessions: 1, threads: 0, maxBatch: 5 });
+  assert.equal(await settingsFor(), { instances: 3, threads: 1, maxBatch: 2, tuned: true });
+  const mixed = await settingsFor({ instances: 1, threads: 0, maxBatch: 5 });
   assert.equal(told, []);
-  assert.equal(mixed, { sessions: 1, threads: 0, maxBatch: 5, tuned: true });
+  assert.equal(mixed, { instances: 1, threads: 0, maxBatch: 5, tuned: true });
 });
 
 test('what was tuned on another machine does not', async () => {
-  const chosen = { sessions: 3, threads: 1, maxBatch: 2 };
+  const chosen = { instances: 3, threads: 1, maxBatch: 2 };
   const machine = { ...thisMachine('auto'), cpu: 'another' };
   await writeTuning(dir, { machine, goal: 'throughput', chosen, measured: [] });
   assert.is((await settingsFor()).tuned, false);

@@ -61,8 +61,8 @@ test('the reference answer, for one and for many at once', async () => {
   assert.equal([model.admitted, model.queued], [0, 0]);
 });
 
-test('several sessions answer what one does', async () => {
-  const several = await startModel(bundle, { sessions: 2, maxBatch: 2 });
+test('several instances answer what one does', async () => {
+  const several = await startModel(bundle, { instances: 2, maxBatch: 2 });
   const images = await Promise.all([2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
   const alone = [];
   for (const bytes of images) alone.push(await ask(model, { bytes }));

@@ -9,7 +9,7 @@ import { writeManifest } from '../make_bundle.js';
 
 const { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout } = configSchema.parse({}).serve;
 const limits = { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout };
-export const DEFAULTS: ModelProcessOptions = { ...limits, threads: 1, sessions: 1, maxBatch: 4 };
+export const DEFAULTS: ModelProcessOptions = { ...limits, threads: 1, instances: 1, maxBatch: 4 };
 
 /** The process of a bundle, in small. */
 export function startModel(bundle: Bundle, options: Partial<ModelProcessOptions> = {}): Promise<ModelProcess> {

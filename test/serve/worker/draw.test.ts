@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { palette } from '../../../src/detect/categories.js';
+import { classColor } from '../../../src/image/colors.js';
 import { drawDetections } from '../../../src/serve/worker/draw.js';
 
 const test = suite('draw');
@@ -18,7 +18,7 @@ test('a box has the colour of its class, what it holds stays as it was', async (
   const { data, info } = await pixels(png);
   assert.equal([info.width, info.height, info.channels], [200, 200, 3]);
   const at = (x: number, y: number) => [...data.subarray(3 * (200 * y + x), 3 * (200 * y + x) + 3)];
-  const colour = [1, 3, 5].map((digit) => Number.parseInt(palette(1).slice(digit, digit + 2), 16));
+  const colour = [1, 3, 5].map((digit) => Number.parseInt(classColor(1).slice(digit, digit + 2), 16));
   // A line of more than a pixel has its middle on the edge of the box.
   for (const [x, y] of [
     [40, 120],

@@ -1,9 +1,8 @@
-import { STRIDES } from '../config/network.js';
+import { anchorGrid } from '../config/network.js';
 import type { Image } from '../image/image.js';
+import { type Corners, iou } from './box.js';
 
-/** Left, top, right, bottom in pixels. */
-export type Corners = [x1: number, y1: number, x2: number, y2: number];
-
+/** An object found in an image. */
 export interface Detection {
   box: Corners;
   classIndex: number;
@@ -11,48 +10,57 @@ export interface Detection {
   score: number;
 }
 
+/** Which detections to keep. */
 export interface Thresholds {
   /** Lowest score kept. */
   confidence: number;
   /** A box whose IoU with a better one is above this is suppressed. */
-  nms: number;
+  iou: number;
   /** Best boxes kept of one image. */
   maxDetections: number;
   /** Suppress across classes, not only within one. */
   agnostic: boolean;
-  /** Indices of the classes asked for; every class when absent. */
-  only?: readonly number[];
+  /** Indices of the classes to look for; all when absent. */
+  classes?: readonly number[];
 }
 
 /** Values before the class probabilities of an anchor: centre x, y, width, height, objectness. */
 const BOX_VALUES = 5;
 
 /**
- * The network's answer for one image to detections in input pixels, best first.
+ * Turns the network's output for one image into detections in input pixels, best first.
  *
- * `output` is [A, 5 + C]: decoded centre x, y, width, height in input pixels, then objectness and class probabilities.
  * Non-maximum suppression is greedy by score; of equal scores the lower anchor wins.
+ *
+ * @param output [A, 5 + C]: decoded centre x, y, width, height in input pixels, then objectness and class probabilities
+ * @param shape A and C
  */
 export function postprocess(
   output: Float32Array,
-  { anchors, classes, ...thresholds }: Thresholds & { anchors: number; classes: number },
+  { anchors, classCount }: { anchors: number; classCount: number },
+  thresholds: Thresholds,
 ): Detection[] {
-  const { order, scores, best } = rankAnchors(output, anchors, classes, thresholds);
+  const { order, scores, best } = rankAnchors(output, anchors, classCount, thresholds);
   const kept: Detection[] = [];
   for (const anchor of order) {
     if (kept.length === thresholds.maxDetections) break;
-    const box = cornersOf(output, anchor * (BOX_VALUES + classes));
+    const box = cornersOf(output, anchor * (BOX_VALUES + classCount));
     const classIndex = best[anchor];
     const rival = (other: Detection) => thresholds.agnostic || other.classIndex === classIndex;
-    if (kept.some((other) => rival(other) && iou(other.box, box) > thresholds.nms)) continue;
+    if (kept.some((other) => rival(other) && iou(other.box, box) > thresholds.iou)) continue;
     kept.push({ box, classIndex, score: scores[anchor] });
   }
   return kept;
 }
 
 /** Anchors at or above the confidence, best first, with the score and best class of each (by anchor). */
-function rankAnchors(output: Float32Array, anchors: number, classes: number, { confidence, only }: Thresholds) {
-  const width = BOX_VALUES + classes;
+function rankAnchors(
+  output: Float32Array,
+  anchors: number,
+  classCount: number,
+  { confidence, classes }: Thresholds,
+): { order: Uint32Array; scores: Float32Array; best: Uint16Array } {
+  const width = BOX_VALUES + classCount;
   const scores = new Float32Array(anchors);
   const best = new Uint16Array(anchors);
   const order = new Uint32Array(anchors);
@@ -65,9 +73,9 @@ function rankAnchors(output: Float32Array, anchors: number, classes: number, { c
     // A probability is at most 1, so the classes of most anchors need no look.
     if (!(objectness >= lowest)) continue;
     let top = 0;
-    for (let c = 1; c < classes; c++) if (output[first + c] > output[first + top]) top = c;
+    for (let c = 1; c < classCount; c++) if (output[first + c] > output[first + top]) top = c;
     scores[anchor] = objectness * output[first + top];
-    if (!(scores[anchor] >= lowest) || (only && !only.includes(top))) continue;
+    if (!(scores[anchor] >= lowest) || (classes && !classes.includes(top))) continue;
     best[anchor] = top;
     order[count++] = anchor;
   }
@@ -79,20 +87,13 @@ function cornersOf(output: Float32Array, at: number): Corners {
   return [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
 }
 
-/** Intersection over union; 0 for boxes without area. */
-export function iou(a: Corners, b: Corners): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const both = width * height;
-  return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both);
-}
-
 /**
- * From input pixels back to those of the image in full, clipped to it; `ratio` is the letterbox's.
- * A box that lies wholly in the padding is dropped.
+ * Maps detections from input pixels to pixels of the original image, and clips them to it. A box that lies wholly in the
+ * padding is dropped.
+ *
+ * @param ratio the letterbox's scale from image to input
  */
-export function toImage(detections: readonly Detection[], ratio: number, image: Omit<Image, 'data'>): Detection[] {
+export function toOriginal(detections: readonly Detection[], ratio: number, image: Omit<Image, 'data'>): Detection[] {
   const { width, height } = image.original ?? image;
   const clip = (value: number, limit: number) => Math.min(Math.max(value / ratio, 0), limit);
   return detections
@@ -107,19 +108,16 @@ export function toImage(detections: readonly Detection[], ratio: number, image: 
 
 /**
  * Decodes raw box regressions in place: xy = (p + grid) · stride, wh = exp(p) · stride.
- * `output` is [A, 5 + C] with levels of stride 8, 16, 32 in turn, each row-major; `size` is the input's height, width.
+ *
+ * @param output [A, 5 + C], levels in the order of the strides, each row-major
+ * @param size height, width of the input
  */
-export function decodeBoxes(output: Float32Array, size: readonly [number, number], classes: number): void {
-  let at = 0;
-  for (const stride of STRIDES) {
-    for (let y = 0; y < size[0] / stride; y++) {
-      for (let x = 0; x < size[1] / stride; x++) {
-        output[at] = (output[at] + x) * stride;
-        output[at + 1] = (output[at + 1] + y) * stride;
-        output[at + 2] = Math.exp(output[at + 2]) * stride;
-        output[at + 3] = Math.exp(output[at + 3]) * stride;
-        at += BOX_VALUES + classes;
-      }
-    }
+export function decodeBoxes(output: Float32Array, size: readonly [number, number], classCount: number): void {
+  const { count, x, y, stride } = anchorGrid(...size);
+  for (let anchor = 0, at = 0; anchor < count; anchor++, at += BOX_VALUES + classCount) {
+    output[at] = (output[at] + x[anchor]) * stride[anchor];
+    output[at + 1] = (output[at + 1] + y[anchor]) * stride[anchor];
+    output[at + 2] = Math.exp(output[at + 2]) * stride[anchor];
+    output[at + 3] = Math.exp(output[at + 3]) * stride[anchor];
   }
 }

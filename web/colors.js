@@ -2,7 +2,7 @@
 const HUE_STEP = 137.508;
 
 /** Red, green, blue (0–255) of a class, as in annotated images of the service; `index` is its place in the model. */
-function palette(index) {
+function classColor(index) {
   const hue = (index * HUE_STEP) % 360;
   const lightness = index % 2 === 0 ? 0.5 : 0.6;
   const reach = 0.85 * Math.min(lightness, 1 - lightness);
@@ -22,9 +22,9 @@ function luminance(rgb) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Colour of a class, and black or white, whichever is read better on it: where both contrasts are equal, at √(1.05·0.05) − 0.05. */
-export function coloursOf(index) {
-  const rgb = palette(index);
+/** Color of a class, and black or white, whichever is read better on it: where both contrasts are equal, at √(1.05·0.05) − 0.05. */
+export function colorsOf(index) {
+  const rgb = classColor(index);
   const ink = luminance(rgb) > Math.sqrt(1.05 * 0.05) - 0.05 ? '#000' : '#fff';
   return { paint: `rgb(${rgb.join(', ')})`, ink };
 }
