@@ -8,7 +8,7 @@ const label = (name: string): string => `--${kebab(name)}`;
 /**
  * Refuses options that would have no effect.
  *
- * @param use what they need, after "it only": `with --mode open`
+ * @param use what they need, completing "to be used only": `with --mode open`
  * @throws UserError naming the first of them that is given
  */
 export function refuseUnused(given: Given, names: readonly string[], use: string): void {
@@ -16,7 +16,7 @@ export function refuseUnused(given: Given, names: readonly string[], use: string
   if (name === undefined) return;
   throw new UserError({
     where: label(name),
-    expected: `it only ${use}`,
+    expected: `to be used only ${use}`,
     hint: 'It has no effect here: leave it out.',
   });
 }

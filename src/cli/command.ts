@@ -7,23 +7,23 @@ import type { Config } from '../config/schema.js';
 import { valueOfText, YamlError } from '../config/text.js';
 import { type ConfigFlags, configFlags, loadGivenConfig } from './config_options.js';
 
-/** Options of a command, positional arguments included, by their names in camel case; each schema has a description. */
+/** Options and positional arguments of a command by camel-case name; each schema has a description. */
 export type OptionShape = Record<string, z.ZodType>;
 
-/** What a command is called with, besides its arguments. */
+/** What a command receives besides its arguments. */
 export interface CommandContext {
-  /** Names of the options on the command line: as the command declares them, or the key of a configuration flag. */
+  /** Options on the command line, by declared name or, for configuration flags, by key. */
   given: ReadonlySet<string>;
-  /** The configuration of file, environment and flags, for a command that declares `config`. */
+  /** Loads the configuration from file, environment and flags; for commands that declare `config`. */
   config(): Promise<Config>;
 }
 
 export interface CommandSpec<Shape extends OptionShape> {
-  /** Name and positional arguments, as yargs writes them: `predict <images..>`. */
+  /** Name and positional arguments in yargs' syntax: `predict <images..>`. */
   command: string;
   describe: string;
   options: Shape;
-  /** Configuration keys that are flags of this command. */
+  /** Configuration keys that this command accepts as flags. */
   config?: ConfigFlags;
   examples: readonly (readonly [command: string, what: string])[];
   epilogue?: string;
@@ -32,25 +32,28 @@ export interface CommandSpec<Shape extends OptionShape> {
 
 /** How a flag is written. */
 export interface FlagSyntax {
-  /** What it sets: two flags with the same target say the same thing. */
+  /** What it sets; two flags with the same target are synonyms. */
   target: string;
-  /** `switch` has no value, `list` may come again and takes several, `numbers` takes so many numbers, `value` one. */
+  /** `switch` takes no value, `value` one, `numbers` exactly `count` numbers; `list` takes several and may be repeated. */
   kind: 'switch' | 'list' | 'numbers' | 'value';
-  /** Numbers of a `numbers`. */
+  /** How many numbers a `numbers` flag takes. */
   count?: number;
 }
 
-/** A command for yargs that knows its flags. */
+/** A yargs command with the syntax of its flags. */
 export interface Command extends CommandModule<object, object> {
   flags: ReadonlyMap<string, FlagSyntax>;
 }
 
-const json = z.boolean().default(false).describe('Print one JSON object as the last line of stdout, an error too');
+const json = z
+  .boolean()
+  .default(false)
+  .describe('Print the result or the error as one JSON object on the last line of stdout');
 
 /**
- * Makes a command of its declaration. yargs sees the options as text; their values take the path of the
- * configuration's: text → value as the schema wants it → zod. A UserError names the flag, what was expected and what
- * came.
+ * Turns a declaration into a command. yargs passes options as text; their values are read like those of the
+ * configuration: text → value the schema expects → zod. A UserError names the flag, what was expected and what was
+ * received.
  */
 export function defineCommand<Shape extends OptionShape>(spec: CommandSpec<Shape>): Command {
   const shape: OptionShape = { ...spec.options, json };
@@ -93,7 +96,7 @@ export function defineCommand<Shape extends OptionShape>(spec: CommandSpec<Shape
   };
 }
 
-/** `maxDetections` → `max-detections`; keys of the configuration stay as they are. */
+/** `maxDetections` → `max-detections`; configuration keys stay unchanged. */
 export const kebab = (name: string): string =>
   name.includes('.') ? name : name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -138,7 +141,7 @@ function declareConfigFlag(yargs: Argv, flag: string, key: string, describe: str
   });
 }
 
-/** What numbers and choices may be, for the help. */
+/** The allowed numbers or choices, for the help. */
 function domainOf(schema: z.core.$ZodType): string {
   const inner = unwrap(schema);
   const told = inner instanceof z.ZodBoolean || inner instanceof z.ZodString || inner instanceof z.ZodArray;
@@ -153,7 +156,7 @@ function defaultOf(schema: z.ZodType): string | undefined {
   return String(data);
 }
 
-/** What yargs gives for an option as the value its schema is to check. */
+/** Converts what yargs returns for an option to the value that its schema checks. */
 function readOption(value: unknown, schema: z.core.$ZodType, label: string): unknown {
   const { kind } = syntaxOf('', schema);
   if (kind === 'switch') return value;
@@ -162,7 +165,7 @@ function readOption(value: unknown, schema: z.core.$ZodType, label: string): unk
   return [value].flat().map((one) => readText(textOf(one, label), item, label));
 }
 
-/** @throws UserError for a flag without a value, or with several */
+/** @throws UserError for a flag with no value or several */
 function textOf(value: unknown, label: string): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return String(value);
@@ -170,7 +173,7 @@ function textOf(value: unknown, label: string): string {
   throw new UserError({ where: label.replace(/^--/, '--no-'), expected: `${label} with a value, or nothing` });
 }
 
-/** The problem of flags that set the same thing. */
+/** The error for flags that set the same thing. */
 export function repeated(target: string, labels: readonly string[]): UserError {
   const names = [...new Set(labels)];
   const reason = names.length > 1 ? `both set ${target}` : 'it is given more than once';

@@ -2,7 +2,7 @@ import { CONFIG_KEYS } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 
-/** Configuration keys that a command takes as flags. `--config FILE` comes with them. */
+/** Configuration keys that a command accepts as flags, besides `--config FILE`. */
 export interface ConfigFlags {
   /** Keys that are flags by their own name, `--train.epochs`; hidden in the help. */
   keys: readonly string[];
@@ -14,11 +14,11 @@ export interface ConfigFlags {
 export interface ConfigFlag {
   flag: string;
   key: string;
-  /** Absent: not in the short help. */
+  /** Absent for flags that the short help hides. */
   describe?: string;
 }
 
-/** Every key, and short flags for those that are set most often. */
+/** Every key, with short flags for the common ones. */
 export const PIPELINE_FLAGS: ConfigFlags = {
   keys: CONFIG_KEYS,
   short: {
@@ -26,16 +26,16 @@ export const PIPELINE_FLAGS: ConfigFlags = {
     annotations: ['data.annotations', 'COCO instances JSON'],
     weights: ['train.weights', 'Weights to start from: .safetensors, .pth or .onnx'],
     epochs: ['train.epochs', 'Epochs to train'],
-    batch: ['train.batch', 'Images in a batch'],
+    batch: ['train.batch', 'Images per batch'],
     store: ['store', 'Folder of the store'],
   },
 };
 
-/** What images may cost, for commands that read some that were not checked before. */
+/** Limits of images, for commands that read images which data-load has not checked. */
 export const DECODE_KEYS: readonly string[] = ['data.maxPixels', 'data.decodeTimeout'];
 
 export const PIPELINE_EPILOGUE =
-  'Every configuration key is a flag as well (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).';
+  'Every configuration key is also a flag (--train.epochs 10; see --show-hidden) and an environment\nvariable (YOLOX_TRAIN_EPOCHS=10).';
 
 /** The name of the flag of the configuration file. */
 const FILE: ConfigFlag = {
@@ -44,7 +44,7 @@ const FILE: ConfigFlag = {
   describe: 'Configuration file, or the name of a preset (yolox-s, quickstart, …)',
 };
 
-/** All flags of a declaration, `--config` among them. */
+/** All flags of a declaration, including `--config`. */
 export function configFlags({ keys, short = {} }: ConfigFlags): ConfigFlag[] {
   return [
     FILE,

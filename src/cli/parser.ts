@@ -7,7 +7,7 @@ import { type Command, type FlagSyntax, kebab, repeated } from './command.js';
 /** Name of the program in texts; also how npx finds it. */
 export const PROGRAM = 'yolox-node';
 
-/** Wrong use of the command line that is not about one option. */
+/** Misuse of the command line that does not concern a single option. */
 export class UsageError extends UserError {
   override name = 'UsageError';
 
@@ -26,7 +26,7 @@ export async function runCommandLine(argv: readonly string[], commands: readonly
   await parser.parseAsync();
 }
 
-/** @throws UserError for a first word that is no command */
+/** @throws UserError if the first word is not a command */
 function refuseUnknown(word: string | undefined, commands: readonly Command[]): void {
   const known = commands.map(({ command }) => String(command).split(' ')[0]);
   if (word === undefined || /^-|^$|^help$/.test(word) || known.includes(word)) return;
@@ -37,12 +37,12 @@ function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Arg
   return (
     yargs(argv)
       .scriptName(PROGRAM)
-      // By itself yargs takes the version of the project that this package is installed in.
+      // By default, yargs shows the version of the project that this package is installed in.
       .version(packageVersion)
-      .usage('$0 <command>\n\nTrains, packs, serves and tests YOLOX object detectors.')
+      .usage('$0 <command>\n\nTrains, packages, serves and load-tests YOLOX object detectors.')
       .option('trace', { type: 'boolean', default: false, global: true, describe: 'Show stack traces of errors' })
       .epilogue(
-        `\`npx ${PROGRAM} setup [--cuda|--cpu]\` provides TensorFlow; \`npx ${PROGRAM} doctor\` tells what is installed.`,
+        `\`npx ${PROGRAM} setup [--cuda|--cpu]\` installs TensorFlow; \`npx ${PROGRAM} doctor\` shows what is installed.`,
       )
       .demandCommand(1, `Name a command; \`npx ${PROGRAM} --help\` lists them.`)
       .recommendCommands()
@@ -51,7 +51,7 @@ function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Arg
       .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false, 'parse-positional-numbers': false })
       .exitProcess(false)
       .fail((message, error) => {
-        // yargs' own errors, of flags without a value, come as errors too.
+        // yargs also throws errors of its own, for flags without a value.
         if (error instanceof Error && error.name !== 'YError') throw error;
         throw usageProblem(message ?? error.message, argv, flags);
       })
@@ -66,7 +66,7 @@ function renamedOption(name: string, flags: ReadonlyMap<string, FlagSyntax>): st
   return renamedHint(name) ?? (short !== undefined && flags.has(short) ? `It is called --${short} now.` : undefined);
 }
 
-/** What yargs complains about as a problem of its option. */
+/** Turns a message of yargs into a problem of the option. */
 function usageProblem(message: string, argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>): UserError {
   const [, what = '', names = ''] = /^(Unknown|Missing required|Not enough)\b.*?: ([^,]+)/s.exec(message) ?? [];
   const name = names.trim();
@@ -87,17 +87,17 @@ function usageProblem(message: string, argv: readonly string[], flags: ReadonlyM
       hint: renamedOption(name, flags) ?? (near.startsWith('Did') ? near : help),
     });
   }
-  if (what === 'Missing required') return new UserError({ where: `--${name}`, expected: 'this option to be given' });
+  if (what === 'Missing required') return new UserError({ where: `--${name}`, expected: 'this required option' });
   if (what === 'Not enough' && flags.has(name)) {
-    const hint = `One that begins with a dash is written --${name}=VALUE.`;
+    const hint = `Write a value that begins with a dash as --${name}=VALUE.`;
     return new UserError({ where: `--${name}`, expected: 'a value', hint });
   }
   return new UsageError(what === '' ? message : `${message}. See \`npx ${PROGRAM} <command> --help\``);
 }
 
 /**
- * What yargs would take without a word is refused: a flag that comes twice, a switch with another value than true or
- * false. Several numbers behind a flag become one list, `--size 480 640`.
+ * Refuses what yargs would silently accept: a flag given twice, or a switch with a value other than true or false.
+ * Several numbers after a flag become one list: `--size 480 640`.
  */
 function prepare(argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>): string[] {
   const prepared: string[] = [];
@@ -124,6 +124,6 @@ function prepare(argv: readonly string[], flags: ReadonlyMap<string, FlagSyntax>
     prepared.push(`[${numbers.join(', ')}]`);
     i += numbers.length;
   }
-  // yargs drops what stands behind --; positional arguments are paths.
+  // yargs drops everything after `--`, but those arguments are paths.
   return [...prepared, ...argv.slice(last + 1).map((path) => (path.startsWith('-') ? `./${path}` : path))];
 }

@@ -62,7 +62,7 @@ function refuseWithoutEffect(config: Config, layers: readonly Layer[]): void {
       if (!layer?.own || isDeepStrictEqual(value, valueAt(defaults, path))) continue;
       throw new UserError({
         ...placeOf(layer, path),
-        expected: `it only with ${words}`,
+        expected: `to be used only with ${words}`,
         received: isSecret(path) ? undefined : value,
         hint: 'It has no effect here: leave it out.',
       });

@@ -171,11 +171,11 @@ test('options without effect, together or missing are named', () => {
   };
   assert.match(
     refused(() => refuseUnused(given, ['share', 'maxCount'], 'with --x')),
-    /^--max-count: expected it only with --x\./,
+    /^--max-count: expected to be used only with --x\./,
   );
   assert.match(
     refused(() => refuseUnused(given, ['train.epochs'], 'with --y')),
-    /^--train\.epochs: expected it only with --y\./,
+    /^--train\.epochs: expected to be used only with --y\./,
   );
   assert.is(
     refused(() => refuseUnused(given, ['share'], 'with --x')),

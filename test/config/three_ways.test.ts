@@ -217,7 +217,7 @@ test('a value that nothing reads is refused, whoever gives it; inherited and def
       const result = await outcome(way, key, text, WITHOUT_EFFECT[key]);
       assert.ok('expected' in result, `${way}: ${key} has an effect`);
       const { expected, received, hint } = result as Exclude<Outcome, { config: Config }>;
-      assert.match(expected, /^it only with /);
+      assert.match(expected, /^to be used only with /);
       assert.match(hint ?? '', 'no effect');
       assert.equal(received, isSecret(key.split('.')) ? undefined : anotherValue(key));
       const usual = JSON.stringify(valueAt(configSchema.parse({}), key.split('.')));

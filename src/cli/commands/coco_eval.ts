@@ -10,15 +10,15 @@ import { printResult } from '../shared.js';
 
 export const cocoEvalCommand = defineCommand({
   command: 'coco-eval',
-  describe: "COCO's 12 box metrics and per-category figures of a detections file, as pycocotools gives them",
+  describe: "Compute COCO's 12 box metrics and per-category figures, equal to those of pycocotools",
   options: {
     gt: text.describe('Ground truth: COCO instances JSON'),
     dt: text.describe('Detections: COCO results JSON'),
-    strict: z.boolean().default(false).describe('Refuse files of which anything is left out of the figures'),
+    strict: z.boolean().default(false).describe('Fail if anything in either file does not count'),
   },
   examples: [
     ['coco-eval --gt instances_val2017.json --dt detections.json', 'Print the figures'],
-    ['coco-eval --gt gt.json --dt dt.json --json', 'The same for a program'],
+    ['coco-eval --gt gt.json --dt dt.json --json', 'Print them as JSON'],
   ],
   async handler({ gt, dt, strict, json }) {
     const evaluation = await evaluateFiles(gt, dt);

@@ -18,9 +18,9 @@ interface Tensorflow {
   flavour?: 'cpu' | 'cuda';
   directory?: string;
   binding?: string;
-  /** What it computes on, as it reports. */
+  /** The device it reports. */
   device?: 'CPU' | 'GPU';
-  /** Names of our own ops that have registered with it; absent where set-up has compiled none for this processor. */
+  /** Names of our own registered ops; absent if set-up has compiled none for this processor. */
   ops?: string[];
   error?: string;
 }
@@ -28,17 +28,17 @@ interface Tensorflow {
 interface Gpu {
   driver?: string;
   cards: string[];
-  /** What CUDA still needs, each with its remedy; empty where TensorFlow computes on the GPU. */
+  /** What CUDA still needs, with remedies; empty if TensorFlow computes on the GPU. */
   missing: string[];
 }
 
 export const doctorCommand = defineCommand({
   command: 'doctor',
-  describe: 'Show what is installed, which device computes, and what is missing',
+  describe: 'Show what is installed, which device computes and what is missing',
   options: {},
   examples: [
-    ['doctor', 'What is installed and what is missing, for a person'],
-    ['doctor --json', 'The same as one JSON object, for a bug report'],
+    ['doctor', 'Print a table'],
+    ['doctor --json', 'Print one JSON object, for a bug report'],
   ],
   async handler(args) {
     const diagnosis = await diagnose();
@@ -80,7 +80,7 @@ async function diagnose() {
   };
 }
 
-/** TensorFlow is tried in a process of its own: a library that does not fit can end the process that loads it. */
+/** Loads TensorFlow in a separate process, because an incompatible library can crash the process that loads it. */
 async function inspectTensorflow(): Promise<Tensorflow> {
   const folder = packageFolder('@tensorflow/tfjs-node-gpu');
   if (folder === undefined) return { works: false, error: `npm packages are missing; run "${setUpCommand}"` };
@@ -98,7 +98,7 @@ async function inspectTensorflow(): Promise<Tensorflow> {
       process.execPath,
       addon ? [check, addon.file, join(buildDir, 'cuda')] : [check],
     );
-    // Whoever asks TensorFlow for its log wants to read why it does not use the card.
+    // Users who turn on TensorFlow's log want to read why it does not use the card.
     if (process.env.TF_CPP_MIN_LOG_LEVEL === '0') process.stderr.write(stderr);
     return { works: true, ...found, ...(JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Partial<Tensorflow>) };
   } catch (error) {
@@ -108,7 +108,7 @@ async function inspectTensorflow(): Promise<Tensorflow> {
   }
 }
 
-/** Architectures that every op's CUDA kernels are compiled for, such as sm_90 and compute_120. */
+/** Architectures the CUDA kernels are compiled for, such as sm_90 and compute_120. */
 function compiledCudaKernels(): string[] {
   const dir = join(buildDir, 'cuda');
   const files = existsSync(dir) ? readdirSync(dir) : [];

@@ -20,15 +20,15 @@ interface ExportArgs {
 
 export const exportOnnxCommand = defineCommand({
   command: 'export-onnx',
-  describe: 'Write weights as an ONNX model with decoded boxes',
+  describe: 'Export weights as an ONNX model that outputs decoded boxes',
   options: {
     weights: text.describe('Weights: .safetensors, .pth or .onnx'),
-    out: text.describe('File to write, .onnx'),
+    out: text.describe('Output file, .onnx'),
     ...weightsOptions,
   },
   examples: [
-    ['export-onnx --weights best.safetensors --out best.onnx', 'At the input size of training'],
-    ['export-onnx --weights yolox_s.pth --size 480 640 --out yolox_s.onnx', 'For wide images'],
+    ['export-onnx --weights best.safetensors --out best.onnx', 'Use the input size of training'],
+    ['export-onnx --weights yolox_s.pth --size 480 640 --out yolox_s.onnx', 'Use another input size, for wide images'],
   ],
   handler: exportCommand,
 });

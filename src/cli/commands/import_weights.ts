@@ -24,13 +24,16 @@ export const importWeightsCommand = defineCommand({
   describe: 'Convert YOLOX weights (.pth of Megvii or mmdetection, .onnx) to safetensors',
   options: {
     file: text.describe('Weights to convert'),
-    out: text.describe('File to write, .safetensors'),
+    out: text.describe('Output file, .safetensors'),
     ...weightsOptions,
   },
   examples: [
     ['import-weights yolox_s.pth --out yolox_s.safetensors', 'Convert published weights'],
-    ['import-weights mine.pth --classes helmet,vest,boots --out mine.safetensors', 'Weights of classes of your own'],
-    ['import-weights old.pth --legacy --out old.safetensors', 'Weights of YOLOX before 0.1.1'],
+    [
+      'import-weights mine.pth --classes helmet,vest,boots --out mine.safetensors',
+      'Convert your own weights and name their classes',
+    ],
+    ['import-weights old.pth --legacy --out old.safetensors', 'Convert weights from before YOLOX 0.1.1'],
   ],
   handler: importWeights,
 });

@@ -28,14 +28,17 @@ const WARM_UP_S = 2;
 
 export const loadTestCommand = defineCommand({
   command: 'load-test <url>',
-  describe: 'Load-test any detector that takes images by POST',
+  describe: 'Load-test any detector that accepts images by POST',
   options: loadTestOptions,
   examples: [
-    ['load-test http://127.0.0.1:8080/predict --image dog.jpg --mode sweep --out load', 'Find saturation'],
-    ['load-test URL --image *.jpg --mode slo --p99 100', 'Highest rate with p99 below 100 ms'],
+    [
+      'load-test http://127.0.0.1:8080/predict --image dog.jpg --mode sweep --out load',
+      'Find where the service saturates',
+    ],
+    ['load-test URL --image *.jpg --mode slo --p99 100', 'Find the highest rate with p99 below 100 ms'],
     [
       'load-test URL --image *.jpg --mode soak --rate 50 --duration 1800 --pid PID --max-growth 0.02',
-      'Half an hour, memory flat',
+      'Run for half an hour and check that memory stays flat',
     ],
   ],
   async handler(args, { given }) {

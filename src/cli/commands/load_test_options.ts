@@ -7,7 +7,7 @@ import type { CommandContext } from '../command.js';
 
 const HEADER = /^([!#$%&'*+.^`|~\w-]+):\s*([^\r\n]*)$/;
 
-/** Where to post. The address is stored with the result, so it holds no password. */
+/** The address to post to. It is stored with the result, so it must not contain a password. */
 const address = z.string().superRefine((value, context) => {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (!url || !/^https?:$/.test(url.protocol)) {
@@ -32,32 +32,34 @@ const share = z.number().min(0);
 const count = z.int().positive();
 
 export const loadTestOptions = {
-  url: address.describe('Where to post, such as http://…/predict'),
-  image: z.array(text).min(1).describe('Images, sent in turns'),
-  body: z.enum(BODIES).default('raw').describe('The image as the body, as multipart, or as base64 in JSON'),
-  field: text.default('image').describe('Name of its field, of a form or JSON'),
-  header: z.array(header).default([]).describe('"Name: value" to send; not stored'),
+  url: address.describe('Address to post to, such as http://…/predict'),
+  image: z.array(text).min(1).describe('Images to send, in turn'),
+  body: z.enum(BODIES).default('raw').describe('Send the image as raw bytes, a multipart form, or Base64 in JSON'),
+  field: text.default('image').describe('Name of the image field in the form or JSON'),
+  header: z.array(header).default([]).describe('Header to send, "Name: value"; not stored'),
   mode: z
     .enum(['closed', 'open', 'sweep', 'slo', 'soak'])
     .default('closed')
-    .describe('Next request after an answer; by the clock; closed, several; search of a rate; long, memory watched'),
-  concurrency: z.array(count).default([]).describe('Requests in flight: closed, sweep, soak'),
-  rate: above0.optional().describe('Requests a second: open, soak; where to begin: slo'),
+    .describe(
+      'closed: next request after each answer; open: at a given rate; sweep: closed, for several concurrencies; slo: find the highest rate; soak: long run, watching memory',
+    ),
+  concurrency: z.array(count).default([]).describe('Requests in flight (modes closed, sweep, soak)'),
+  rate: above0.optional().describe('Requests per second (modes open, soak); where the search starts (slo)'),
   arrivals: z
     .enum(['poisson', 'constant'])
     .optional()
-    .describe('Of requests by the clock [default: constant in a soak, else poisson]'),
-  p99: above0.default(200).describe('Milliseconds the search keeps the p99 below: slo'),
-  duration: above0.default(10).describe('Seconds measured, each run'),
-  warmUp: share.optional().describe('Seconds of load before [default: 2; a tenth of a soak]'),
-  maxInFlight: count.default(1000).describe('Most requests under way by the clock'),
-  timeout: above0.default(30).describe('Seconds after which no answer is an error'),
-  seed: z.int().default(0).describe('Of Poisson arrivals'),
-  pid: count.optional().describe('Server process whose CPU and memory to sample, with those below it'),
-  maxGrowth: share.optional().describe("Exit code 1 if the server's memory grows by more than this share in a soak"),
+    .describe('How requests sent at a rate are spaced [default: constant in a soak, else poisson]'),
+  p99: above0.default(200).describe('Highest p99 allowed, milliseconds (mode slo)'),
+  duration: above0.default(10).describe('Seconds measured in each run'),
+  warmUp: share.optional().describe('Seconds of load before measuring [default: 2; a tenth of a soak]'),
+  maxInFlight: count.default(1000).describe('Most requests in flight when sent at a rate'),
+  timeout: above0.default(30).describe('Seconds to wait for an answer before counting an error'),
+  seed: z.int().default(0).describe('Seed of Poisson arrivals'),
+  pid: count.optional().describe('Server process to sample for CPU and memory, including its children'),
+  maxGrowth: share.optional().describe("Exit with 1 if the server's memory grows by more than this share (mode soak)"),
   out: text.optional().describe('Folder for result.json and report.html'),
   baseline: text.optional().describe('Earlier result.json to compare with'),
-  gate: share.optional().describe('Exit code 1 if worse than the baseline by more than this share'),
+  gate: share.optional().describe('Exit with 1 if worse than the baseline by more than this share'),
 };
 
 export type LoadTestArgs = z.infer<z.ZodObject<typeof loadTestOptions>> & { json: boolean };
@@ -68,7 +70,7 @@ export function headerOf(value: string): [name: string, value: string] {
   return [name.toLowerCase(), content];
 }
 
-/** @throws UserError naming what the mode lacks, or an option that would have no effect in it */
+/** @throws UserError naming an option that the mode needs, or one that has no effect in it */
 export function checkMode(args: LoadTestArgs, given: CommandContext['given']): void {
   const { mode, rate, concurrency, arrivals } = args;
   const byClock = mode === 'open' || mode === 'slo' || (mode === 'soak' && rate !== undefined);
@@ -78,7 +80,7 @@ export function checkMode(args: LoadTestArgs, given: CommandContext['given']): v
     refuseUnused(
       given,
       ['arrivals', 'maxInFlight', 'seed'],
-      'for requests by the clock: --mode open or slo, or a soak with --rate',
+      'for requests sent at a rate: --mode open or slo, or a soak with --rate',
     );
   if ((arrivals ?? (mode === 'soak' ? 'constant' : 'poisson')) === 'constant')
     refuseUnused(given, ['seed'], 'with --arrivals poisson');
@@ -91,7 +93,7 @@ export function checkMode(args: LoadTestArgs, given: CommandContext['given']): v
     throw new UserError({
       where: '--mode open',
       expected: '--rate',
-      hint: 'It says how many requests are sent a second.',
+      hint: 'It sets the number of requests per second.',
     });
   }
   if (mode === 'soak' && concurrency.length + (rate === undefined ? 0 : 1) !== 1) {
@@ -102,7 +104,7 @@ export function checkMode(args: LoadTestArgs, given: CommandContext['given']): v
       where: '--concurrency',
       expected: 'one number with --mode closed',
       received: concurrency,
-      hint: 'Several are --mode sweep.',
+      hint: 'Use --mode sweep for several.',
     });
   }
 }

@@ -15,10 +15,10 @@ import { toOpenOptions, weightsOptions } from './weights_options.js';
 
 const { weights: _, ...shortFlags } = PIPELINE_FLAGS.short ?? {};
 
-/** Options that only act with --weights or --bundle. */
+/** Options that need --weights or --bundle. */
 const OWN = ['out', 'strict'];
 
-/** Configuration that acts with --weights or --bundle; all else is the pipeline's. */
+/** Configuration keys that also apply with --weights or --bundle; all others belong to the pipeline. */
 const SHARED = new Set([
   'config',
   ...['data.source', 'data.images', 'data.annotations', ...DECODE_KEYS],
@@ -30,11 +30,13 @@ export const modelEvalCommand = defineCommand({
   command: 'model-eval',
   describe: 'Evaluate the bundle on the test split, or any weights or bundle on any COCO images',
   options: {
-    bundle: text.optional().describe('Folder of a packed model'),
+    bundle: text.optional().describe('Folder of a bundle'),
     weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
-    out: text.optional().describe('With these: folder for the report, metrics, detections and annotated images'),
-    strict: z.boolean().default(false).describe('With these: refuse to evaluate on a part of the dataset'),
-    force: z.boolean().default(false).describe('Do this step of the pipeline again even if it is finished'),
+    out: text
+      .optional()
+      .describe('Folder for report, metrics, detections and annotated images (with --weights or --bundle)'),
+    strict: z.boolean().default(false).describe('Fail if part of the dataset is left out (with --weights or --bundle)'),
+    force: z.boolean().default(false).describe('Run this step again even if it is finished'),
     explain,
     ...weightsOptions,
   },
@@ -43,14 +45,20 @@ export const modelEvalCommand = defineCommand({
     short: {
       ...shortFlags,
       confidence: ['eval.confidence', 'Lowest score that counts'],
-      iou: ['eval.iou', 'IoU above which the worse of two boxes is dropped'],
-      'max-detections': ['eval.maxDetections', 'Best boxes kept of one image'],
+      iou: ['eval.iou', 'IoU above which the lower-scoring of two boxes is suppressed'],
+      'max-detections': ['eval.maxDetections', 'Most boxes kept per image'],
     },
   },
   examples: [
-    ['model-eval --config quickstart', 'The pipeline up to its evaluation'],
-    ['model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json', 'Zero-shot AP'],
-    ['model-eval --bundle DIR --images DIR --annotations FILE --eval.minMap50 0.5 --out report', 'A gate and a report'],
+    ['model-eval --config quickstart', 'Run the pipeline up to evaluation'],
+    [
+      'model-eval --weights yolox_nano.onnx --images val2017 --annotations instances_val2017.json',
+      'Evaluate weights without fine-tuning',
+    ],
+    [
+      'model-eval --bundle DIR --images DIR --annotations FILE --eval.minMap50 0.5 --out report',
+      'Evaluate a bundle with a gate and a report',
+    ],
   ],
   epilogue: PIPELINE_EPILOGUE,
   async handler({ weights, bundle, out, strict, ...args }, { given, ...context }) {

@@ -15,7 +15,7 @@ import { DECODE_KEYS } from '../config_options.js';
 import { printResult } from '../shared.js';
 import { describeCheck, toOpenOptions, weightsOptions } from './weights_options.js';
 
-/** What a bundle declares, where the checkpoint is given as a file, and what its images may cost. */
+/** Keys of what a bundle declares, except the checkpoint, which is given as a file, and of the limits of images. */
 const PACK_KEYS = [
   ...CONFIG_KEYS.filter((key) => key.startsWith('pack.') && key !== 'pack.checkpoint'),
   ...DECODE_KEYS,
@@ -26,22 +26,24 @@ const DRAWN_SIDE = 640;
 
 export const packCommand = defineCommand({
   command: 'pack',
-  describe: 'Make a bundle of any weights, to serve them without training',
+  describe: 'Make a bundle from any weights, to serve them without training',
   options: {
     weights: text.describe('Weights: .safetensors, .pth or .onnx'),
-    out: text.describe('Folder of the bundle; one there is replaced'),
+    out: text.describe('Folder of the bundle; an existing bundle is replaced'),
     image: z
       .array(text)
       .default([])
-      .describe('Images; the one with the most sure objects becomes the test image. One is drawn when absent'),
+      .describe(
+        'Candidates for the test image: the one with the most confident objects is used. Without any, one is drawn',
+      ),
     ...weightsOptions,
   },
   config: { keys: PACK_KEYS, short: { name: ['pack.name', "Name of the model [default: the file's]"] } },
   examples: [
-    ['pack --weights yolox_s.pth --image dog.jpg --out yolox-s --pack.version 2', 'COCO weights'],
+    ['pack --weights yolox_s.pth --image dog.jpg --out yolox-s --pack.version 2', 'Package COCO weights'],
     ['serve yolox-s', 'Serve them'],
   ],
-  epilogue: `Configuration keys are flags as well: ${PACK_KEYS.map((key) => `--${key}`).join(', ')}.`,
+  epilogue: `These configuration keys are also flags: ${PACK_KEYS.map((key) => `--${key}`).join(', ')}.`,
   async handler(args, { given, config }) {
     const { pack: settings, data } = await config();
     const named = given.has('pack.name') || given.has('config') || process.env[environmentName('pack.name')];
@@ -69,7 +71,7 @@ async function pack(
   if (existsSync(bundle) && !(await isBundleAlone(bundle))) {
     throw new UserError({
       where: '--out',
-      expected: 'a new folder, or that of a bundle and nothing else, to replace',
+      expected: 'a new folder, or a folder that holds only a bundle',
       received: args.out,
     });
   }
@@ -98,14 +100,14 @@ async function pack(
   }
 }
 
-/** Whether a folder holds the files of a bundle, and no others that would go with it. */
+/** Whether a folder holds a bundle and nothing else that replacing it would delete. */
 async function isBundleAlone(dir: string): Promise<boolean> {
   const manifest = await readJson<{ files?: object }>(join(dir, BUNDLE_FILE)).catch(() => undefined);
   const own = new Set([BUNDLE_FILE, TUNING_FILE, ...Object.keys(manifest?.files ?? {})]);
   return manifest !== undefined && (await readdir(dir)).every((name) => own.has(name));
 }
 
-/** A name as bundles have them: `YOLOX_Nano v1.onnx` gives `yolox_nano-v1`. */
+/** A valid bundle name from a file name: `YOLOX_Nano v1.onnx` gives `yolox_nano-v1`. */
 function nameOf(file: string): string | undefined {
   const name = basename(file)
     .toLowerCase()

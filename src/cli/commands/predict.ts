@@ -18,22 +18,22 @@ export const predictCommand = defineCommand({
       .array(text)
       .min(1)
       .describe(
-        'Image files, folders, globs in quotes, or @FILE: a list of paths, one a line, relative to the working folder',
+        'Image files, folders, quoted globs, or @FILE: a list of paths, one per line, relative to the working folder',
       ),
-    bundle: text.optional().describe('Folder of a packed model'),
+    bundle: text.optional().describe('Folder of a bundle'),
     weights: text.optional().describe('Weights: .safetensors, .pth or .onnx'),
-    out: text.optional().describe('Folder for annotated images; no file but those of an earlier run is replaced in it'),
+    out: text.optional().describe('Folder for annotated images; only files of an earlier run are replaced'),
     confidence: unit.optional().describe('Lowest score shown'),
-    iou: unit.optional().describe('IoU above which the worse of two boxes is dropped'),
+    iou: unit.optional().describe('IoU above which the lower-scoring of two boxes is suppressed'),
     ...weightsOptions,
   },
   config: { keys: DECODE_KEYS },
   examples: [
-    ['predict --bundle out/bundle photo.jpg --out found', 'Draw what a packed model finds'],
-    ['predict --bundle out/bundle photos --out found', 'In all images of a folder and its sub-folders'],
-    ["predict --weights yolox_nano.onnx 'photos/**/*.jpg' --json", 'Detections of many images as JSON'],
+    ['predict --bundle out/bundle photo.jpg --out found', 'Draw what a bundle finds'],
+    ['predict --bundle out/bundle photos --out found', 'Search a folder and its subfolders'],
+    ["predict --weights yolox_nano.onnx 'photos/**/*.jpg' --json", 'Print detections as JSON'],
   ],
-  epilogue: `Limits of the images are keys of the configuration: ${DECODE_KEYS.map((key) => `--${key}`).join(', ')}.`,
+  epilogue: `These configuration keys limit the images: ${DECODE_KEYS.map((key) => `--${key}`).join(', ')}.`,
   async handler({ images: paths, weights, bundle, out, confidence, iou, json, ...flags }, { given, config }) {
     requireOneOf(given, ['bundle', 'weights']);
     if (weights === undefined) refuseUnused(given, Object.keys(weightsOptions), 'with --weights');

@@ -26,12 +26,12 @@ export function summarizeRun(outputs: Outputs, seconds: number) {
 }
 
 const WORSE = `
-  WORSE than the weights it started from: lower train.optimizer.lr, train longer, or compare the evaluation's errors`;
+  WORSE than the initial weights: lower train.optimizer.lr, train longer, or look at the errors in the evaluation report`;
 
 const NOT_PASSED = `
-  model-test     NOT PASSED: what failed is said above and in its result.txt`;
+  model-test     FAILED: see the failures above and in its result.txt`;
 
-/** The same for a person. */
+/** What `run` prints for people. */
 export function runSummaryText(outputs: Outputs, summary: ReturnType<typeof summarizeRun>, config: Config): string {
   const { gate, before, images, annotated } = outputs['model-eval'];
   const { throughput, p90_ms } = outputs['model-test'];

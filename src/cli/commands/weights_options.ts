@@ -5,16 +5,18 @@ import { readClassNames } from '../../detect/class_names.js';
 import type { ImportCheck } from '../../model/onnx/verify.js';
 import type { OpenOptions } from '../../model/weights/open.js';
 
-/** The options that say what foreign weights don't: how they want their input, and what their classes are called. */
+/** Options for what weights of other frameworks leave out: their input format and class names. */
 export const weightsOptions = {
-  size: inputSize.optional().describe('Height and width of the input, pixels; one number is a square'),
+  size: inputSize.optional().describe('Input height and width, pixels; one number for a square'),
   legacy: z
     .boolean()
     .optional()
-    .describe('Weights of YOLOX before 0.1.1 (RGB, ImageNet statistics); --no-legacy: since. Guessed when absent'),
+    .describe(
+      'Weights from before YOLOX 0.1.1 (RGB, ImageNet statistics); --no-legacy for later ones. Guessed by default',
+    ),
   classes: text
     .optional()
-    .describe('Names of the classes of weights that have none: a,b,c or a file: one a line, COCO JSON, YAML'),
+    .describe('Class names for weights without them: a,b,c or a file (one per line, COCO JSON, or YAML)'),
 };
 
 interface WeightsArgs {
@@ -23,22 +25,22 @@ interface WeightsArgs {
   classes?: string;
 }
 
-/** @throws UserError for a file of names that cannot be read */
+/** @throws UserError for a file of class names that cannot be read */
 export async function toOpenOptions({ size, legacy, classes }: WeightsArgs): Promise<OpenOptions> {
   return { size, legacy, categories: classes === undefined ? undefined : await readClassNames(classes) };
 }
 
-/** The names of a network's classes for people, the first of many. */
+/** The first class names of a network, for people. */
 export function describeClasses(categories: readonly { name: string }[] | undefined, count: number): string {
   if (categories === undefined) return `${count} without names: --classes names them`;
   const names = categories.slice(0, 6).map(({ name }) => name);
   return `${names.join(', ')}${categories.length > names.length ? `, … (${categories.length})` : ''}`;
 }
 
-/** How far a network is from the ONNX file it was read from, as a line for people; none for other files. */
+/** A line on how much a network differs from the ONNX file it was read from; none for other files. */
 export function describeCheck(check: ImportCheck | undefined): string[] {
   if (check === undefined) return [];
   const { difference, magnitude, size } = check;
   const gap = `raw outputs up to ${magnitude.toPrecision(3)} differ by ${difference.toExponential(1)}`;
-  return [`compared       with the file in onnxruntime: ${gap} on a drawn image of ${size.join('×')}`];
+  return [`compared       with the file in onnxruntime: ${gap} on a generated image of ${size.join('×')}`];
 }

@@ -12,12 +12,12 @@ export interface StepContext {
 
 /** The steps in order, and what each does. */
 export const STEP_DESCRIPTIONS = {
-  'data-load': 'Bring images and annotations into the store',
-  'data-prep': 'Select categories, split, and draw what is in the data',
+  'data-load': 'Import images and annotations into the store',
+  'data-prep': 'Select categories, split, and report what the data contains',
   'model-train': 'Train YOLOX',
-  'model-pack': 'Export ONNX and make the bundle',
+  'model-pack': 'Export ONNX and write the bundle',
   'model-eval': 'Evaluate the bundle on the test split',
-  'model-test': 'Start the server, compare its answers, and load-test it',
+  'model-test': 'Start the server, compare its answers with the reference, and load-test it',
 } as const;
 
 export type StepName = keyof typeof STEP_DESCRIPTIONS;

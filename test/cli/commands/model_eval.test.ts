@@ -36,7 +36,7 @@ for (const option of [
 
 for (const option of [['--size', '64'], ['--legacy'], ['--out', 'x'], ['--strict']]) {
   test(`${option[0]} does not act in the pipeline`, async () => {
-    assert.match(await refused(...option), `${option[0]}: expected it only with --weights or --bundle`);
+    assert.match(await refused(...option), `${option[0]}: expected to be used only with --weights or --bundle`);
   });
 }
 

@@ -52,7 +52,7 @@ test('fine-tuning shows before and after', () => {
 
 test('a model that is worse than its start is called so', () => {
   const { text, json } = textOf({ before: { label: 'before fine-tuning', map: 0.5, map50: 0.6 } });
-  assert.match(text, /WORSE than the weights it started from: lower train\.optimizer\.lr/);
+  assert.match(text, /WORSE than the initial weights: lower train\.optimizer\.lr/);
   assert.is(json.worse, true);
 });
 
@@ -66,9 +66,9 @@ test('absent figures are dashes and null', () => {
 
 test('a test of the service that is not passed does not take the other figures away', () => {
   const { text, json } = textOf({}, ['nothing to compare']);
-  assert.match(text, /mAP@\.5 +0\.7364\n.*model-test +NOT PASSED/s);
+  assert.match(text, /mAP@\.5 +0\.7364\n.*model-test +FAILED/s);
   assert.is(json.test_passed, false);
-  assert.not.match(textOf({}).text, 'NOT PASSED');
+  assert.not.match(textOf({}).text, 'FAILED');
 });
 
 test.run();
