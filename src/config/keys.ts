@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { configSchema } from './schema.js';
 
-/** Keys of a configuration object that hold values, as paths: `train.optimizer.lr`. */
+/** Paths of all keys that hold values: `train.optimizer.lr`. */
 export const CONFIG_KEYS: readonly string[] = leaves(configSchema, []);
 
 function leaves(schema: z.core.$ZodType, path: string[]): string[] {
@@ -17,7 +17,7 @@ export function keysAt(path: readonly PropertyKey[]): string[] {
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
 }
 
-/** The schema of a value, `['train', 'epochs']`; undefined where there is none. */
+/** The schema at a path, such as `['train', 'epochs']`; undefined for an unknown path. */
 export function schemaAt(
   path: readonly PropertyKey[],
   root: z.core.$ZodType = configSchema,
@@ -33,13 +33,13 @@ export function childOf(schema: z.core.$ZodType, key: PropertyKey): z.core.$ZodT
   return inner instanceof z.ZodTuple ? inner.def.items[Number(key)] : undefined;
 }
 
-/** What a schema asks for below defaults, null, and changes before or after the check. */
+/** The inner schema, without defaults, null, and transformations before or after the check. */
 export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   if (schema instanceof z.ZodPipe) return unwrap(schema.in instanceof z.ZodTransform ? schema.out : schema.in);
   return isWrapped(schema) ? unwrap(schema.def.innerType) : schema;
 }
 
-/** Whether null is a value of its own. */
+/** Whether a schema accepts null. */
 export function isNullable(schema: z.core.$ZodType): boolean {
   return schema instanceof z.ZodNullable || (isWrapped(schema) && isNullable(schema.def.innerType));
 }
@@ -57,14 +57,14 @@ function isWrapped(schema: z.core.$ZodType): schema is z.ZodDefault | z.ZodPrefa
 export const environmentName = (key: string): string =>
   `YOLOX_${key.replace(/[A-Z]/g, '_$&').replaceAll('.', '_').toUpperCase()}`;
 
-/** Keys whose values are for nobody's eyes: neither messages nor files show them. */
+/** Secret keys, whose values never appear in messages or files. */
 const SECRET_KEYS: readonly string[] = ['serve.apiKeys', 'serve.adminToken'];
 
-/** Whether a path lies at or below a key with secrets. */
+/** Whether a path is a secret key or lies below one. */
 export const isSecret = (path: readonly PropertyKey[]): boolean =>
   SECRET_KEYS.some((key) => key === path.slice(0, key.split('.').length).join('.'));
 
-/** The same tree with every secret replaced by a mark. */
+/** A copy of the tree with every secret replaced by a placeholder. */
 export function withoutSecrets<T>(tree: T, path: readonly string[] = []): T {
   if (isSecret(path)) return '[secret]' as T;
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;

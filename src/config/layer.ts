@@ -8,18 +8,18 @@ import { configSchema } from './schema.js';
 
 export type Tree = { [key: string]: unknown };
 
-/** Values from one place: a file, the environment, or the command line. */
+/** Values from one source: a file, the environment or the command line. */
 export interface Layer {
   tree: Tree;
-  /** Name of the file; absent where every key has a name of its own. */
+  /** Name of the file; absent for variables and flags, where every key has its own name. */
   file?: string;
-  /** Name of a key there: that of a variable or a flag. */
+  /** Name of a key in this source: the key, variable or flag. */
   nameOf(key: string): string;
-  /** Whether the user chose each of the values: not those of a preset or of an extended file. */
+  /** Whether the user set these values directly, not through a preset or an extended file. */
   own: boolean;
 }
 
-/** Where a value lies, as a problem names it: file and key, or the flag and the item of its list. */
+/** The source of a value, as error messages give it: file and key, or flag and list item. */
 export function placeOf(layer: Layer | undefined, path: readonly PropertyKey[]): { where?: string; field?: string } {
   const field = fieldOf(path);
   if (!layer || layer.file !== undefined) return { where: layer?.file, field };
@@ -35,7 +35,7 @@ export function placeOf(layer: Layer | undefined, path: readonly PropertyKey[]):
   return { where: given.map(layer.nameOf).join(', '), field };
 }
 
-/** `train.augment.scale[1]` of a path. */
+/** Formats a path: `train.augment.scale[1]`. */
 const fieldOf = (path: readonly PropertyKey[]): string =>
   path
     .map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`))
@@ -46,11 +46,11 @@ const fieldOf = (path: readonly PropertyKey[]): string =>
 export const originOf = (path: readonly PropertyKey[], layers: readonly Layer[]): Layer | undefined =>
   layers.findLast(({ tree }) => valueAt(tree, path) !== undefined);
 
-/** The first thing wrong with a configuration, put down to the layer that says it. */
+/** Turns the first validation issue into an error that names the layer it comes from. */
 export function problemOf(issue: z.core.$ZodIssue, layers: readonly Layer[], merged: Tree): UserError {
   const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const path = unknown === undefined ? issue.path : [...issue.path, unknown];
-  // What a value was made into has parts that were not said.
+  // Schemas expand some values (one number to a tuple), so the user may have set only a parent of this path.
   const said = path.map((_, i) => path.slice(0, path.length - i)).find((part) => originOf(part, layers)) ?? path;
   const place = placeOf(originOf(said, layers), said);
   if (unknown !== undefined) {
@@ -70,7 +70,7 @@ export function problemOf(issue: z.core.$ZodIssue, layers: readonly Layer[], mer
 
 export const isTree: (value: unknown) => value is Tree = isRecord;
 
-/** `over` on top of `base`, key by key. */
+/** Merges two trees key by key; values in `over` win. */
 export function merge(base: Tree, over: Tree): Tree {
   const result = { ...base };
   for (const [key, value] of Object.entries(over)) {

@@ -13,24 +13,24 @@ import { type Config, configSchema } from './schema.js';
 import { valueOfText, valueOfYaml, YamlError } from './text.js';
 import { DEPENDENT_KEYS } from './unused.js';
 
-/** Folder of the presets that come with the package. */
+/** Folder of the presets in this package. */
 const PRESETS = join(packageRoot, 'configs');
 
 export interface ConfigSources {
-  /** YAML file, or the name of a preset. */
+  /** YAML file or name of a preset. */
   file?: string;
   /** Values by key path, as written on the command line. */
   flags?: Record<string, string>;
-  /** Names of flags by key, for messages, where they are not `--key`. */
+  /** Flags by key, for messages, if they are not `--key`. */
   flagNames?: Record<string, string>;
   environment?: NodeJS.ProcessEnv;
 }
 
 /**
- * The configuration: defaults, then the file and what it extends, then the environment, then flags; the last to speak
- * wins. Relative paths in values are the user's working directory's business, whoever set them.
+ * Loads the configuration from defaults, then files (extended ones first), then the environment, then flags; later ones
+ * override earlier ones. Relative paths in values are relative to the working directory, wherever they were set.
  *
- * @throws UserError naming the file, variable or flag, the key, and what was expected there
+ * @throws UserError naming the file, variable or flag, the key, and what was expected
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { file, flags = {}, flagNames = {}, environment = process.env } = sources;
@@ -49,8 +49,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
 const defaults = configSchema.parse({});
 
 /**
- * A value of one's own that nothing reads is refused. Values of a preset or of an extended file may be without effect,
- * and so may the defaults: a recorded configuration holds every key.
+ * Refuses values without effect that the user set. Presets, extended files and defaults may contain such values, because
+ * a recorded configuration holds every key.
  */
 function refuseWithoutEffect(config: Config, layers: readonly Layer[]): void {
   for (const { keys, acts, words } of DEPENDENT_KEYS) {
@@ -74,7 +74,7 @@ async function readLayers(name: string, chain: string[]): Promise<Layer[]> {
   const { path, preset } = findFile(name, chain.at(-1));
   if (chain.includes(path)) {
     const received = [...chain, path].join(' → ');
-    throw new UserError({ where: path, field: 'extends', expected: 'no circle', received });
+    throw new UserError({ where: path, field: 'extends', expected: 'no cycle', received });
   }
   const { extends: base, ...tree } = await readTree(path);
   if (base !== undefined && typeof base !== 'string') {
@@ -91,7 +91,7 @@ async function readTree(path: string): Promise<Tree> {
   return tree;
 }
 
-/** A path as it is, or beside the file that extends it, or the name of a preset. */
+/** Finds a file by its path, by its path relative to the file that extends it, or by the name of a preset. */
 function findFile(name: string, extendedBy?: string): { path: string; preset: boolean } {
   const beside = extendedBy === undefined || isAbsolute(name) ? resolve(name) : resolve(dirname(extendedBy), name);
   const preset = join(PRESETS, `${name}.yaml`);
@@ -125,11 +125,11 @@ function fromEnvironment(environment: NodeJS.ProcessEnv): Layer {
   return { tree, nameOf: environmentName, own: true };
 }
 
-/** `YOLOX_TRAIN_EPOCH` has the name of a section; `YOLOX_CACHE` and the like belong to others. */
+/** Whether a variable starts with a section name, like `YOLOX_TRAIN_EPOCH`; `YOLOX_CACHE` does not. */
 const isMisspelt = (name: string): boolean =>
   keysAt([]).some((section) => keysAt([section]).length > 0 && name.startsWith(`${environmentName(section)}_`));
 
-/** `YOLOX_EPOCHS`, without its section, and `yolox_train_epochs` set nothing; they may be meant for another program. */
+/** Warns about `YOLOX_EPOCHS` and `yolox_train_epochs`, which set nothing but may belong to other programs. */
 function tellUnused(name: string, known: readonly string[]): void {
   const [, end] = /^YOLOX(_.+)$/.exec(name.toUpperCase()) ?? [];
   const meant = end && known.find((one) => one.endsWith(end));
@@ -143,7 +143,7 @@ function fromFlags(flags: Record<string, string>, names: Record<string, string>)
   return { tree, nameOf, own: true };
 }
 
-/** @throws UserError for text that is not YAML where the key takes no plain text */
+/** @throws UserError if the key expects YAML and the text is not YAML */
 function readValue(text: string, key: string, where: string): unknown {
   const schema = schemaAt(key.split('.')) as z.core.$ZodType;
   const received = isSecret(key.split('.')) ? undefined : text;

@@ -9,7 +9,7 @@ export const SPP_KERNELS = [5, 9, 13] as const;
 /** Batch norm's ε (Megvii yolox/exp/yolox_base.py, init_yolo). */
 export const BATCH_NORM_EPSILON = 1e-3;
 
-/** What a network is, apart from its weights: YOLOX by depth and width multiples (Megvii exps/default). */
+/** A network without its weights: YOLOX by depth and width multiples (Megvii exps/default). */
 export const architectureSchema = z.strictObject({
   depth: z.number().positive(),
   width: z.number().positive(),
@@ -20,18 +20,18 @@ export const architectureSchema = z.strictObject({
 
 export type Architecture = z.infer<typeof architectureSchema>;
 
-/** The prediction grid of an input: one anchor a cell, levels in order of `strides`, row-major within a level. */
+/** The prediction grid of an input: one anchor per cell, levels in order of `strides`, row-major within a level. */
 export interface Anchors {
   count: number;
   /** Column and row of each anchor in its level's grid. */
   x: Float32Array;
   y: Float32Array;
-  /** Of each anchor's level, in pixels. */
+  /** Stride of each anchor's level, in pixels. */
   stride: Float32Array;
-  /** Of the input, in pixels. */
+  /** Size of the input, in pixels. */
   height: number;
   width: number;
-  /** Of the levels, in pixels. */
+  /** Strides of the levels, in pixels. */
   strides: readonly number[];
 }
 

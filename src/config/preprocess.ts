@@ -12,19 +12,19 @@ export const inputSize = z.preprocess(
 export const PAD = 114;
 
 /**
- * How an image becomes the network's input. The one definition of it: training, evaluation, ONNX and serving read
- * these numbers, and the bundle carries them. Defaults: Megvii YOLOX main (yolox/data/data_augment.py, preproc).
+ * How an image becomes the network's input. Training, evaluation, ONNX and serving all read this one definition, and the
+ * bundle carries it. Defaults: Megvii YOLOX main (yolox/data/data_augment.py, preproc).
  */
 export const preprocessSchema = z.strictObject({
   /** Input height, width in pixels; multiples of 32. */
   size: inputSize.default([640, 640]),
   /** Channel order the network was trained with. */
   color: z.enum(['bgr', 'rgb']).default('bgr'),
-  /** Pixel value 0–255 is multiplied by this, then `mean` is taken off and `std` divided by (channels as in `color`). */
+  /** Pixels 0–255 are multiplied by `scale`; then `mean` is subtracted and the result divided by `std`, in `color` order. */
   scale: z.number().positive().default(1),
   mean: z.tuple([z.number(), z.number(), z.number()]).default([0, 0, 0]),
   std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
-  /** Grey level 0–255 of the area right of and below the image. */
+  /** Grey level 0–255 of the padding right of and below the image. */
   pad: z.number().min(0).max(255).default(PAD),
 });
 

@@ -2,30 +2,30 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, p
 import { z } from 'zod';
 import { childOf, isNullable, unwrap } from './keys.js';
 
-/** Text that is not YAML. */
+/** Thrown for text that is not YAML. */
 export class YamlError extends Error {
   override name = 'YamlError';
 }
 
-/** How YAML spells null. */
+/** Spellings of null in YAML. */
 const NULL = /^(null|Null|NULL|~)$/;
 
 /**
- * A value as written on the command line or in the environment. Where the schema wants text the text is the value,
- * whatever it looks like (`300`, `1.0`, `yes`), without quotes around it; `null` is null where the schema takes null.
- * Anything else is YAML: numbers, booleans, lists.
+ * Reads a value from the command line or the environment. If the schema expects text, the text itself is the value,
+ * whatever it looks like (`300`, `1.0`, `yes`), without enclosing quotes; `null` is null if the schema accepts it.
+ * Everything else is parsed as YAML: numbers, booleans, lists.
  *
  * @throws YamlError for text that is not YAML
  */
 export function valueOfText(text: string, schema: z.core.$ZodType): unknown {
   if (wantsText(schema)) return isNullable(schema) && NULL.test(text) ? null : withoutQuotes(text);
-  // YAML reads nothing as null; here it is a value that was forgotten.
+  // YAML reads empty text as null; here the user forgot the value.
   return text.trim() === '' ? text : valueOfYaml(text, schema);
 }
 
 /**
- * The value of a YAML document. Plain scalars stay as they are written where the schema wants text: `02146` keeps its
- * zero, `1.0` its point.
+ * Parses a YAML document. Plain scalars stay as written if the schema expects text: `02146` keeps its zero and `1.0`
+ * its decimal point.
  *
  * @throws YamlError for text that is not YAML, or uses a key twice, an unknown tag or an unknown alias
  */
@@ -36,7 +36,7 @@ export function valueOfYaml(text: string, schema: z.core.$ZodType): unknown {
   try {
     return valueOfNode(document.contents, schema, document);
   } catch (error) {
-    // yaml's word for an alias to nothing, or to more than any file means.
+    // The yaml package throws this for an unknown alias and for excessive alias expansion.
     if (error instanceof ReferenceError) throw new YamlError(error.message, { cause: error });
     throw error;
   }
@@ -65,14 +65,14 @@ function scalar({ value, source, type }: Scalar, schema: z.core.$ZodType | undef
   return value === null && isNullable(schema) ? null : source;
 }
 
-/** Whether a value is text: a name, a path, a choice. */
+/** Whether a schema expects text: a name, a path or a choice. */
 export function wantsText(schema: z.core.$ZodType): boolean {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodUnion) return inner.options.every(wantsText);
   return inner instanceof z.ZodString || inner instanceof z.ZodStringFormat || inner instanceof z.ZodEnum;
 }
 
-/** What quotes enclose, read as YAML reads it; text without quotes around the whole of it as it is. */
+/** Unquotes text as YAML does; text that is not entirely quoted stays unchanged. */
 function withoutQuotes(text: string): string {
   if (!/^(["']).*\1$/s.test(text)) return text;
   const { contents, errors } = parseDocument(text);

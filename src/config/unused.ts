@@ -1,14 +1,14 @@
 import type { Config } from './schema.js';
 
-/** Keys that act only where another key has certain values. */
+/** Keys that have an effect only for certain values of another key. */
 export interface DependentKeys {
   keys: readonly string[];
   acts(config: Config): boolean;
-  /** What they need, in words. */
+  /** What they need, for the error message. */
   words: string;
 }
 
-/** Every key that can be without effect, but for combinations of numbers. A test goes through them. */
+/** Every key that may have no effect, apart from combinations of numbers. A test covers each of them. */
 export const DEPENDENT_KEYS: readonly DependentKeys[] = [
   {
     keys: ['data.builtin.images', 'data.builtin.side', 'data.builtin.seed'],

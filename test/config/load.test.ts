@@ -77,7 +77,7 @@ test('a broken, missing or circular file is one clear error', async () => {
   assert.match(await failure({ file: file('broken.yaml', 'train: [') }), 'valid YAML');
   assert.match(await failure({ file: 'yolox-nono' }), 'Did you mean "yolox-nano"?');
   const circle = file('circle.yaml', 'extends: ./circle.yaml\n');
-  assert.match(await failure({ file: circle }), 'no circle');
+  assert.match(await failure({ file: circle }), 'no cycle');
 });
 
 test('the source follows from what is given, whoever gives it', async () => {

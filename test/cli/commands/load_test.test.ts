@@ -156,7 +156,11 @@ const misuses: [string, string[], RegExp][] = [
     ['http://127.0.0.1:9/', '--max-growth', '0.1', '--pid', '1'],
     /--max-growth: expected to be used only with --mode soak/,
   ],
-  ['a rate in a closed loop', [NOWHERE, '--rate', '5'], /--rate: expected to be used only with --mode open, slo or soak/],
+  [
+    'a rate in a closed loop',
+    [NOWHERE, '--rate', '5'],
+    /--rate: expected to be used only with --mode open, slo or soak/,
+  ],
   [
     'a load by the clock with a number in flight',
     [NOWHERE, ...'--mode open --rate 5 --concurrency 2'.split(' ')],
