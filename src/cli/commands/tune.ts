@@ -7,17 +7,17 @@ import { printResult } from '../shared.js';
 
 export const tuneCommand = defineCommand({
   command: 'tune <bundle>',
-  describe: 'Find the fastest settings for serving a bundle on this machine and save them in it',
+  describe: 'Measure how this machine serves a packed model best, and save it in the bundle',
   options: {
-    bundle: text.describe('Folder of a bundle'),
+    bundle: text.describe('Folder of a packed model'),
     goal: z
       .enum(['throughput', 'latency'])
       .default('throughput')
-      .describe('Optimise for answers per second, or for the latency of one client'),
-    seconds: z.number().min(1).max(600).default(3).describe('Longest measurement, seconds'),
+      .describe('Most answers per second, or the fastest answer to one client'),
+    seconds: z.number().min(1).max(600).default(3).describe('Longest time of one measurement'),
   },
-  config: { keys: ['serve.provider'], short: { provider: ['serve.provider', 'Execution provider'] } },
-  examples: [['tune out/bundle', 'Run once on each machine, before `serve out/bundle`']],
+  config: { keys: ['serve.provider'], short: { provider: ['serve.provider', 'What to run on'] } },
+  examples: [['tune out/bundle', 'Before `serve out/bundle`, once on each machine']],
   async handler({ bundle: dir, goal, seconds, ...args }, { config }) {
     const { serve } = await config();
     const { readBundle } = await import('../../detect/bundle.js');
