@@ -5,136 +5,158 @@ import type { Preprocess } from '../config/preprocess.js';
 import type { Image } from '../image/image.js';
 import { letterbox } from '../image/letterbox.js';
 import { type Bundle, readBundled } from './bundle.js';
+import type { CocoCategory } from './coco.js';
+import type { Detector } from './detector.js';
 import { type Detection, decodeBoxes, postprocess, type Thresholds, toOriginal } from './nms.js';
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
- * How long a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of an
- * image, which sleeping would cost time and cycles in, and short enough to leave the cores to whoever decodes the next.
+ * Microseconds a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of an
+ * image, in which sleeping would cost time and cycles, and short enough to leave the cores to the next image's decoding.
  */
 const SPIN_US = '200';
 
-export interface DetectorOptions {
+/** How onnxruntime runs a model. */
+export interface OnnxOptions {
   /** Threads of onnxruntime; 0 lets it choose. */
   threads?: number;
   /** What to run on; `auto` when absent. */
   provider?: ProviderChoice;
 }
 
-/** How an ONNX file outside a bundle is to be used. */
-export interface OnnxOptions extends DetectorOptions {
+/** What an ONNX file outside a bundle does not say. */
+export interface OnnxModel {
   preprocess: Preprocess;
   thresholds: Thresholds;
+  /** In the order of the model's classes. */
+  categories: readonly CocoCategory[];
   /** Whether the graph decodes its boxes to input pixels, as ours do; Megvii's default export does not. */
   decoded: boolean;
+  /** For people; the path when absent. */
+  name?: string;
 }
 
-/** An image to look at, with what is asked otherwise than the bundle says. */
-export interface DetectorTask {
-  image: Image;
-  thresholds?: Partial<Thresholds>;
-}
-
-/** What a batch took, milliseconds of each stage. */
+/** Milliseconds of a batch by stage. */
 export interface BatchTimes {
   letterbox: number;
   inference: number;
   post: number;
 }
 
-export interface BatchDetections {
-  /** Of each image in turn: its objects in its own pixels, best first. */
-  detections: Detection[][];
-  times: BatchTimes;
-}
-
-/** An ONNX model that finds objects in images. */
-export class Detector {
+/** A model in ONNX, run by onnxruntime. */
+export class OnnxDetector implements Detector {
+  readonly name: string;
+  readonly categories: readonly CocoCategory[];
+  readonly size: readonly [number, number];
+  readonly thresholds: Thresholds;
   /** Images the graph takes at once: one, or any number. */
   readonly maxBatch: number;
   /** What it runs on. */
   readonly provider: Provider;
   readonly #path: string;
   readonly #session: InferenceSession;
-  readonly #options: OnnxOptions;
+  readonly #model: OnnxModel;
   #input = new Float32Array();
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, session: InferenceSession, provider: Provider, options: OnnxOptions) {
+  private constructor(path: string, session: InferenceSession, provider: Provider, model: OnnxModel) {
     const [input] = session.inputMetadata;
+    this.name = model.name ?? path;
+    this.categories = model.categories;
+    this.size = model.preprocess.size;
+    this.thresholds = model.thresholds;
     this.maxBatch = input.isTensor && typeof input.shape[0] === 'number' ? 1 : Number.POSITIVE_INFINITY;
     this.provider = provider;
     this.#path = path;
     this.#session = session;
-    this.#options = options;
+    this.#model = model;
   }
 
   /**
    * Opens the model of a bundle.
-   * @throws UserError as {@link Detector.fromOnnx}, and when the file is not what was packed
+   *
+   * @throws UserError as {@link OnnxDetector.fromFile}, and when the file is not what was packed
+   * @example
+   * const detector = await OnnxDetector.open(await readBundle('out/bundle'));
+   * const detections = await detector.detect(await decodeImage('street.jpg'));
+   * await detector.close();
    */
-  static async open(bundle: Bundle, options: DetectorOptions = {}): Promise<Detector> {
-    const { dir, model, preprocess, thresholds } = bundle;
+  static async open(bundle: Bundle, options?: OnnxOptions): Promise<OnnxDetector> {
+    const { dir, model, preprocess, thresholds, categories } = bundle;
     const bytes = await readBundled(bundle, model.file);
-    return Detector.fromOnnx(join(dir, model.file), { ...options, preprocess, thresholds, decoded: true }, bytes);
+    const name = `${bundle.name} ${bundle.version}`;
+    const description = { preprocess, thresholds, categories, decoded: true, name };
+    return OnnxDetector.fromFile(join(dir, model.file), description, options, bytes);
   }
 
   /**
-   * Opens a YOLOX graph with one input [batch,3,H,W] and one output [batch,A,5+C], obj and cls after the sigmoid.
+   * Opens a YOLOX graph with one input [batch,3,H,W] and one output [batch,A,5+C], objectness and classes after the
+   * sigmoid.
+   *
    * @param bytes of the file, where it was read already
-   * @throws UserError for a file onnxruntime cannot load or of another input size, or a provider that is not there.
+   * @throws UserError for a file that onnxruntime cannot load, another input size, or a provider that is not there
    */
-  static async fromOnnx(path: string, options: OnnxOptions, bytes?: Uint8Array): Promise<Detector> {
-    const { session, provider } = await openSession({ path, bytes }, options.provider ?? 'auto', {
-      intraOpNumThreads: options.threads ?? 0,
+  static async fromFile(
+    path: string,
+    model: OnnxModel,
+    { provider: choice = 'auto', threads = 0 }: OnnxOptions = {},
+    bytes?: Uint8Array,
+  ): Promise<OnnxDetector> {
+    const { session, provider } = await openSession({ path, bytes }, choice, {
+      intraOpNumThreads: threads,
       extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
       // A plan of its memory for every size of batch would keep all of it.
       enableMemPattern: false,
       // Errors only: what onnxruntime warns of when it optimises a graph is not for the user.
       logSeverityLevel: 3,
     });
-    checkInput(path, session, options.preprocess);
-    return new Detector(path, session, provider, options);
+    checkInput(path, session, model.preprocess);
+    return new OnnxDetector(path, session, provider, model);
   }
 
-  /** Objects in an image, in its own pixels, best first. */
   async detect(image: Image, thresholds?: Partial<Thresholds>): Promise<Detection[]> {
-    const { detections } = await this.detectBatch([{ image, thresholds }]);
+    const { detections } = await this.detectBatch([image], [thresholds]);
     return detections[0];
   }
 
-  /** Objects in 1…`maxBatch` images, by one run of the model; each is answered as it would be alone. */
-  detectBatch(tasks: readonly DetectorTask[]): Promise<BatchDetections> {
+  /**
+   * Finds the objects in 1…`maxBatch` images by one run of the model; each is answered as it would be alone.
+   *
+   * @param thresholds of each image, where they differ from the model's
+   */
+  detectBatch(
+    images: readonly Image[],
+    thresholds: readonly (Partial<Thresholds> | undefined)[] = [],
+  ): Promise<{ detections: Detection[][]; times: BatchTimes }> {
     // onnxruntime's run() holds the thread until it is done, so calls take turns and share one input buffer.
-    const found = this.#last.then(() => this.#detectBatch(tasks));
+    const found = this.#last.then(() => this.#detectBatch(images, thresholds));
     this.#last = found.catch(() => undefined);
     return found;
   }
 
-  /** Frees the model, after the images in hand. */
   async close(): Promise<void> {
     await this.#last;
     await this.#session.release();
   }
 
-  async #detectBatch(tasks: readonly DetectorTask[]): Promise<BatchDetections> {
-    const { preprocess, decoded, thresholds } = this.#options;
+  async #detectBatch(images: readonly Image[], thresholds: readonly (Partial<Thresholds> | undefined)[]) {
+    const { preprocess, decoded } = this.#model;
     const start = performance.now();
     const [height, width] = preprocess.size;
     const values = 3 * height * width;
-    if (this.#input.length < tasks.length * values) this.#input = new Float32Array(tasks.length * values);
-    const ratios = tasks.map(({ image }, i) => letterbox(image, preprocess, 'nchw', this.#input, i * values).ratio);
-    const data = this.#input.subarray(0, tasks.length * values);
+    if (this.#input.length < images.length * values) this.#input = new Float32Array(images.length * values);
+    const ratios = images.map((image, i) => letterbox(image, preprocess, 'nchw', this.#input, i * values).ratio);
+    const data = this.#input.subarray(0, images.length * values);
     const prepared = performance.now();
-    const output = await this.#run(new Tensor('float32', data, [tasks.length, 3, height, width]));
+    const output = await this.#run(new Tensor('float32', data, [images.length, 3, height, width]));
     const ran = performance.now();
     const [, anchors, columns] = output.dims;
     const classCount = columns - 5;
-    const detections = tasks.map((task, i) => {
+    const detections = images.map((image, i) => {
       const found = output.data.subarray(i * anchors * columns, (i + 1) * anchors * columns);
       if (!decoded) decodeBoxes(found, preprocess.size, classCount);
-      const kept = postprocess(found, { anchors, classCount }, { ...thresholds, ...task.thresholds });
-      return toOriginal(kept, ratios[i], task.image);
+      const kept = postprocess(found, { anchors, classCount }, { ...this.thresholds, ...thresholds[i] });
+      return toOriginal(kept, ratios[i], image);
     });
     const post = performance.now() - ran;
     return { detections, times: { letterbox: prepared - start, inference: ran - prepared, post } };

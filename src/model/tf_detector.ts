@@ -5,7 +5,8 @@ import type { Preprocess } from '../config/preprocess.js';
 import { configSchema } from '../config/schema.js';
 import { COCO_CLASSES, usualClasses } from '../detect/categories.js';
 import type { CocoCategory } from '../detect/coco.js';
-import { type Detection, type Thresholds, toOriginal } from '../detect/nms.js';
+import type { Detector } from '../detect/detector.js';
+import { type Detection, postprocess, type Thresholds, toOriginal } from '../detect/nms.js';
 import type { Image } from '../image/image.js';
 import { letterbox } from '../image/letterbox.js';
 import type { DecodedDetections } from '../kernels/decode_nms/index.js';
@@ -14,60 +15,84 @@ import { Model } from './inference.js';
 import { type OpenedNetwork, type OpenOptions, openNetwork } from './weights/open.js';
 import type { Weights } from './weights/weights.js';
 
-/** The network on TensorFlow as a detector; boxes in image pixels. */
-export interface WeightsDetector {
+/** A network in memory, with what it takes to use it. */
+export interface TfModel {
+  weights: Weights;
+  architecture: Architecture;
+  preprocess: Preprocess;
   /** In the order of the network's classes. */
-  categories: CocoCategory[];
-  /** Height, width of its input. */
-  size: readonly [number, number];
-  /** Thresholds default to those a bundle would get. */
-  detect(image: Image, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
-  close(): Promise<void>;
+  categories: readonly CocoCategory[];
+  /** For people and errors. */
+  name: string;
 }
 
-/** Any weights file the product reads, as a detector. */
-export async function openWeightsDetector(path: string, options: OpenOptions = {}): Promise<WeightsDetector> {
-  const network = await openNetwork(path, options);
-  const { weights, architecture, preprocess } = network;
-  return networkDetector(weights, architecture, preprocess, categoriesOf(network, path), path);
+/** The network on TensorFlow. Its thresholds are those a bundle of the weights would get. */
+export class TfDetector implements Detector {
+  readonly name: string;
+  readonly categories: readonly CocoCategory[];
+  readonly size: readonly [number, number];
+  readonly thresholds: Thresholds;
+  readonly #preprocess: Preprocess;
+  readonly #model: Model;
+
+  constructor({ weights, architecture, preprocess, categories, name }: TfModel) {
+    const { confidence, iou, maxDetections, agnostic } = configSchema.parse({}).pack;
+    this.name = name;
+    this.categories = categories;
+    this.size = preprocess.size;
+    this.thresholds = { confidence, iou, maxDetections, agnostic };
+    this.#preprocess = preprocess;
+    this.#model = new Model(weights, architecture, name);
+  }
+
+  /**
+   * Opens any weights file the product reads.
+   *
+   * @throws UserError for a file that is no YOLOX, or whose classes have no names
+   * @example
+   * const detector = await TfDetector.open('yolox_s.pth');
+   */
+  static async open(path: string, options: OpenOptions = {}): Promise<TfDetector> {
+    const network = await openNetwork(path, options);
+    const { weights, architecture, preprocess } = network;
+    return new TfDetector({ weights, architecture, preprocess, categories: categoriesOf(network, path), name: path });
+  }
+
+  async detect(image: Image, given?: Partial<Thresholds>): Promise<Detection[]> {
+    const thresholds = { ...this.thresholds, ...given };
+    const [height, width] = this.size;
+    const { data, ratio } = letterbox(image, this.#preprocess, 'nhwc');
+    if (thresholds.classes) {
+      // The op has no filter of classes, which must come before suppression where that goes across classes.
+      const output = this.#model.predict(data, [1, height, width]);
+      const classCount = this.categories.length;
+      const shape = { anchors: output.length / (5 + classCount), classCount };
+      return toOriginal(postprocess(output, shape, thresholds), ratio, image);
+    }
+    const images = tf.tensor4d(data, [1, height, width, 3]);
+    try {
+      const [found] = this.#model.detect(images, thresholds);
+      return toOriginal(detectionsOf(found), ratio, image);
+    } finally {
+      images.dispose();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#model.dispose();
+  }
 }
 
-/** A network in memory as a detector; errors call it `where`. */
-export function networkDetector(
-  weights: Weights,
-  architecture: Architecture,
-  preprocess: Preprocess,
-  categories: CocoCategory[],
-  where?: string,
-): WeightsDetector {
-  const model = new Model(weights, architecture, where);
-  const defaults = configSchema.parse({}).pack;
-  const [height, width] = preprocess.size;
-  return {
-    categories,
-    size: preprocess.size,
-    async detect(image, thresholds) {
-      const { data, ratio } = letterbox(image, preprocess, 'nhwc');
-      const images = tf.tensor4d(data, [1, height, width, 3]);
-      let found: DecodedDetections;
-      try {
-        [found] = model.detect(images, { ...defaults, ...thresholds });
-      } finally {
-        images.dispose();
-      }
-      const { boxes, objectness, probability, classIndex } = found;
-      const detections = Array.from(classIndex, (index, i): Detection => {
-        const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
-        return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };
-      });
-      return toOriginal(detections, ratio, image);
-    },
-    close: async () => model.dispose(),
-  };
+function detectionsOf({ boxes, objectness, probability, classIndex }: DecodedDetections): Detection[] {
+  return Array.from(classIndex, (index, i): Detection => {
+    const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+    return { box: [x1, y1, x2, y2], classIndex: index, score: objectness[i] * probability[i] };
+  });
 }
 
 /**
  * The names of a network's classes: the file's, those given, or COCO's where there are as many.
+ *
  * @throws UserError for other unnamed classes
  */
 export function categoriesOf({ categories, architecture: { classes } }: OpenedNetwork, path: string): CocoCategory[] {

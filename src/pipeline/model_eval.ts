@@ -7,7 +7,7 @@ import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_ev
 import { readDataset } from '../data/tables.js';
 import { type Bundle, readBundle } from '../detect/bundle.js';
 import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../detect/coco.js';
-import { Detector } from '../detect/onnx_detector.js';
+import { OnnxDetector } from '../detect/onnx_detector.js';
 import type { Baseline } from '../report/eval_report.js';
 import { type DetectorEvaluation, evaluateDetector } from './evaluation/evaluate.js';
 import { type EvaluationFiles, writeEvaluation } from './evaluation/evaluation_files.js';
@@ -104,7 +104,7 @@ async function detectAll(
   { config }: StepContext,
 ): Promise<DetectorEvaluation> {
   const { confidence, iou, maxDetections } = config.eval;
-  const detector = await Detector.open(bundle, { threads: config.serve.threads ?? 0 });
+  const detector = await OnnxDetector.open(bundle, { threads: config.serve.threads ?? 0 });
   try {
     return await evaluateDetector(
       (image) => detector.detect(image, { confidence, iou, maxDetections }),

@@ -10,7 +10,7 @@ import { formatFigure } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
 import type { CocoDataset } from '../detect/coco.js';
 import { learningRate } from '../model/schedule.js';
-import { networkDetector } from '../model/tf_detector.js';
+import { TfDetector } from '../model/tf_detector.js';
 import { type StepResult, TrainState } from '../model/train_state.js';
 import type { Weights } from '../model/weights/weights.js';
 import { trainingReport } from '../report/training_report.js';
@@ -232,13 +232,13 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<Figu
   const { val, architecture, context } = run;
   const { config, store } = context;
   const started = performance.now();
-  const detector = networkDetector(
+  const detector = new TfDetector({
     weights,
     architecture,
-    config.model.preprocess,
-    val.categories,
-    `model-train: validation after epoch ${epoch}`,
-  );
+    preprocess: config.model.preprocess,
+    categories: val.categories,
+    name: `model-train: validation after epoch ${epoch}`,
+  });
   const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
   const { evaluation } = await withEnd(
     () =>

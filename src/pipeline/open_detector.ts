@@ -1,44 +1,22 @@
-import type { CocoCategory } from '../detect/coco.js';
-import type { Detection, Thresholds } from '../detect/nms.js';
-import type { Image } from '../image/image.js';
+import type { Detector } from '../detect/detector.js';
+import type { OnnxOptions } from '../detect/onnx_detector.js';
 import type { OpenOptions } from '../model/weights/open.js';
 
-/** What finds objects, whatever it was opened from. */
-export interface OpenDetector {
-  /** For people: name and version of a bundle, or the weights file. */
-  name: string;
-  /** In the order of its classes. */
-  categories: CocoCategory[];
-  /** Height, width of its input. */
-  size: readonly [number, number];
-  /** Confidence at which it is meant to be used. */
-  confidence: number;
-  /** Thresholds default to the bundle's, or to those a bundle of the weights would get. */
-  detect(image: Image, thresholds?: Partial<Thresholds>): Promise<Detection[]>;
-  close(): Promise<void>;
-}
-
 /** A model file: weights of any format, or the folder of a bundle. */
-export type ModelSource = { weights: string; options?: OpenOptions } | { bundle: string };
+export type ModelSource = { weights: string; options?: OpenOptions } | { bundle: string; options?: OnnxOptions };
 
-/** Opens a model. TensorFlow is loaded only for weights: a bundle runs without it. */
-export async function openDetector(source: ModelSource): Promise<OpenDetector> {
+/**
+ * Opens a model. TensorFlow is loaded only for weights: a bundle runs without it.
+ *
+ * @example
+ * const detector = await openDetector({ bundle: 'out/bundle' });
+ */
+export async function openDetector(source: ModelSource): Promise<Detector> {
   if ('weights' in source) {
-    const { openWeightsDetector } = await import('../model/tf_detector.js');
-    const { configSchema } = await import('../config/schema.js');
-    const detector = await openWeightsDetector(source.weights, source.options);
-    return { ...detector, name: source.weights, confidence: configSchema.parse({}).pack.confidence };
+    const { TfDetector } = await import('../model/tf_detector.js');
+    return TfDetector.open(source.weights, source.options);
   }
   const { readBundle } = await import('../detect/bundle.js');
-  const { Detector } = await import('../detect/onnx_detector.js');
-  const bundle = await readBundle(source.bundle);
-  const detector = await Detector.open(bundle);
-  return {
-    name: `${bundle.name} ${bundle.version}`,
-    categories: bundle.categories,
-    size: bundle.preprocess.size,
-    confidence: bundle.thresholds.confidence,
-    detect: (image, thresholds) => detector.detect(image, thresholds),
-    close: () => detector.close(),
-  };
+  const { OnnxDetector } = await import('../detect/onnx_detector.js');
+  return OnnxDetector.open(await readBundle(source.bundle), source.options);
 }

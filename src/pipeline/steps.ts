@@ -6,7 +6,7 @@ import { readDataset } from '../data/tables.js';
 import { BUNDLE_FILE } from '../detect/bundle.js';
 import type { CocoImage } from '../detect/coco.js';
 import { TUNING_FILE } from '../detect/tuning.js';
-import { openWeightsDetector } from '../model/tf_detector.js';
+import { TfDetector } from '../model/tf_detector.js';
 import { dataLoad } from './data_load.js';
 import { dataPrep } from './data_prep.js';
 import { evaluateDetector } from './evaluation/evaluate.js';
@@ -127,7 +127,7 @@ async function tuningOf({ outputs }: Lineage<'model-pack'>): Promise<InputFiles>
 
 /** What the weights that training started from make of the test split. */
 async function evaluateStart(weights: string, split: string, { config, store }: StepContext) {
-  const detector = await openWeightsDetector(weights);
+  const detector = await TfDetector.open(weights);
   const { confidence, iou, maxDetections } = config.eval;
   const thresholds = { confidence, iou, maxDetections, agnostic: config.pack.agnostic };
   const pathOf = ({ sha256 }: CocoImage) => store.objectPath(sha256 as string);

@@ -17,7 +17,7 @@ import { readApiKeys } from './security/api_keys.js';
 import { Connections } from './security/connections.js';
 import { httpServerOptions, standstill } from './security/http_limits.js';
 import { answerBadRequest, answerMalformed, lacksHost, refuseHostless } from './security/plain_answer.js';
-import { serveModels } from './versions/serve_models.js';
+import { serveModels } from './serve_models.js';
 
 /** Name of the service in requests that say none: HTTP/1.0. */
 const NO_HOST = 'localhost';

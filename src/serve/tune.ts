@@ -12,22 +12,17 @@ import { ModelProcess } from './versions/model_process.js';
 const BATCHES = [1, 8];
 
 /** Each instance holds the model's weights and work space. */
-const MOST_SESSIONS = 16;
+const MOST_INSTANCES = 16;
 
-/** Rounds over all ways, so that a slow moment of the machine meets more than one of them. */
+/** Rounds over all candidates, so that a slow moment of the machine meets more than one of them. */
 const ROUNDS = 2;
 
 /** Times are taken in windows of this many ms, until the last three are within `STEADY` of their median. */
 const WINDOW_MS = 400;
 const STEADY = 0.1;
 
-export type TuneConfig = Pick<
-  ServeConfig,
-  'provider' | 'queue' | 'startTimeout' | 'maxPixels' | 'maxSide' | 'decodeTimeout'
->;
-
 export interface TuneOptions {
-  /** Longest time of one measurement, seconds; there are `ROUNDS` × 2 of each way. */
+  /** Longest time of one measurement, seconds; there are `ROUNDS` × 2 of each candidate. */
   seconds: number;
   onProgress?: (done: number, total: number, note: string) => void;
 }
@@ -38,38 +33,38 @@ export interface Tuned {
   provider: Provider;
 }
 
-/** Sessions × threads that share out the cores evenly, with and without batches. */
-export function waysToRun(cores = availableParallelism()): Tuning[] {
-  const shares = Array.from({ length: Math.min(cores, MOST_SESSIONS) }, (_, i) => i + 1);
+/** Instances × threads that share out the cores evenly, with and without batches. */
+export function candidates(cores = availableParallelism()): Tuning[] {
+  const shares = Array.from({ length: Math.min(cores, MOST_INSTANCES) }, (_, i) => i + 1);
   return shares
     .filter((instances) => cores % instances === 0)
     .flatMap((instances) => BATCHES.map((maxBatch) => ({ instances, threads: cores / instances, maxBatch })));
 }
 
 /**
- * Measures each way of running a bundle on its test image, encoded as clients send it: from the bytes to the objects,
+ * Measures each candidate on a bundle's test image, encoded as clients send it: from the bytes to the objects,
  * in a process of its own as when it is served, for as many clients as it can use and for one.
  * @throws UserError when the bundle cannot be run
  */
-export async function measureWays(
+export async function measureCandidates(
   bundle: Bundle,
-  config: TuneConfig,
+  config: ServeConfig,
   { seconds, onProgress }: TuneOptions,
-  ways = waysToRun(),
+  tunings = candidates(),
 ): Promise<Tuned> {
   const bytes = await readFile(join(bundle.dir, bundle.test.image));
-  const results = ways.map((way) => ({ way, rates: [] as number[], latencies: [] as number[] }));
+  const results = tunings.map((tuning) => ({ tuning, rates: [] as number[], latencies: [] as number[] }));
   let provider: Provider = 'cpu';
   let done = 0;
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { way, rates, latencies } of round % 2 === 0 ? results : results.toReversed()) {
-      const note = `${way.instances} x ${way.threads} threads, batches to ${way.maxBatch}`;
-      onProgress?.(done++, ROUNDS * ways.length, note);
-      const model = await ModelProcess.start(bundle, { ...config, ...way, deadline: 3_600_000 });
+    for (const { tuning, rates, latencies } of round % 2 === 0 ? results : results.toReversed()) {
+      const note = `${tuning.instances} x ${tuning.threads} threads, batches to ${tuning.maxBatch}`;
+      onProgress?.(done++, ROUNDS * tunings.length, note);
+      const model = await ModelProcess.start(bundle, { ...config, ...tuning, deadline: 3_600_000 });
       try {
         provider = model.info.provider;
         const one = await windowsOf(model, bytes, 1, seconds);
-        const many = await windowsOf(model, bytes, clientsFor(way), seconds);
+        const many = await windowsOf(model, bytes, clientsFor(tuning), seconds);
         latencies.push(median(one.map(({ latency }) => latency)));
         rates.push(median(many.map(({ rate }) => rate)));
       } finally {
@@ -78,8 +73,8 @@ export async function measureWays(
     }
   }
   onProgress?.(done, done, '');
-  const measured = results.map(({ way, rates, latencies }) => ({
-    ...way,
+  const measured = results.map(({ tuning, rates, latencies }) => ({
+    ...tuning,
     rate: mean(rates),
     latency: mean(latencies),
   }));
@@ -99,6 +94,7 @@ interface Window {
 async function windowsOf(model: ModelProcess, bytes: Uint8Array, clients: number, seconds: number): Promise<Window[]> {
   const end = performance.now() + seconds * 1000;
   const windows: Window[] = [];
+  const never = new AbortController().signal;
   let latencies: number[] = [];
   let since = performance.now();
   const steady = () => {
@@ -110,11 +106,11 @@ async function windowsOf(model: ModelProcess, bytes: Uint8Array, clients: number
   const client = async (first: boolean) => {
     while (!enough()) {
       const start = performance.now();
-      const place = model.admit(new AbortController().signal);
+      const ticket = model.admit();
       try {
-        await place.detect({ bytes, thresholds: {} });
+        await model.detect({ bytes }, ticket, never);
       } finally {
-        place.leave();
+        ticket.leave();
       }
       const now = performance.now();
       latencies.push(now - start);

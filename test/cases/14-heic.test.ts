@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import * as assert from 'uvu/assert';
 import { checkPixels, decodeImage, ImageError } from '../../src/image/decode.js';
 import { ApiError } from '../../src/serve/api_error.js';
-import { decodeUpload } from '../../src/serve/worker/decode_upload.js';
+import { decodeUpload } from '../../src/serve/worker/detect_batch.js';
 import { caseFile, caseSuite } from './helpers.js';
 
 const NAME = '14-heic';

@@ -8,7 +8,8 @@ import { readJson } from '../../src/base/files.js';
 import { preprocessSchema } from '../../src/config/preprocess.js';
 import { iou } from '../../src/detect/box.js';
 import { readBundle } from '../../src/detect/bundle.js';
-import { Detector } from '../../src/detect/onnx_detector.js';
+import { COCO_CLASSES } from '../../src/detect/categories.js';
+import { OnnxDetector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
 import type { Answer } from '../../src/serve/http/answer.js';
 import { shared, suiteNeeding } from '../helpers.js';
@@ -16,11 +17,11 @@ import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
 
 const test = suite('detector');
 let dir: string;
-let detector: Detector;
+let detector: OnnxDetector;
 
 test.before(async () => {
   dir = await makeBundle();
-  detector = await Detector.open(await readBundle(dir));
+  detector = await OnnxDetector.open(await readBundle(dir));
 });
 test.after(async () => {
   await detector.close();
@@ -78,7 +79,7 @@ test('a file that is no ONNX model, or of another input size, is a UserError', a
   await writeFile(path, 'not a model');
   for (const file of [path, join(dir, 'model.onnx'), join(dir, 'absent.onnx')]) {
     try {
-      await Detector.fromOnnx(file, { ...options, thresholds });
+      await OnnxDetector.fromFile(file, { ...options, thresholds, categories: [] });
       assert.unreachable();
     } catch (error) {
       assert.instance(error, UserError);
@@ -93,7 +94,12 @@ const real = suiteNeeding('detector with Megvii’s export', [weights, photo]);
 
 real('finds the dog, the bicycle and the car', async () => {
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
-  const nano = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
+  const nano = await OnnxDetector.fromFile(weights, {
+    preprocess,
+    thresholds,
+    categories: COCO_CLASSES,
+    decoded: false,
+  });
   const found = await nano.detect(await decodeImage(photo));
   await nano.close();
   const scores = found.map(({ classIndex, score }) => [classIndex, score.toFixed(2)]);
@@ -109,7 +115,12 @@ real('finds the dog, the bicycle and the car', async () => {
 });
 real('finds in an image decoded for the network what it finds in the whole one', async () => {
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
-  const nano = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
+  const nano = await OnnxDetector.fromFile(weights, {
+    preprocess,
+    thresholds,
+    categories: COCO_CLASSES,
+    decoded: false,
+  });
   const large = await sharp(photo).resize(2304, 1728).jpeg({ quality: 92 }).toBuffer();
   const whole = await nano.detect(await decodeImage(large));
   const reduced = await nano.detect(await decodeImage(large, { fit: preprocess.size }), { confidence: 0.3 });

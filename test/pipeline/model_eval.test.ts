@@ -11,7 +11,7 @@ import { Store } from '../../src/data/store.js';
 import { writeDataset } from '../../src/data/tables.js';
 import { readBundle } from '../../src/detect/bundle.js';
 import type { CocoAnnotation, CocoDataset, CocoDetection } from '../../src/detect/coco.js';
-import { Detector } from '../../src/detect/onnx_detector.js';
+import { OnnxDetector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
 import { type ModelEvalOutputs, modelEval, showEvaluation } from '../../src/pipeline/model_eval.js';
 import type { StepContext } from '../../src/pipeline/runner/step.js';
@@ -40,7 +40,7 @@ async function makeDataset(
   const dir = join(root, name);
   const images: CocoDataset['images'] = [];
   const annotations: CocoAnnotation[] = [];
-  const detector = await Detector.open(await readBundle(bundle));
+  const detector = await OnnxDetector.open(await readBundle(bundle));
   for (let id = 1; id <= 4; id++) {
     const jpeg = await randomJpeg(id);
     const { width, height, data } = await decodeImage(jpeg);

@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert';
 import { preprocessSchema } from '../../src/config/preprocess.js';
 import { readCoco } from '../../src/data/sources/coco.js';
 import { COCO_CLASSES } from '../../src/detect/categories.js';
-import { Detector } from '../../src/detect/onnx_detector.js';
-import { openWeightsDetector } from '../../src/model/tf_detector.js';
+import { OnnxDetector } from '../../src/detect/onnx_detector.js';
+import { TfDetector } from '../../src/model/tf_detector.js';
 import { evaluateDetector } from '../../src/pipeline/evaluation/evaluate.js';
 import { shared, suiteNeeding } from '../helpers.js';
 
@@ -17,7 +17,7 @@ test('imported weights on TensorFlow and the same file on onnxruntime agree with
   const thresholds = { confidence: 0.01, iou: 0.65, maxDetections: 100, agnostic: false };
   const categories = [...COCO_CLASSES];
 
-  const tensorflow = await openWeightsDetector(weights);
+  const tensorflow = await TfDetector.open(weights);
   const ours = await evaluateDetector((image) => tensorflow.detect(image, thresholds), dataset, pathOf, {
     fit: tensorflow.size,
     categories,
@@ -25,7 +25,12 @@ test('imported weights on TensorFlow and the same file on onnxruntime agree with
   await tensorflow.close();
 
   const preprocess = preprocessSchema.parse({ size: [416, 416] });
-  const onnx = await Detector.fromOnnx(weights, { preprocess, thresholds, decoded: false });
+  const onnx = await OnnxDetector.fromFile(weights, {
+    preprocess,
+    thresholds,
+    categories: COCO_CLASSES,
+    decoded: false,
+  });
   const theirs = await evaluateDetector((image) => onnx.detect(image), dataset, pathOf, {
     fit: preprocess.size,
     categories,

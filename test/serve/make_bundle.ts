@@ -8,7 +8,7 @@ import type { Architecture } from '../../src/config/network.js';
 import { type Preprocess, preprocessSchema } from '../../src/config/preprocess.js';
 import type { BundleManifest } from '../../src/detect/bundle.js';
 import type { Thresholds } from '../../src/detect/nms.js';
-import { Detector } from '../../src/detect/onnx_detector.js';
+import { OnnxDetector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { initialWeights } from '../../src/model/weights/init.js';
@@ -77,7 +77,7 @@ export async function writeManifest(dir: string, manifest: BundleManifest): Prom
 }
 
 async function answerOf(onnx: string, image: Buffer): Promise<Answer> {
-  const detector = await Detector.fromOnnx(onnx, { preprocess, thresholds, decoded: true });
+  const detector = await OnnxDetector.fromFile(onnx, { preprocess, thresholds, categories, decoded: true });
   const { width, height, data } = await decodeImage(image);
   const detections = await detector.detect({ width, height, data });
   await detector.close();

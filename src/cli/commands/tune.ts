@@ -22,16 +22,16 @@ export const tuneCommand = defineCommand({
     const { serve } = await config();
     const { readBundle } = await import('../../detect/bundle.js');
     const { choose, thisMachine, writeTuning } = await import('../../detect/tuning.js');
-    const { measureWays, waysToRun } = await import('../../serve/tune.js');
+    const { candidates, measureCandidates } = await import('../../serve/tune.js');
     const bundle = await readBundle(dir);
-    const ways = waysToRun();
+    const tunings = candidates();
     let progress: ReturnType<typeof startProgress> | undefined;
     const onProgress = (done: number, total: number, note: string) => {
       progress ??= startProgress('tune', total);
       progress.update(done, note);
     };
-    const { measured, provider } = await measureWays(bundle, serve, { seconds, onProgress }, ways).finally(() =>
-      progress?.stop(),
+    const { measured, provider } = await measureCandidates(bundle, serve, { seconds, onProgress }, tunings).finally(
+      () => progress?.stop(),
     );
     const best = choose(measured, goal);
     const { instances, threads, maxBatch } = best;

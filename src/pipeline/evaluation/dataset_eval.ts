@@ -98,7 +98,7 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
               ...remarks,
               `Detections at confidence ${confidence} and above, at most ${maxDetections} an image, non-maximum suppression at IoU ${iou}.`,
             ],
-            confidence: detector.confidence,
+            confidence: detector.thresholds.confidence,
             images,
             extra: about,
           });

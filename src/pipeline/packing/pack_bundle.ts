@@ -6,7 +6,8 @@ import { log } from '../../base/progress.js';
 import type { Config } from '../../config/schema.js';
 import { BUNDLE_FILE, type BundleManifest, readBundle } from '../../detect/bundle.js';
 import type { CocoCategory } from '../../detect/coco.js';
-import { Detector } from '../../detect/onnx_detector.js';
+import type { Detector } from '../../detect/detector.js';
+import { OnnxDetector } from '../../detect/onnx_detector.js';
 import { CHECKED, type DecodeLimits, decodeImage, openPixels } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
 import { identifyImage } from '../../image/image_format.js';
@@ -89,7 +90,7 @@ async function writeBundle(
   const [boxes, scores] = [difference.boxes, difference.scores].map((value) => value.toExponential(1));
   log(`pack: onnxruntime and TensorFlow differ by ${boxes} pixels and ${scores} of scores`);
 
-  const detector = await Detector.fromOnnx(modelPath, { preprocess, thresholds, decoded: true });
+  const detector = await OnnxDetector.fromFile(modelPath, { preprocess, thresholds, categories, decoded: true });
   const testImage = await chooseTestImage(detector, images, decode);
   await writeAtomic(join(dir, TEST_IMAGE), await toJpeg(images[testImage]));
   const image = await decode(join(dir, TEST_IMAGE));

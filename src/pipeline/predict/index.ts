@@ -5,11 +5,11 @@ import { makeDir, writeAtomic } from '../../base/files.js';
 import { log, startProgress } from '../../base/progress.js';
 import { type Box, toBox } from '../../detect/box.js';
 import type { CocoCategory } from '../../detect/coco.js';
+import type { Detector } from '../../detect/detector.js';
 import type { Detection, Thresholds } from '../../detect/nms.js';
 import { classColor } from '../../image/colors.js';
 import { type DecodeLimits, decodeImage } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
-import type { OpenDetector } from '../open_detector.js';
 import type { ImageInput } from './image_inputs.js';
 import { type OutputPath, planOutputs } from './output_paths.js';
 
@@ -45,7 +45,7 @@ const MOST_TOLD = 5;
  * @throws UserError when `out` is no folder and cannot be made one
  */
 export async function predictImages(
-  detector: OpenDetector,
+  detector: Detector,
   images: readonly ImageInput[],
   { out, thresholds, limits }: PredictOptions = {},
 ): Promise<Prediction[]> {
@@ -75,13 +75,14 @@ export async function predictImages(
 }
 
 async function predictOne(
-  { detect, categories }: OpenDetector,
+  detector: Detector,
   path: string,
   image: Image,
   annotated: string | undefined,
   { thresholds, limits }: Pick<PredictOptions, 'thresholds' | 'limits'>,
 ): Promise<Prediction> {
-  const found = await detect(image, thresholds);
+  const { categories } = detector;
+  const found = await detector.detect(image, thresholds);
   if (annotated !== undefined) {
     const whole = image.original ? await decodeImage(path, limits) : image;
     await draw(annotated, whole, found, categories);

@@ -15,7 +15,7 @@ interface Estimate {
 }
 
 /** Moving estimates of what a batch takes, by its size: the powers of two up to the largest allowed. */
-export class BatchTimes {
+export class BatchCostModel {
   readonly sizes: readonly number[];
   readonly #estimates = new Map<number, Estimate>();
   #batches = 0;

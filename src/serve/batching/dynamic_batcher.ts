@@ -1,82 +1,97 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../base/clock.js';
 import { type ApiError, clientGone } from '../api_error.js';
-import type { DetectRequest, Found } from '../versions/model.js';
-import type { SentTask } from '../worker/frames.js';
-import type { BatchOutcomes } from '../worker/upload_detector.js';
-import { type Lane, LaneClosed } from '../worker/worker_channel.js';
-import type { Admission, Seat } from './admission.js';
-import { BatchTimes } from './batch_cost_model.js';
-import { isSuspect, type Job, killsItsProcess, settle } from './job.js';
+import type { BatchResult, DetectAnswer, DetectRequest } from '../detect_request.js';
+import { ChannelClosed, type WorkerChannel } from '../worker/worker_channel.js';
+import type { Admission, Ticket } from './admission.js';
+import { BatchCostModel } from './batch_cost_model.js';
+import { isSuspect, killsItsWorker, type PendingRequest, settle } from './pending_request.js';
 
-/** Milliseconds for which an answer shows that detectors answer. */
+/** Milliseconds for which an answer shows that the worker answers. */
 const RECENT_MS = 1000;
 
-/** Milliseconds after its deadline at which a request in hand is given up, whatever its process does. */
+/** Grace period: milliseconds after its deadline at which a request in hand is given up, whatever its worker does. */
 const GRACE_MS = 1000;
 
-export interface DispatcherOptions {
+export interface DynamicBatcherOptions {
   admission: Admission;
-  /** Milliseconds a detector may take over a batch before its process is ended. */
-  patience: number;
-  /** Ends the process. */
+  /** Milliseconds an instance may take over a batch before the worker is ended. */
+  batchTimeout: number;
+  /** Ends the worker. */
   kill: () => void;
-  /** Told of every batch that begins. */
+  /** Called with the size of every batch that begins. */
   onBatch?: (size: number) => void;
+  clock?: Clock;
 }
 
-/** The ways to the detectors of a process. */
-export interface Lanes {
-  lanes: readonly Lane[];
-  /** To the one for images that take long. */
-  long: Lane;
+/** The channels to the instances of a worker. */
+export interface WorkerChannels {
+  channels: readonly WorkerChannel[];
+  /** To the instance for images that take long. */
+  long: WorkerChannel;
 }
 
 /**
- * The requests of a model on their way to its detectors and back. Whatever has come while a batch ran is in the next, up
- * to the size that measured times show to be best; nobody waits for more while a detector is idle. No request is lost
- * when the process dies, and none waits for ever.
+ * Sends a model's requests to the instances of its worker in batches. What came while a batch ran is in the next one, up to
+ * the size that measured times show to be best; an idle instance never waits for more. No request is lost when the worker
+ * dies, and none waits for ever.
  */
-export class Dispatcher {
-  readonly #options: DispatcherOptions;
-  #waiting: Job[] = [];
+export class DynamicBatcher {
+  readonly #options: DynamicBatcherOptions;
+  readonly #clock: Clock;
+  #waiting: PendingRequest[] = [];
   /** Batches in hand, and since when. */
-  readonly #running = new Map<Job[], number>();
-  /** Detectors with nothing to do. */
-  #idle: Lane[] = [];
-  /** The one for long images, when it has nothing to do. */
-  #idleLong: Lane[] = [];
-  /** Counts the processes. */
-  #process = 0;
-  /** When a detector of the process answered last. */
+  readonly #running = new Map<PendingRequest[], number>();
+  /** Channels of idle instances. */
+  #idle: WorkerChannel[] = [];
+  /** That of the instance for long images, when it is idle. */
+  #idleLong: WorkerChannel[] = [];
+  /** Counts the workers. */
+  #worker = 0;
+  /** When an instance of the worker last answered. */
   #answered = Number.NEGATIVE_INFINITY;
   #asking?: Promise<boolean>;
-  #times = new BatchTimes(1);
+  #costs = new BatchCostModel(1);
 
-  constructor(options: DispatcherOptions) {
+  constructor(options: DynamicBatcherOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? systemClock;
   }
 
-  /** Images that wait for a detector. */
+  /** Images that wait for an instance. */
   get queued(): number {
     return this.#waiting.length;
   }
 
-  /** @throws ApiError as `Place.detect`, Error when the model failed */
-  async detect(request: DetectRequest, seat: Seat, signal: AbortSignal): Promise<Found> {
+  /**
+   * Resolves with the objects of an image.
+   *
+   * @throws ApiError 413 or 422 for the image, 503 when it waited too long, 499 when the client has gone; Error when the
+   *   model failed
+   */
+  async detect(request: DetectRequest, ticket: Ticket, signal: AbortSignal): Promise<DetectAnswer> {
     if (signal.aborted) throw clientGone();
     // A request may be of many images.
     setMaxListeners(0, signal);
     let leave = () => {};
     let stopWatching = () => {};
     try {
-      return await new Promise<Found>((resolve, reject) => {
-        const since = performance.now();
-        const job: Job = { request, seat, since, alone: false, long: false, over: false, resolve, reject };
-        leave = () => this.#giveUp(job, clientGone());
+      return await new Promise<DetectAnswer>((resolve, reject) => {
+        const since = this.#clock.now();
+        const pending: PendingRequest = {
+          request,
+          ticket,
+          since,
+          alone: false,
+          long: false,
+          over: false,
+          resolve,
+          reject,
+        };
+        leave = () => this.#giveUp(pending, clientGone());
         signal.addEventListener('abort', leave, { once: true });
-        stopWatching = this.#watchDeadline(job);
-        this.#waiting.push(job);
+        stopWatching = this.#watchDeadline(pending);
+        this.#waiting.push(pending);
         this.#work();
       });
     } finally {
@@ -85,62 +100,61 @@ export class Dispatcher {
     }
   }
 
-  /** A process is ready: its detectors get what waits, in batches of at most `maxBatch`. */
-  connect({ lanes, long }: Lanes, maxBatch: number): void {
-    if (this.#process++ === 0) this.#times = new BatchTimes(maxBatch);
-    this.#idle = [...lanes];
+  /** Takes a worker that is ready: its instances get what waits, in batches of at most `maxBatch`. */
+  connect({ channels, long }: WorkerChannels, maxBatch: number): void {
+    if (this.#worker++ === 0) this.#costs = new BatchCostModel(maxBatch);
+    this.#idle = [...channels];
     this.#idleLong = [long];
     this.#answered = Number.NEGATIVE_INFINITY;
     this.#work();
   }
 
   /**
-   * Whether detectors answer: one did of late, an idle one does within `ms` when it is asked for nothing, or all are busy
-   * with batches that are not overdue.
+   * Whether the worker answers: an instance did a moment ago, an idle one answers an empty batch within `ms`, or all are
+   * busy with batches that are not overdue.
    */
   async answers(ms: number): Promise<boolean> {
-    const now = performance.now();
+    const now = this.#clock.now();
     if (now - this.#answered < RECENT_MS) return true;
     if (this.#idle.length > 0) {
       this.#asking ??= this.#askIdle().finally(() => {
         this.#asking = undefined;
       });
     }
-    if (this.#asking) return Promise.race([this.#asking, sleep(ms, false, { ref: false })]);
+    if (this.#asking) return this.#within(ms, this.#asking);
     const since = Math.max(this.#answered, Math.min(...this.#running.values()));
-    return this.#answered > Number.NEGATIVE_INFINITY && now - since < this.#options.patience;
+    return this.#answered > Number.NEGATIVE_INFINITY && now - since < this.#options.batchTimeout;
   }
 
   /**
-   * Measures batches of growing size on all detectors, as many as `budget` ms allow, so that the first requests find a
-   * warm model.
-   * @returns milliseconds the model takes for an image alone, and between two when all detectors are busy
+   * Measures batches of growing size on all instances, as many as `budget` ms allow, so that the first requests find a
+   * warm model. Resolves with the milliseconds an image takes alone, and those between two when all instances are busy.
    */
-  async warmUp(task: SentTask, budget: number): Promise<{ alone: number; pace: number }> {
-    const lanes = this.#idle.splice(0);
-    const end = performance.now() + budget;
-    const times = this.#times;
-    for (const size of times.sizes) {
+  async warmUp(request: DetectRequest, budget: number): Promise<{ alone: number; pace: number }> {
+    const channels = this.#idle.splice(0);
+    const end = this.#clock.now() + budget;
+    const costs = this.#costs;
+    for (const size of costs.sizes) {
       for (let run = 0; run < 2; run++) {
-        if (size > 1 && performance.now() + times.expected(size) > end) break;
-        const tasks = Array.from({ length: size }, () => ({ ...task, alone: true }));
-        await Promise.all(lanes.map(async (lane) => this.#record(await lane.run(tasks))));
+        if (size > 1 && this.#clock.now() + costs.expected(size) > end) break;
+        const requests = Array.from({ length: size }, () => ({ ...request, alone: true }));
+        await Promise.all(channels.map(async (channel) => this.#record(await channel.run(requests))));
       }
     }
-    this.#idle.push(...lanes);
+    this.#idle.push(...channels);
     this.#work();
-    return { alone: times.expected(1), pace: times.pace / lanes.length };
+    return { alone: costs.expected(1), pace: costs.pace / channels.length };
   }
 
-  /** Sends every idle detector a batch of nothing. @returns whether one answered */
+  /** Sends every idle instance an empty batch. Resolves with whether one answered. */
   async #askIdle(): Promise<boolean> {
-    const process = this.#process;
-    const ask = async (lane: Lane) => {
+    const worker = this.#worker;
+    const ask = async (channel: WorkerChannel) => {
       const stopWatching = this.#watchBatch();
       try {
-        await lane.run([]);
-        if (process === this.#process) this.#idle.push(lane);
-        this.#answered = performance.now();
+        await channel.run([]);
+        if (worker === this.#worker) this.#idle.push(channel);
+        this.#answered = this.#clock.now();
         this.#work();
       } finally {
         stopWatching();
@@ -152,10 +166,17 @@ export class Dispatcher {
     );
   }
 
-  /** Ends the process when a detector takes too long: what others answer must not hide one that stands still. */
+  /** Ends the worker when an instance exceeds the batch timeout: one that hangs must not hide behind others that answer. */
   #watchBatch(): () => void {
-    const watch = setTimeout(this.#options.kill, this.#options.patience);
-    return () => clearTimeout(watch);
+    return this.#clock.after(this.#options.batchTimeout, this.#options.kill);
+  }
+
+  /** What `answer` resolves with, or false after `ms`. */
+  #within(ms: number, answer: Promise<boolean>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(ms, () => resolve(false));
+      void answer.then(resolve).finally(cancel);
+    });
   }
 
   #work(): void {
@@ -163,58 +184,58 @@ export class Dispatcher {
   }
 
   /** The next batch that can begin, off the queue; empty when there is none. */
-  #next(): Job[] {
-    const isReady = (job: Job) => this.#idleFor(job).length > 0;
+  #next(): PendingRequest[] {
+    const isReady = (pending: PendingRequest) => this.#idleFor(pending).length > 0;
     const suspect = this.#waiting.find(isSuspect);
     const first = suspect ?? this.#waiting.find(isReady);
     if (first === undefined || !isReady(first) || this.#mustWait(first)) return [];
     const batch = first.alone ? [first] : this.#together(first);
-    this.#waiting = this.#waiting.filter((job) => !batch.includes(job));
+    this.#waiting = this.#waiting.filter((pending) => !batch.includes(pending));
     return batch;
   }
 
-  /** Suspects, which go before all others, wait for the next process and are alone with it. */
-  #mustWait(first: Job): boolean {
-    if (first.suspectOf === this.#process) return true;
+  /** Suspects, which go before all others, wait for the next worker and are alone with it. */
+  #mustWait(first: PendingRequest): boolean {
+    if (first.suspectOf === this.#worker) return true;
     const [inHand] = this.#running.keys();
     return inHand !== undefined && (isSuspect(inHand[0]) || isSuspect(first));
   }
 
-  #together(first: Job): Job[] {
-    const jobs = this.#waiting.filter(({ alone }) => !alone);
-    const share = Math.ceil(jobs.length / this.#idle.length);
-    return jobs.slice(0, this.#times.best(share, first.seat.deadline - performance.now()));
+  #together(first: PendingRequest): PendingRequest[] {
+    const candidates = this.#waiting.filter(({ alone }) => !alone);
+    const share = Math.ceil(candidates.length / this.#idle.length);
+    return candidates.slice(0, this.#costs.best(share, first.ticket.deadline - this.#clock.now()));
   }
 
-  #idleFor({ long }: Job): Lane[] {
+  #idleFor({ long }: PendingRequest): WorkerChannel[] {
     return long ? this.#idleLong : this.#idle;
   }
 
-  async #runBatch(batch: Job[]): Promise<void> {
+  async #runBatch(batch: PendingRequest[]): Promise<void> {
     const idle = this.#idleFor(batch[0]);
-    const lane = idle.shift() as Lane;
+    const channel = idle.shift() as WorkerChannel;
     const [{ long }] = batch;
-    const start = performance.now();
-    const process = this.#process;
+    const start = this.#clock.now();
+    const worker = this.#worker;
     this.#running.set(batch, start);
     const stopWatching = this.#watchBatch();
     this.#options.onBatch?.(batch.length);
     try {
-      const done = await lane.run(batch.map(({ request }) => ({ ...request, alone: long })));
-      this.#answered = performance.now();
+      const done = await channel.run(batch.map(({ request }) => ({ ...request, alone: long })));
+      this.#answered = this.#clock.now();
       if (!long) this.#record(done);
-      batch.forEach((job, i) => {
+      batch.forEach((pending, i) => {
         const outcome = done.outcomes[i];
-        if ('long' in outcome) this.#putOff(job);
-        else settle(job, outcome, { queue: start - job.since, ...done.times });
+        if ('long' in outcome) this.#putOff(pending);
+        else settle(pending, outcome, { queue: start - pending.since, ...done.times });
       });
-      idle.push(lane);
+      idle.push(channel);
     } catch (error) {
-      const died = error instanceof LaneClosed;
-      this.#again(batch, error, died ? process : undefined);
-      if (!died) idle.push(lane);
-      // A process ends as a whole.
-      else if (process === this.#process) [this.#idle, this.#idleLong] = [[], []];
+      const died = error instanceof ChannelClosed;
+      this.#again(batch, error, died ? worker : undefined);
+      if (!died) idle.push(channel);
+      // A worker ends as a whole.
+      else if (worker === this.#worker) [this.#idle, this.#idleLong] = [[], []];
     }
     stopWatching();
     this.#running.delete(batch);
@@ -222,60 +243,61 @@ export class Dispatcher {
   }
 
   /**
-   * Nothing of a batch that failed was answered yet, and looking at an image twice harms nobody.
-   * @param process that died of it, if one did
+   * Queues the requests of a failed batch again: none was answered yet, and detecting twice harms nobody.
+   *
+   * @param worker the one that died of it, if one did
    */
-  #again(batch: readonly Job[], error: unknown, process?: number): void {
-    const died = process !== undefined;
-    for (const job of batch.filter(({ over }) => !over).toReversed()) {
-      if (died ? isSuspect(job) : job.alone) {
-        job.reject(died ? killsItsProcess() : error);
+  #again(batch: readonly PendingRequest[], error: unknown, worker?: number): void {
+    const died = worker !== undefined;
+    for (const pending of batch.filter(({ over }) => !over).toReversed()) {
+      if (died ? isSuspect(pending) : pending.alone) {
+        pending.reject(died ? killsItsWorker() : error);
         continue;
       }
-      job.alone = true;
-      job.suspectOf ??= process;
-      this.#waiting.unshift(job);
+      pending.alone = true;
+      pending.suspectOf ??= worker;
+      this.#waiting.unshift(pending);
     }
   }
 
-  /** It keeps nobody waiting where it goes. */
-  #putOff(job: Job): void {
-    if (job.over) return;
-    job.alone = true;
-    job.long = true;
-    this.#waiting.push(job);
+  /** Sends a long image to the instance for such, where no other waits for it. */
+  #putOff(pending: PendingRequest): void {
+    if (pending.over) return;
+    pending.alone = true;
+    pending.long = true;
+    this.#waiting.push(pending);
   }
 
-  #record({ outcomes, times: { letterbox, inference, post } }: BatchOutcomes): void {
-    const looked = outcomes.filter((outcome) => 'detections' in outcome).length;
-    if (looked > 0) this.#times.record(looked, letterbox + inference + post);
+  #record({ outcomes, times: { letterbox, inference, post } }: BatchResult): void {
+    const detected = outcomes.filter((outcome) => 'detections' in outcome).length;
+    if (detected > 0) this.#costs.record(detected, letterbox + inference + post);
   }
 
-  /** Gives a request up that waits when its deadline can no longer be kept, and one in hand some time after that. */
-  #watchDeadline(job: Job): () => void {
-    const budget = job.seat.deadline - performance.now();
-    // A model that alone takes longer than the budget is to answer when it is idle all the same.
-    const patience = Math.max(budget / 2, budget - this.#times.expected(1));
+  /** Gives up a waiting request when its deadline can no longer be kept, and one in hand after the grace period. */
+  #watchDeadline(pending: PendingRequest): () => void {
+    const budget = pending.ticket.deadline - this.#clock.now();
+    // An idle model answers even if an image alone takes it longer than the budget.
+    const patience = Math.max(budget / 2, budget - this.#costs.expected(1));
     const tooLate = () => {
-      // As slow as this at least.
-      if (!job.long) job.seat.measure();
+      // It would have taken at least this long.
+      if (!pending.long) pending.ticket.measure();
       const message = 'The request waited until its deadline.';
-      this.#giveUp(job, this.#options.admission.refusal('deadline_passed', message));
+      this.#giveUp(pending, this.#options.admission.refusal('deadline_passed', message));
     };
-    let timer = setTimeout(() => {
-      if (this.#waiting.includes(job) && this.#running.size > 0) tooLate();
-      else timer = setTimeout(tooLate, budget - patience + GRACE_MS);
-    }, patience);
-    return () => clearTimeout(timer);
+    let cancel = this.#clock.after(patience, () => {
+      if (this.#waiting.includes(pending) && this.#running.size > 0) tooLate();
+      else cancel = this.#clock.after(budget - patience + GRACE_MS, tooLate);
+    });
+    return () => cancel();
   }
 
-  #giveUp(job: Job, reason: ApiError): void {
-    job.over = true;
-    job.reject(reason);
-    const at = this.#waiting.indexOf(job);
+  #giveUp(pending: PendingRequest, reason: ApiError): void {
+    pending.over = true;
+    pending.reject(reason);
+    const at = this.#waiting.indexOf(pending);
     if (at < 0) return;
     this.#waiting.splice(at, 1);
-    // It may have held up the others.
+    // Others may have waited for it.
     this.#work();
   }
 }

@@ -15,7 +15,7 @@ const DOUBT = 0.05;
  * measurements, whatever makes it so: batches, several sessions, or another model on the same cores. Where positions
  * are too much alike to show its slope it is the line through their mean and the origin.
  */
-export class Latencies {
+export class LatencyModel {
   /** Sums of weights, positions, latencies, squares and products. */
   #n = 0;
   #x = 0;

@@ -2,8 +2,8 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { messageOf } from '../../base/errors.js';
 import { ApiError, clientGone } from '../api_error.js';
+import type { FileBytes } from '../detect_request.js';
 import { CUT_OFF } from '../security/plain_answer.js';
-import type { FileBytes } from '../worker/frames.js';
 
 /** One image of a request, as it came. */
 export interface Upload {

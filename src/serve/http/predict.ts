@@ -1,9 +1,12 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { accepts } from 'hono/accepts';
 import type { ServeConfig } from '../../config/schema.js';
+import type { CocoCategory } from '../../detect/coco.js';
 import { ApiError } from '../api_error.js';
+import type { Ticket } from '../batching/admission.js';
+import type { DetectAnswer, DetectRequest } from '../detect_request.js';
 import { reportStages } from '../observe/stages.js';
-import type { DetectRequest, Found, Model, Models } from '../versions/model.js';
+import type { Model, Models } from '../versions/model.js';
 import { buildAnswer, buildRefusal, buildResults } from './answer.js';
 import { refuseLarge, type Upload } from './body.js';
 import { ImageUrls } from './image_url.js';
@@ -18,13 +21,6 @@ export interface PredictParts {
   urls?: ImageUrls;
 }
 
-/** What became of one image of a request. */
-interface Outcome {
-  upload: Upload;
-  imageId: number;
-  found: Found | ApiError;
-}
-
 interface Env {
   Variables: { model: Model };
 }
@@ -32,7 +28,7 @@ interface Env {
 /** `POST /predict`: finds objects in one image or several. */
 export function predictRoutes({ models, config, urls = new ImageUrls(config) }: PredictParts): Hono<Env> {
   const { maxBytes } = config;
-  // More images than places would never be taken.
+  // More images than the queue holds would never be admitted.
   const maxFiles = Math.min(config.maxFiles, config.queue);
   const app = new Hono<Env>();
   app.post('/predict', leased(models), async (c) => {
@@ -42,11 +38,9 @@ export function predictRoutes({ models, config, urls = new ImageUrls(config) }: 
     const { imageId, thresholds, format = accepted(c) } = readQuery(new URL(c.req.url).searchParams, categories);
     const { images, list } = await readUploads(c, { maxBytes, maxFiles, urls });
     if (list && format === 'png') throw pngOfSeveral(images.length);
-    const requests = images.map(({ bytes }) => ({ bytes, thresholds, draw: format === 'png' }));
-    const answers = await detectAll(model, images, requests, c.req.raw.signal);
-    const outcomes = images.map((upload, i) => ({ upload, imageId: imageId + i, found: answers[i] }));
+    const answers = await detectAll(model, images, { thresholds, draw: format === 'png' }, c.req.raw.signal);
     reportTimes(c, answers);
-    return render(c, outcomes, model, list, format);
+    return render(c, { images, answers, firstId: imageId, list, format }, categories);
   });
   return app;
 }
@@ -73,31 +67,32 @@ function accepted(c: Context): Format {
 }
 
 /**
- * Takes all images in or none, and waits for all.
+ * Admits all images or none, and waits for all.
+ *
  * @throws ApiError for what does not lie in an image
  */
 async function detectAll(
   model: Model,
-  uploads: readonly Upload[],
-  requests: readonly DetectRequest[],
+  images: readonly Upload[],
+  asked: Pick<DetectRequest, 'thresholds' | 'draw'>,
   signal: AbortSignal,
-): Promise<(Found | ApiError)[]> {
-  const places: ReturnType<Model['admit']>[] = [];
+): Promise<(DetectAnswer | ApiError)[]> {
+  const tickets: Ticket[] = [];
   try {
-    for (const _ of requests) places.push(model.admit(signal));
+    for (const _ of images) tickets.push(model.admit());
     const all = await Promise.allSettled(
-      requests.map(async (request, i) => {
-        refuseEmpty(uploads[i]);
-        return places[i].detect(request);
+      images.map(async (image, i) => {
+        refuseEmpty(image);
+        return model.detect({ bytes: image.bytes, ...asked }, tickets[i], signal);
       }),
     );
     return all.map((one, i) => {
       if (one.status === 'fulfilled') return one.value;
-      if (isOfImage(one.reason)) return withOrigin(one.reason, uploads[i]);
+      if (isOfImage(one.reason)) return withOrigin(one.reason, images[i]);
       throw one.reason;
     });
   } finally {
-    for (const place of places) place.leave();
+    for (const ticket of tickets) ticket.leave();
   }
 }
 
@@ -111,7 +106,7 @@ function withOrigin(error: ApiError, { origin }: Upload): ApiError {
 }
 
 /** Tells the observers each image's stages, and the browser's network panel the slowest of each. */
-function reportTimes(c: Context, answers: readonly (Found | ApiError)[]): void {
+function reportTimes(c: Context, answers: readonly (DetectAnswer | ApiError)[]): void {
   const slowest = new Map<string, number>();
   for (const answer of answers) {
     if (answer instanceof ApiError) continue;
@@ -122,33 +117,46 @@ function reportTimes(c: Context, answers: readonly (Found | ApiError)[]): void {
   c.header('Server-Timing', [...slowest].map(([name, ms]) => `${name};dur=${ms.toFixed(3)}`).join(', '));
 }
 
-function render(c: Context, outcomes: readonly Outcome[], { bundle }: Model, list: boolean, format: Format): Response {
-  const { categories } = bundle;
+interface Answers {
+  images: readonly Upload[];
+  /** Of each image in turn. */
+  answers: readonly (DetectAnswer | ApiError)[];
+  /** Id of the first image; the next has one more. */
+  firstId: number;
+  /** Whether the client sent a list, and so expects one. */
+  list: boolean;
+  format: Format;
+}
+
+function render(
+  c: Context,
+  { images, answers, firstId, list, format }: Answers,
+  categories: readonly CocoCategory[],
+): Response {
+  const answerOf = (found: DetectAnswer, i: number) =>
+    buildAnswer({ ...found, file_name: images[i].name, image_id: firstId + i }, found.detections, [...categories]);
   if (format === 'json' && list) {
     return c.json({
-      answers: outcomes.map(({ upload: { name }, imageId, found }) =>
-        found instanceof ApiError
-          ? buildRefusal(name, imageId, found)
-          : buildAnswer({ ...found, file_name: name, image_id: imageId }, found.detections, categories),
+      answers: answers.map((one, i) =>
+        one instanceof ApiError ? buildRefusal(images[i].name, firstId + i, one) : answerOf(one, i),
       ),
     });
   }
   // Neither one image's answer nor a list of results has a place for a refusal.
-  const all = outcomes.map(({ found }, i) => {
-    if (!(found instanceof ApiError)) return found;
-    throw list ? amongSeveral(found, outcomes[i], i) : found;
+  const found = answers.map((one, i) => {
+    if (!(one instanceof ApiError)) return one;
+    throw list ? amongSeveral(one, images[i], i) : one;
   });
   if (format === 'coco') {
-    return c.json(all.flatMap(({ detections }, i) => buildResults(outcomes[i].imageId, detections, categories)));
+    return c.json(found.flatMap(({ detections }, i) => buildResults(firstId + i, detections, categories)));
   }
-  const [found] = all;
-  if (format === 'png') return c.body(found.drawn as Uint8Array<ArrayBuffer>, 200, { 'Content-Type': 'image/png' });
-  const [{ upload, imageId }] = outcomes;
-  return c.json(buildAnswer({ ...found, file_name: upload.name, image_id: imageId }, found.detections, categories));
+  const [only] = found;
+  if (format === 'png') return c.body(only.drawn as Uint8Array<ArrayBuffer>, 200, { 'Content-Type': 'image/png' });
+  return c.json(answerOf(only, 0));
 }
 
-function amongSeveral({ body }: ApiError, { upload }: Outcome, index: number): ApiError {
-  const named = upload.name === '' ? '' : ` (${upload.name})`;
+function amongSeveral({ body }: ApiError, { name }: Upload, index: number): ApiError {
+  const named = name === '' ? '' : ` (${name})`;
   return new ApiError({ ...body, message: `Image ${index + 1}${named}: ${body.message}` });
 }
 

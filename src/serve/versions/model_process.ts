@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, UserError } from '../../base/errors.js';
 import { type Bundle, readBundled } from '../../detect/bundle.js';
-import { Admission, type AdmissionOptions } from '../batching/admission.js';
-import { Dispatcher } from '../batching/dynamic_batcher.js';
-import type { EngineInfo, EngineOptions } from '../worker/engine.js';
-import { EngineProcess } from '../worker/worker_process.js';
-import type { Model, Place } from './model.js';
+import { Admission, type AdmissionOptions, type Ticket } from '../batching/admission.js';
+import { DynamicBatcher } from '../batching/dynamic_batcher.js';
+import type { DetectAnswer, DetectRequest } from '../detect_request.js';
+import type { WorkerInfo } from '../worker/worker.js';
+import type { WorkerOptions } from '../worker/worker_options.js';
+import { WorkerProcess } from '../worker/worker_process.js';
+import type { Model } from './model.js';
 
 /** Milliseconds between a death and the next start: the first, doubled with every death in a row up to the last. */
 const BACK_OFF_MS = { first: 50, last: 5000 };
@@ -14,10 +16,10 @@ const BACK_OFF_MS = { first: 50, last: 5000 };
 const HEALTHY_MS = 60_000;
 
 /**
- * Milliseconds a detector may take over a batch before its process is ended: the deadline, after which nobody waits for
- * it, but no less than this on a busy machine, besides what decoding a long image and drawing into it may take.
+ * Shortest batch timeout in milliseconds, besides the time to decode a long image and draw on it: a busy machine is slow.
+ * Otherwise it is the deadline, after which no request waits for the batch.
  */
-const LEAST_PATIENCE_MS = 4000;
+const LEAST_BATCH_TIMEOUT_MS = 4000;
 
 /** Milliseconds in which a process answers when it is asked whether it does. */
 const PROBE_MS = 800;
@@ -28,30 +30,30 @@ const LATE_HINT =
 /** Milliseconds given to measuring batches before the model is ready; the rest is learnt on the way. */
 const WARM_UP_MS = 400;
 
-export interface ModelProcessOptions extends EngineOptions, Omit<AdmissionOptions, 'least'> {
+export interface ModelProcessOptions extends WorkerOptions, Omit<AdmissionOptions, 'least'> {
   /** Milliseconds a process may take from its start until its model is ready. */
   startTimeout: number;
-  /** Milliseconds a detector may take over a batch before its process is ended; the deadline when absent. */
-  patience?: number;
-  /** Told of every run of the model. */
+  /** Milliseconds an instance may take over a batch before the worker is ended; follows from the deadline when absent. */
+  batchTimeout?: number;
+  /** Called with the size of every batch. */
   onBatch?: (size: number) => void;
-  /** Told of every process that died and was replaced. */
+  /** Called when a worker has died and was replaced. */
   onRestart?: () => void;
-  /** Told in words what went wrong with the process. */
+  /** Called with what went wrong with the worker, in words. */
   onTrouble?: (message: string) => void;
 }
 
 /**
- * A bundle in a process of its own, where images are decoded and run: memory goes back when it ends, and an image
- * that kills it harms nobody else. A process that dies is replaced and its requests are sent again.
+ * A bundle in a worker process of its own, which decodes images and runs the model: its memory goes back when it ends, and an
+ * image that kills it harms no other. A worker that dies is replaced, and its requests are sent again.
  */
 export class ModelProcess implements Model {
   readonly bundle: Bundle;
   readonly #options: ModelProcessOptions;
   readonly #admission: Admission;
-  readonly #dispatcher: Dispatcher;
-  #process: EngineProcess;
-  #info?: EngineInfo;
+  readonly #batcher: DynamicBatcher;
+  #worker: WorkerProcess;
+  #info?: WorkerInfo;
   #closing = false;
   /** Whether a process is at work: not while another is started. */
   #up = false;
@@ -65,14 +67,14 @@ export class ModelProcess implements Model {
     this.#options = options;
     this.#admission = new Admission({ ...options, least: 2 * options.instances });
     const { deadline, decodeTimeout } = options;
-    const patience = options.patience ?? Math.max(deadline, 2 * decodeTimeout + LEAST_PATIENCE_MS);
-    this.#dispatcher = new Dispatcher({
+    const batchTimeout = options.batchTimeout ?? Math.max(deadline, 2 * decodeTimeout + LEAST_BATCH_TIMEOUT_MS);
+    this.#batcher = new DynamicBatcher({
       admission: this.#admission,
-      patience,
-      kill: () => this.#kill(`it did not answer within ${patience} ms`),
+      batchTimeout,
+      kill: () => this.#kill(`it did not answer within ${batchTimeout} ms`),
       onBatch: options.onBatch,
     });
-    this.#process = new EngineProcess(options.instances);
+    this.#worker = new WorkerProcess(options.instances);
   }
 
   /**
@@ -90,34 +92,34 @@ export class ModelProcess implements Model {
     return model;
   }
 
-  /** What the engine came out as. */
-  get info(): EngineInfo {
-    return this.#info as EngineInfo;
+  /** How its worker loaded the model. */
+  get info(): WorkerInfo {
+    return this.#info as WorkerInfo;
   }
 
-  /** Of the process that is or was last at work. */
+  /** Process id of the worker, the last one while another is started. */
   get pid(): number | undefined {
-    return this.#process.pid;
+    return this.#worker.pid;
   }
 
-  /** Requests with a place. */
+  /** Requests admitted and not answered yet. */
   get admitted(): number {
     return this.#admission.admitted;
   }
 
   /** Images that wait for the model. */
   get queued(): number {
-    return this.#dispatcher.queued;
+    return this.#batcher.queued;
   }
 
-  /** Why requests cannot hope for an answer; undefined when they can. */
+  /** Why requests get no answer; undefined when they do. */
   get problem(): string | undefined {
     return this.#problem;
   }
 
-  /** Whether it answers: it did of late, or does when it is asked. */
+  /** Whether it answers: it did a moment ago, or does when it is asked. */
   async answers(): Promise<boolean> {
-    return this.#up && this.#dispatcher.answers(PROBE_MS);
+    return this.#up && this.#batcher.answers(PROBE_MS);
   }
 
   check(): void {
@@ -126,39 +128,40 @@ export class ModelProcess implements Model {
     this.#admission.check();
   }
 
-  admit(signal: AbortSignal): Place {
+  admit(): Ticket {
     this.check();
-    const seat = this.#admission.enter();
-    return {
-      detect: (request) => this.#dispatcher.detect(request, seat, signal),
-      leave: () => seat.leave(),
-    };
+    return this.#admission.enter();
   }
 
-  /** Resolves when every place has been left, also those of clients that have gone. */
+  detect(request: DetectRequest, ticket: Ticket, signal: AbortSignal): Promise<DetectAnswer> {
+    return this.#batcher.detect(request, ticket, signal);
+  }
+
+  /** Resolves when every ticket has been given back. */
   idle(): Promise<void> {
     return this.#admission.idle();
   }
 
-  /** Ends the process when its last place has been left. */
+  /** Ends the worker when its last ticket has been given back. */
   async close(): Promise<void> {
     await this.idle();
     this.#closing = true;
-    await this.#process.close();
+    await this.#worker.close();
   }
 
   async #open(): Promise<void> {
-    const { threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout } = this.#options;
-    const options = { threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout };
-    this.#info = await this.#process.open(this.bundle, options);
+    const { instances, threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout } = this.#options;
+    // Nothing else of the options crosses to the process.
+    const options = { instances, threads, maxBatch, provider, maxPixels, maxSide, decodeTimeout };
+    this.#info = await this.#worker.open(this.bundle, options);
     this.#problem = undefined;
     this.#up = true;
-    this.#dispatcher.connect(this.#process, this.#info.maxBatch);
+    this.#batcher.connect(this.#worker, this.#info.maxBatch);
   }
 
   async #warmUp(): Promise<void> {
     const bytes = await readBundled(this.bundle, this.bundle.test.image);
-    const { alone, pace } = await this.#dispatcher.warmUp({ bytes }, WARM_UP_MS);
+    const { alone, pace } = await this.#batcher.warmUp({ bytes }, WARM_UP_MS);
     this.#admission.expect(alone, pace);
   }
 
@@ -169,13 +172,13 @@ export class ModelProcess implements Model {
     let late: UserError | undefined;
     const limit = setTimeout(() => {
       late = new UserError({ where, expected: `a model that is ready within ${startTimeout} ms`, hint: LATE_HINT });
-      this.#process.kill();
+      this.#worker.kill();
     }, startTimeout);
     try {
       await bringUp();
     } catch (error) {
-      this.#process.kill();
-      await this.#process.ended;
+      this.#worker.kill();
+      await this.#worker.ended;
       throw late ?? error;
     } finally {
       clearTimeout(limit);
@@ -184,7 +187,7 @@ export class ModelProcess implements Model {
 
   #kill(reason: string): void {
     this.#killedFor = reason;
-    this.#process.kill();
+    this.#worker.kill();
   }
 
   /** Replaces the process whenever it has ended; one that does not come up is tried again, ever more slowly. */
@@ -192,11 +195,11 @@ export class ModelProcess implements Model {
     let pause = 0;
     while (true) {
       const start = performance.now();
-      await this.#process.ended;
+      await this.#worker.ended;
       this.#up = false;
       if (this.#closing) return;
       if (this.#problem === undefined) {
-        const why = this.#killedFor ?? `it died of ${this.#process.death}`;
+        const why = this.#killedFor ?? `it died of ${this.#worker.death}`;
         this.#options.onTrouble?.(`The process has ended: ${why}. Another is started.`);
       }
       this.#killedFor = undefined;
@@ -204,7 +207,7 @@ export class ModelProcess implements Model {
       pause = healthy ? BACK_OFF_MS.first : Math.min(2 * pause, BACK_OFF_MS.last);
       await sleep(pause);
       if (this.#closing) return;
-      this.#process = new EngineProcess(this.#options.instances);
+      this.#worker = new WorkerProcess(this.#options.instances);
       try {
         await this.#inTime(() => this.#open());
         this.#options.onRestart?.();

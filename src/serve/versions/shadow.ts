@@ -1,6 +1,7 @@
 import { iou } from '../../detect/box.js';
 import type { Detection } from '../../detect/nms.js';
-import type { DetectRequest, Found, Model } from './model.js';
+import type { DetectAnswer, DetectRequest } from '../detect_request.js';
+import type { Model } from './model.js';
 import type { ModelProcess } from './model_process.js';
 
 /** Copies in hand at most: a shadow must not take the cores from those who wait for answers. */
@@ -34,30 +35,25 @@ export class Shadow {
     return {
       bundle: live.bundle,
       check: () => live.check(),
-      admit: (signal) => {
-        const place = live.admit(signal);
-        return {
-          detect: async (request) => {
-            const found = await place.detect(request);
-            // Copies are the first to go when anybody waits.
-            if (live.queued > 0 || this.model.admitted >= COPIES) this.#onOutcome({ result: 'dropped' });
-            else void this.#compare(request, found);
-            return found;
-          },
-          leave: () => place.leave(),
-        };
+      admit: () => live.admit(),
+      detect: async (request, ticket, signal) => {
+        const answer = await live.detect(request, ticket, signal);
+        // Copies are the first to go when requests wait.
+        if (live.queued > 0 || this.model.admitted >= COPIES) this.#onOutcome({ result: 'dropped' });
+        else void this.#compare(request, answer);
+        return answer;
       },
     };
   }
 
-  async #compare({ bytes, thresholds }: DetectRequest, live: Found): Promise<void> {
+  async #compare({ bytes, thresholds }: DetectRequest, live: DetectAnswer): Promise<void> {
     try {
-      const place = this.model.admit(new AbortController().signal);
+      const ticket = this.model.admit();
       try {
-        const { detections } = await place.detect({ bytes, thresholds });
+        const { detections } = await this.model.detect({ bytes, thresholds }, ticket, new AbortController().signal);
         this.#onOutcome({ result: 'compared', ...agreement(live.detections, detections) });
       } finally {
-        place.leave();
+        ticket.leave();
       }
     } catch {
       this.#onOutcome({ result: 'failed' });

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Bundle, readBundle } from '../../detect/bundle.js';
 import { ApiError, type ErrorCode } from '../api_error.js';
-import type { EngineInfo } from '../worker/engine.js';
+import type { WorkerInfo } from '../worker/worker.js';
 import type { Lease, Models } from './model.js';
 import type { ModelProcess } from './model_process.js';
 import { Shadow, type ShadowOutcome } from './shadow.js';
@@ -11,7 +11,7 @@ import { Shadow, type ShadowOutcome } from './shadow.js';
 export type Role = 'live' | 'canary' | 'shadow' | 'idle' | 'draining';
 
 /** A loaded version, for operators. */
-export interface VersionInfo extends EngineInfo {
+export interface VersionInfo extends WorkerInfo {
   /** `name@version`. */
   id: string;
   /** Time of packing, ISO 8601. */

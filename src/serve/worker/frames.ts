@@ -1,5 +1,4 @@
-import type { Thresholds } from '../../detect/nms.js';
-import type { BatchOutcomes, Outcome, UploadTask, UploadTimes } from './upload_detector.js';
+import type { BatchResult, DetectRequest, FileBytes, Outcome } from '../detect_request.js';
 
 /**
  * What goes between the service and a detector's thread, each way: two unsigned 32-bit little-endian numbers, the bytes
@@ -13,35 +12,23 @@ export interface Frame {
   bytes: Uint8Array;
 }
 
-/** A file, whole or in the pieces it came in. */
-export type FileBytes = Uint8Array | readonly Uint8Array[];
+/** A request without its file, which is among the bytes. */
+type RequestHead = Omit<DetectRequest, 'bytes'> & { length: number };
 
-/** A task as the service has it. */
-export type SentTask = Omit<UploadTask, 'bytes'> & { bytes: FileBytes };
-
-/** What stands in a request's text for each image, whose file is among the bytes. */
-interface TaskHead {
-  length: number;
-  thresholds?: Partial<Thresholds>;
-  draw?: boolean;
-  alone?: boolean;
-}
-
-/** What stands in an answer's text; the images drawn are among the bytes. */
-type AnswerHead =
-  | { outcomes: (Omit<Outcome, 'drawn'> & { drawnLength?: number })[]; times: UploadTimes }
-  /** A fault of ours; the message is for the log. */
+/** A batch's result without the images drawn, which are among the bytes; or the message of a fault of ours, for the log. */
+type ResultHead =
+  | { outcomes: (Omit<Outcome, 'drawn'> & { drawnLength?: number })[]; times: BatchResult['times'] }
   | { failed: string };
 
 /** A batch that failed in the thread as a whole. */
 export class BatchFailed extends Error {}
 
 /** A batch as buffers to be written one after the other; the files are not copied. */
-export function encodeTasks(tasks: readonly SentTask[]): Uint8Array[] {
-  const heads = tasks.map(({ bytes, ...asked }): TaskHead => ({ length: lengthOf(bytes), ...asked }));
+export function encodeRequests(requests: readonly DetectRequest[]): Uint8Array[] {
+  const heads = requests.map(({ bytes, ...asked }): RequestHead => ({ length: lengthOf(bytes), ...asked }));
   return encode(
     heads,
-    tasks.flatMap(({ bytes }) => bytes),
+    requests.flatMap(({ bytes }) => bytes),
   );
 }
 
@@ -49,25 +36,25 @@ export const lengthOf = (bytes: FileBytes): number =>
   bytes instanceof Uint8Array ? bytes.length : bytes.reduce((sum, { length }) => sum + length, 0);
 
 /** The files are views of the frame's bytes. */
-export function decodeTasks({ text, bytes }: Frame): UploadTask[] {
+export function decodeRequests({ text, bytes }: Frame): DetectRequest<Uint8Array>[] {
   const split = splitter(bytes);
-  return (parse(text) as TaskHead[]).map(({ length, ...asked }) => ({ bytes: split(length), ...asked }));
+  return (parse(text) as RequestHead[]).map(({ length, ...asked }) => ({ bytes: split(length), ...asked }));
 }
 
-export function encodeOutcomes({ outcomes, times }: BatchOutcomes): Uint8Array[] {
+export function encodeResult({ outcomes, times }: BatchResult): Uint8Array[] {
   const drawn = outcomes.map((outcome) => ('drawn' in outcome ? outcome.drawn : undefined));
   const heads = outcomes.map((outcome, i) => ({ ...outcome, drawn: undefined, drawnLength: drawn[i]?.length }));
   return encode(
-    { outcomes: heads, times } satisfies AnswerHead,
+    { outcomes: heads, times } satisfies ResultHead,
     drawn.filter((one) => one !== undefined),
   );
 }
 
-export const encodeFailure = (failed: string): Uint8Array[] => encode({ failed } satisfies AnswerHead, []);
+export const encodeFailure = (failed: string): Uint8Array[] => encode({ failed } satisfies ResultHead, []);
 
 /** @throws BatchFailed with what the thread says of it */
-export function decodeOutcomes({ text, bytes }: Frame): BatchOutcomes {
-  const head = parse(text) as AnswerHead;
+export function decodeResult({ text, bytes }: Frame): BatchResult {
+  const head = parse(text) as ResultHead;
   if ('failed' in head) throw new BatchFailed(head.failed);
   const split = splitter(bytes);
   const outcomes = head.outcomes.map(

@@ -1,18 +1,19 @@
 import { constants, getPriority, setPriority } from 'node:os';
 import { type Problem, UserError } from '../../base/errors.js';
 import type { Bundle } from '../../detect/bundle.js';
-import { Engine, type EngineInfo, type OpenOptions } from './engine.js';
+import { Worker, type WorkerInfo } from './worker.js';
+import type { WorkerOptions } from './worker_options.js';
 
 /** What the process of a model is told once. */
 export interface OpenMessage {
   bundle: Bundle;
-  options: OpenOptions;
+  options: WorkerOptions;
   /** Numbers of the streams on which its detectors are asked. */
   streams: number[];
 }
 
 /** What it answers: that its detectors are there, or that the bundle cannot be served. */
-export type OpenedMessage = { info: EngineInfo } | { problem: Problem };
+export type OpenedMessage = { info: WorkerInfo } | { problem: Problem };
 
 /**
  * Steps below the service: refusing in time goes before working on others. More than one would give way to other
@@ -30,9 +31,9 @@ process.once('message', (message: OpenMessage) => void open(message));
 
 async function open({ bundle, options, streams }: OpenMessage): Promise<void> {
   try {
-    const engine = await Engine.open(bundle, options, streams);
-    await tell({ info: engine.info });
-    await engine.ended;
+    const worker = await Worker.open(bundle, options, streams);
+    await tell({ info: worker.info });
+    await worker.ended;
     if (process.connected) process.disconnect();
   } catch (error) {
     if (error instanceof UserError) await tell({ problem: error.problem });

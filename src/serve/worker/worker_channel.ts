@@ -1,21 +1,21 @@
 import type { Duplex } from 'node:stream';
-import { decodeOutcomes, encodeTasks, FrameReader, type SentTask } from './frames.js';
-import type { BatchOutcomes } from './upload_detector.js';
+import type { BatchResult, DetectRequest } from '../detect_request.js';
+import { decodeResult, encodeRequests, FrameReader } from './frames.js';
 
-/** The way to one detector, which looks at one batch at a time. */
-export interface Lane {
-  /** @throws LaneClosed when its process has died, BatchFailed when the detector could not do it */
-  run(tasks: readonly SentTask[]): Promise<BatchOutcomes>;
+/** A channel to one instance of the model in a worker, which takes one batch at a time. */
+export interface WorkerChannel {
+  /** @throws ChannelClosed when the worker has died, BatchFailed when the instance could not do it */
+  run(requests: readonly DetectRequest[]): Promise<BatchResult>;
 }
 
-/** The process of a detector has died. */
-export class LaneClosed extends Error {}
+/** The worker behind a channel has died. */
+export class ChannelClosed extends Error {}
 
-/** The stream to a detector's thread. */
-export class StreamLane implements Lane {
+/** A channel over a stream: a socket that the worker inherits. */
+export class StreamChannel implements WorkerChannel {
   readonly #stream: Duplex;
   readonly #reader = new FrameReader();
-  #waiting?: { resolve: (outcomes: BatchOutcomes) => void; reject: (reason: unknown) => void };
+  #waiting?: { resolve: (result: BatchResult) => void; reject: (reason: unknown) => void };
 
   constructor(stream: Duplex) {
     this.#stream = stream;
@@ -24,17 +24,17 @@ export class StreamLane implements Lane {
     stream.on('error', () => {}).on('close', () => this.#close());
   }
 
-  run(tasks: readonly SentTask[]): Promise<BatchOutcomes> {
-    if (this.#stream.destroyed) return Promise.reject(new LaneClosed());
+  run(requests: readonly DetectRequest[]): Promise<BatchResult> {
+    if (this.#stream.destroyed) return Promise.reject(new ChannelClosed());
     this.#stream.cork();
-    for (const piece of encodeTasks(tasks)) this.#stream.write(piece);
+    for (const piece of encodeRequests(requests)) this.#stream.write(piece);
     this.#stream.uncork();
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
   }
 
-  /** The detector ends after the batch in hand. */
+  /** Ends the instance after the batch in hand. */
   end(): void {
     this.#stream.end();
   }
@@ -45,14 +45,14 @@ export class StreamLane implements Lane {
     const waiting = this.#waiting;
     this.#waiting = undefined;
     try {
-      waiting?.resolve(decodeOutcomes(frame));
+      waiting?.resolve(decodeResult(frame));
     } catch (error) {
       waiting?.reject(error);
     }
   }
 
   #close(): void {
-    this.#waiting?.reject(new LaneClosed());
+    this.#waiting?.reject(new ChannelClosed());
     this.#waiting = undefined;
   }
 }

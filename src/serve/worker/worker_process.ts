@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { beforeExit } from '../../base/ending.js';
 import { UserError } from '../../base/errors.js';
 import type { Bundle } from '../../detect/bundle.js';
-import type { EngineInfo, OpenOptions } from './engine.js';
 import type { OpenedMessage, OpenMessage } from './main.js';
-import { StreamLane } from './worker_channel.js';
+import type { WorkerInfo } from './worker.js';
+import { StreamChannel } from './worker_channel.js';
+import type { WorkerOptions } from './worker_options.js';
 
 /** Milliseconds a process is given to free its model and end. */
 const END_MS = 5000;
@@ -26,33 +27,36 @@ const MALLOC = {
 const DEATH_HINT =
   "It may have said above why. Without a word, SIGKILL is mostly the system's answer to memory that runs out.";
 
-/** V8 collects garbage in the thread that made it: its helpers would take the cores from onnxruntime, and their caches. */
-const V8 = '--single-threaded-gc';
+/**
+ * V8 collects garbage in the thread that made it: its helpers would take the cores from onnxruntime, and their caches. The
+ * threads collect after each batch.
+ */
+const V8 = ['--single-threaded-gc', '--expose-gc'];
 
 /** Number of the first stream in the process: 0 to 2 are the standard ones, 3 is that of Node's messages. */
 const FIRST_STREAM = 4;
 
 /** One life of the process of a model. */
-export class EngineProcess {
-  /** The ways to its detectors. */
-  readonly lanes: readonly StreamLane[];
-  /** The way to the one for images that take long. */
-  readonly long: StreamLane;
+export class WorkerProcess {
+  /** To its instances. */
+  readonly channels: readonly StreamChannel[];
+  /** To the instance for images that take long. */
+  readonly long: StreamChannel;
   /** Resolves when the process has ended, of whatever. */
   readonly ended: Promise<void>;
   readonly #child: ChildProcess;
 
-  /** @param instances how many detectors it shall have, besides that for long images */
+  /** @param instances besides the one for long images */
   constructor(instances: number) {
     const entry = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
     this.#child = fork(entry, {
       stdio: ['ignore', 2, 2, 'ipc', ...Array<'pipe'>(instances + 1).fill('pipe')],
       env: environment(),
-      execArgv: [...process.execArgv, V8],
+      execArgv: [...process.execArgv, ...V8],
     });
-    const lanes = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamLane(stream as Duplex));
-    this.lanes = lanes.slice(0, instances);
-    this.long = lanes[instances];
+    const channels = this.#child.stdio.slice(FIRST_STREAM).map((stream) => new StreamChannel(stream as Duplex));
+    this.channels = channels.slice(0, instances);
+    this.long = channels[instances];
     // Otherwise it ends with its streams, but not while it stands still.
     const forget = beforeExit(() => this.kill());
     this.ended = new Promise<void>((resolve) => {
@@ -77,8 +81,8 @@ export class EngineProcess {
    * Loads a bundle; resolves when its detectors can be asked.
    * @throws UserError when it cannot be served, or the process died of it
    */
-  async open(bundle: Bundle, options: OpenOptions): Promise<EngineInfo> {
-    const streams = [...this.lanes, this.long].map((_, i) => FIRST_STREAM + i);
+  async open(bundle: Bundle, options: WorkerOptions): Promise<WorkerInfo> {
+    const streams = [...this.channels, this.long].map((_, i) => FIRST_STREAM + i);
     const opened = once(this.#child, 'message').then(([message]: OpenedMessage[]) => {
       if ('problem' in message) throw new UserError(message.problem);
       return message.info;
@@ -97,7 +101,7 @@ export class EngineProcess {
 
   /** Frees the model and ends the process. */
   async close(): Promise<void> {
-    for (const lane of [...this.lanes, this.long]) lane.end();
+    for (const channel of [...this.channels, this.long]) channel.end();
     const limit = setTimeout(() => this.kill(), END_MS);
     await this.ended;
     clearTimeout(limit);

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { configSchema } from '../../../src/config/schema.js';
 import { readBundle } from '../../../src/detect/bundle.js';
-import { Detector } from '../../../src/detect/onnx_detector.js';
+import { OnnxDetector } from '../../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../../src/image/decode.js';
 import { type DatasetEvaluation, evaluateOnDataset } from '../../../src/pipeline/evaluation/dataset_eval.js';
 import { makeBundle, randomJpeg } from '../../serve/make_bundle.js';
@@ -60,7 +60,7 @@ const test = suite('evaluation on any dataset');
 test.before(async () => {
   bundle = await makeBundle();
   mkdirSync(images);
-  const detector = await Detector.open(await readBundle(bundle));
+  const detector = await OnnxDetector.open(await readBundle(bundle));
   const names = ['circle', 'square', 'star'];
   for (let id = 1; id <= 4; id++) {
     const jpeg = await randomJpeg(id);

@@ -10,7 +10,7 @@ import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { COCO_CLASSES } from '../../../src/detect/categories.js';
 import type { CocoDataset } from '../../../src/detect/coco.js';
 import type { Detection } from '../../../src/detect/nms.js';
-import { Detector } from '../../../src/detect/onnx_detector.js';
+import { OnnxDetector } from '../../../src/detect/onnx_detector.js';
 import { evaluateDetector } from '../../../src/pipeline/evaluation/evaluate.js';
 import { shared, suiteNeeding } from '../../helpers.js';
 import { randomJpeg } from '../../serve/make_bundle.js';
@@ -122,9 +122,10 @@ real('a COCO-trained network finds what is there', async () => {
   const images = all.images.slice(0, 16);
   const kept = new Set(images.map(({ id }) => id));
   const some = { ...all, images, annotations: all.annotations.filter(({ image_id }) => kept.has(image_id)) };
-  const detector = await Detector.fromOnnx(WEIGHTS, {
+  const detector = await OnnxDetector.fromFile(WEIGHTS, {
     preprocess: preprocessSchema.parse({ size: [416, 416] }),
     thresholds: { confidence: 0.01, iou: 0.65, maxDetections: 100, agnostic: false },
+    categories: COCO_CLASSES,
     decoded: false,
   });
   const options = { fit, categories: COCO_CLASSES };

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
-import type { OpenDetector } from '../../../src/pipeline/open_detector.js';
+import type { Detector } from '../../../src/detect/detector.js';
 import { openDetector } from '../../../src/pipeline/open_detector.js';
 import { findImages } from '../../../src/pipeline/predict/image_inputs.js';
 import { predictImages } from '../../../src/pipeline/predict/index.js';
@@ -14,7 +14,7 @@ import { makeBundle, randomJpeg } from '../../serve/make_bundle.js';
 
 const root = mkdtempSync(join(tmpdir(), 'predict-'));
 let bundle: string;
-let detector: OpenDetector;
+let detector: Detector;
 
 const test = suite('predict images');
 

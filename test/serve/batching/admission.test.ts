@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ApiError } from '../../../src/serve/api_error.js';
-import { Admission, type Seat } from '../../../src/serve/batching/admission.js';
+import { Admission, type Ticket } from '../../../src/serve/batching/admission.js';
 
 const test = suite('admission');
 
 /** Whether the next is let in; the refusal is a 503 that says when to come back. */
-function enter(admission: Admission): Seat | undefined {
+function enter(admission: Admission): Ticket | undefined {
   try {
     admission.check();
     return admission.enter();
@@ -34,11 +34,11 @@ interface Case {
 /** A model under constant arrivals on a clock of its own: latencies of the answered, and how many there could be. */
 function simulate({ batch, ms, lag, load, deadline }: Case) {
   let now = 0;
-  const admission = new Admission({ queue: 100_000, deadline, least: 2 }, () => now);
+  const admission = new Admission({ queue: 100_000, deadline, least: 2 }, { now: () => now, after: () => () => {} });
   // What a process measures before it is ready.
   admission.expect(ms, ms / batch);
-  const waiting: { seat: Seat; since: number }[] = [];
-  const answers: { seat: Seat; since: number; due: number }[] = [];
+  const waiting: { ticket: Ticket; since: number }[] = [];
+  const answers: { ticket: Ticket; since: number; due: number }[] = [];
   const latencies: number[] = [];
   const end = 20 * deadline;
   // What takes time beside the model is learnt from the first answers.
@@ -52,15 +52,15 @@ function simulate({ batch, ms, lag, load, deadline }: Case) {
     }
     now = Math.min(arrival, answers[0]?.due ?? arrival, waiting.length > 0 ? free : arrival);
     while (answers.length > 0 && answers[0].due <= now) {
-      const { seat, since } = answers.shift() as (typeof answers)[number];
+      const { ticket, since } = answers.shift() as (typeof answers)[number];
       if (now > learnt) latencies.push(now - since);
-      seat.measure();
-      seat.leave();
+      ticket.measure();
+      ticket.leave();
     }
     if (now < arrival) continue;
     arrival += ms / batch / load;
-    const seat = enter(admission);
-    if (seat) waiting.push({ seat, since: now });
+    const ticket = enter(admission);
+    if (ticket) waiting.push({ ticket, since: now });
   }
   return { latencies: latencies.sort((a, b) => a - b), possible: ((end - learnt) / ms) * batch };
 }
@@ -88,16 +88,16 @@ test('under overload the model stays busy, and nearly all that are let in are an
 
 test('a queue is never longer than allowed, and an idle service takes whoever comes', () => {
   let now = 0;
-  const admission = new Admission({ queue: 3, deadline: 100, least: 1 }, () => now);
-  const seats = [1, 2, 3].map(() => enter(admission) as Seat);
+  const admission = new Admission({ queue: 3, deadline: 100, least: 1 }, { now: () => now, after: () => () => {} });
+  const tickets = [1, 2, 3].map(() => enter(admission) as Ticket);
   assert.is(enter(admission), undefined);
   assert.is(admission.admitted, 3);
   now = 60_000;
-  for (const seat of seats) {
-    seat.measure();
-    seat.leave();
+  for (const ticket of tickets) {
+    ticket.measure();
+    ticket.leave();
   }
-  const alone = enter(admission) as Seat;
+  const alone = enter(admission) as Ticket;
   assert.is(enter(admission), undefined);
   alone.leave();
   assert.is(admission.admitted, 0);
@@ -105,30 +105,30 @@ test('a queue is never longer than allowed, and an idle service takes whoever co
 
 test('a bad moment is forgotten', () => {
   let now = 0;
-  const admission = new Admission({ queue: 10, deadline: 100, least: 1 }, () => now);
+  const admission = new Admission({ queue: 10, deadline: 100, least: 1 }, { now: () => now, after: () => () => {} });
   const answer = (ms: number) => {
-    const seat = enter(admission) as Seat;
+    const ticket = enter(admission) as Ticket;
     now += ms;
-    seat.measure();
-    seat.leave();
+    ticket.measure();
+    ticket.leave();
   };
   answer(60_000);
   for (let i = 0; i < 200; i++) answer(10);
-  const seats = [1, 2, 3, 4].map(() => enter(admission));
-  assert.ok(seats.every((seat) => seat !== undefined));
+  const tickets = [1, 2, 3, 4].map(() => enter(admission));
+  assert.ok(tickets.every((ticket) => ticket !== undefined));
 });
 
 test('idle when the last has left', async () => {
   const admission = new Admission({ queue: 10, deadline: 100, least: 1 });
   await admission.idle();
-  const seat = admission.enter();
+  const ticket = admission.enter();
   let idle = false;
   const both = Promise.all([admission.idle(), admission.idle()]).then(() => {
     idle = true;
   });
   await Promise.resolve();
   assert.not(idle);
-  seat.leave();
+  ticket.leave();
   await both;
 });
 

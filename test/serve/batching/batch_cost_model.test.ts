@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { BatchTimes } from '../../../src/serve/batching/batch_cost_model.js';
+import { BatchCostModel } from '../../../src/serve/batching/batch_cost_model.js';
 
 const test = suite('batch_times');
 
 /** Estimates after each size took `ms(size)` a few times. */
-function learnt(maxBatch: number, ms: (size: number) => number): BatchTimes {
-  const times = new BatchTimes(maxBatch);
+function learnt(maxBatch: number, ms: (size: number) => number): BatchCostModel {
+  const times = new BatchCostModel(maxBatch);
   for (const size of times.sizes) for (let run = 0; run < 3; run++) times.record(size, ms(size));
   return times;
 }
@@ -34,7 +34,7 @@ test('batches that save nothing stay small', () => {
 });
 
 test('the first run of a size does not count, and a size never measured is tried', () => {
-  const times = new BatchTimes(4);
+  const times = new BatchCostModel(4);
   times.record(1, 1000);
   assert.is(times.expected(1), 0);
   times.record(1, 10);
@@ -45,7 +45,7 @@ test('the first run of a size does not count, and a size never measured is tried
 });
 
 test('the pace is that of the best batch', () => {
-  assert.is(new BatchTimes(8).pace, 0);
+  assert.is(new BatchCostModel(8).pace, 0);
   assert.is(learnt(8, (size) => 10 + size).pace, 18 / 8);
   assert.is(learnt(8, (size) => size * size).pace, 1);
 });

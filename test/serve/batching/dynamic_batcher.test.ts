@@ -1,73 +1,76 @@
 import { rm } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readBundle } from '../../../src/detect/bundle.js';
+import { OnnxDetector } from '../../../src/detect/onnx_detector.js';
 import { ApiError } from '../../../src/serve/api_error.js';
 import { Admission } from '../../../src/serve/batching/admission.js';
-import { Dispatcher } from '../../../src/serve/batching/dynamic_batcher.js';
-import { BatchFailed, type SentTask } from '../../../src/serve/worker/frames.js';
-import { type BatchOutcomes, UploadDetector, type UploadTask } from '../../../src/serve/worker/upload_detector.js';
-import { type Lane, LaneClosed } from '../../../src/serve/worker/worker_channel.js';
+import { DynamicBatcher } from '../../../src/serve/batching/dynamic_batcher.js';
+import type { BatchResult, DetectRequest } from '../../../src/serve/detect_request.js';
+import { detectBatch } from '../../../src/serve/worker/detect_batch.js';
+import { BatchFailed } from '../../../src/serve/worker/frames.js';
+import { ChannelClosed, type WorkerChannel } from '../../../src/serve/worker/worker_channel.js';
+import { ManualClock } from '../../manual_clock.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
-const test = suite('dispatcher');
+const test = suite('dynamic batcher');
 let dir: string;
-let detector: UploadDetector;
+let detector: OnnxDetector;
 let images: Buffer[];
 
 test.before(async () => {
   dir = await makeBundle();
-  detector = await UploadDetector.open(await readBundle(dir), {
-    threads: 1,
-    maxPixels: 1_000_000,
-    maxSide: 2000,
-    decodeTimeout: 30_000,
-  });
+  detector = await OnnxDetector.open(await readBundle(dir), { threads: 1 });
   images = await Promise.all([1, 2, 3, 4, 5, 6, 7].map((seed) => randomJpeg(seed)));
 });
 test.after(async () => {
-  await detector.detector.close();
+  await detector.close();
   await rm(dir, { recursive: true });
 });
 
-const real: Lane = { run: (tasks) => detector.detectBatch(tasks as UploadTask[]) };
+const limits = { maxPixels: 1_000_000, maxSide: 2000, decodeTimeout: 30_000 };
+const detect = (requests: readonly DetectRequest[]) =>
+  detectBatch(detector, requests as DetectRequest<Uint8Array>[], limits);
+const real: WorkerChannel = { run: detect };
 
 interface Setting {
   deadline?: number;
-  patience?: number;
+  batchTimeout?: number;
   kill?: () => void;
   /** For long images. */
-  long?: Lane;
+  long?: WorkerChannel;
 }
 
-function dispatcherOf(
-  lanes: Lane[],
+function batcherOf(
+  channels: WorkerChannel[],
   maxBatch = 8,
-  { deadline = 20_000, patience = 60_000, kill, long = real }: Setting = {},
+  { deadline = 20_000, batchTimeout = 60_000, kill, long = real }: Setting = {},
 ) {
-  const admission = new Admission({ queue: 100, deadline, least: 100 });
+  const clock = new ManualClock();
+  const admission = new Admission({ queue: 100, deadline, least: 100 }, clock);
   const sizes: number[] = [];
-  const dispatcher = new Dispatcher({
+  const batcher = new DynamicBatcher({
     admission,
-    patience,
+    batchTimeout,
     kill: kill ?? (() => assert.unreachable('nothing is to be killed')),
     onBatch: (size) => sizes.push(size),
+    clock,
   });
-  dispatcher.connect({ lanes, long }, maxBatch);
+  batcher.connect({ channels, long }, maxBatch);
   const ask = async (bytes: Uint8Array, signal = new AbortController().signal) => {
-    const seat = admission.enter();
+    const ticket = admission.enter();
     try {
-      return (await dispatcher.detect({ bytes, thresholds: {} }, seat, signal)).detections;
+      return (await batcher.detect({ bytes }, ticket, signal)).detections;
     } finally {
-      seat.leave();
+      ticket.leave();
     }
   };
-  return { dispatcher, ask, sizes };
+  return { batcher, ask, sizes, clock };
 }
 
 async function alone(bytes: Uint8Array) {
-  const { outcomes } = await detector.detectBatch([{ bytes }]);
+  const { outcomes } = await detect([{ bytes }]);
   assert.ok('detections' in outcomes[0]);
   return outcomes[0].detections;
 }
@@ -81,27 +84,35 @@ async function problem(answer: Promise<unknown>): Promise<[number, string]> {
   return [error.status, error.body.code];
 }
 
+/** An instance that never answers. */
+const silent: WorkerChannel = { run: () => new Promise(() => {}) };
+
+/** Waits for a condition that promises bring about. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await setImmediate();
+}
+
 /** The real model behind a gate, which shows the batches and holds them up until `open`. */
 function gated() {
-  const batches: (readonly SentTask[])[] = [];
+  const batches: (readonly DetectRequest[])[] = [];
   let open = () => {};
   const opened = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const lane = (): Lane => ({
-    async run(tasks): Promise<BatchOutcomes> {
-      batches.push(tasks);
+  const channel = (): WorkerChannel => ({
+    async run(requests): Promise<BatchResult> {
+      batches.push(requests);
       await opened;
-      return real.run(tasks);
+      return real.run(requests);
     },
   });
-  return { batches, open, lane };
+  return { batches, open, channel };
 }
 
 test('what comes while the model runs is answered together, as it would be alone', async () => {
   const expected = [];
   for (const bytes of images) expected.push(await alone(bytes));
-  const { dispatcher, ask, sizes } = dispatcherOf([real]);
+  const { batcher, ask, sizes } = batcherOf([real]);
   for (let round = 0; round < 5; round++) {
     assert.equal(await Promise.all(images.map((image) => ask(image))), expected);
   }
@@ -111,53 +122,51 @@ test('what comes while the model runs is answered together, as it would be alone
   );
   assert.is(sizes[0], 1);
   assert.ok(Math.max(...sizes) > 1, `batches of ${sizes}`);
-  assert.is(dispatcher.queued, 0);
+  assert.is(batcher.queued, 0);
 });
 
 test('an image whose request has ended leaves the queue and is never run', async () => {
   const model = gated();
-  const { dispatcher, ask } = dispatcherOf([model.lane()]);
+  const { batcher, ask } = batcherOf([model.channel()]);
   const running = ask(images[0]);
   const client = new AbortController();
   const waiting = problem(ask(images[1], client.signal));
-  assert.is(dispatcher.queued, 1);
+  assert.is(batcher.queued, 1);
   client.abort();
   assert.equal(await waiting, [499, 'client_gone']);
-  assert.is(dispatcher.queued, 0);
+  assert.is(batcher.queued, 0);
   assert.equal(await problem(ask(images[1], AbortSignal.abort())), [499, 'client_gone']);
   model.open();
   await running;
   assert.equal(
-    model.batches.map((tasks) => tasks.map(({ bytes }) => bytes)),
+    model.batches.map((requests) => requests.map(({ bytes }) => bytes)),
     [[images[0]]],
   );
 });
 
-test('idle detectors share what waits', async () => {
+test('idle instances share what waits', async () => {
   const model = gated();
-  const { dispatcher, ask } = dispatcherOf([]);
+  const { batcher, ask } = batcherOf([]);
   const asked = images.slice(0, 6).map((image) => ask(image));
-  assert.is(dispatcher.queued, 6);
-  dispatcher.connect({ lanes: [model.lane(), model.lane()], long: real }, 8);
+  assert.is(batcher.queued, 6);
+  batcher.connect({ channels: [model.channel(), model.channel()], long: real }, 8);
   assert.is(model.batches.length, 2);
   model.open();
   await Promise.all(asked);
   assert.is(model.batches.flat().length, 6);
-  assert.ok(model.batches.every((tasks) => tasks.length <= 3));
+  assert.ok(model.batches.every((requests) => requests.length <= 3));
 });
 
 test('a batch too long for the deadline of its first image is not begun', async () => {
-  const slow: Lane = {
-    async run(tasks) {
-      // As long a time for each image more as no deadline below allows.
-      const inference = tasks.length > 1 ? 1500 : 0;
-      await sleep(inference);
-      const { outcomes, times } = await real.run(tasks);
-      return { outcomes, times: { ...times, inference } };
+  const slow: WorkerChannel = {
+    async run(requests) {
+      const { outcomes, times } = await detect(requests);
+      // More than any deadline below allows for each further image.
+      return { outcomes, times: { ...times, inference: requests.length > 1 ? 1500 : 0 } };
     },
   };
-  const { dispatcher, ask, sizes } = dispatcherOf([slow], 2, { deadline: 1400 });
-  await dispatcher.warmUp({ bytes: images[0] }, 10_000);
+  const { batcher, ask, sizes } = batcherOf([slow], 2, { deadline: 1400 });
+  await batcher.warmUp({ bytes: images[0] }, 10_000);
   await Promise.all(images.map((bytes) => ask(bytes)));
   assert.equal(
     sizes,
@@ -165,29 +174,29 @@ test('a batch too long for the deadline of its first image is not begun', async 
   );
 });
 
-test('warming up measures what an image takes, on all detectors at once', async () => {
+test('warming up measures what an image takes, on all instances at once', async () => {
   const ran: number[] = [];
-  const lane = (): Lane => ({
-    run(tasks) {
-      ran.push(tasks.length);
-      return real.run(tasks);
+  const channel = (): WorkerChannel => ({
+    run(requests) {
+      ran.push(requests.length);
+      return real.run(requests);
     },
   });
-  const { dispatcher, ask } = dispatcherOf([lane(), lane()], 2);
-  const { alone: one, pace } = await dispatcher.warmUp({ bytes: images[0] }, 10_000);
+  const { batcher, ask } = batcherOf([channel(), channel()], 2);
+  const { alone: one, pace } = await batcher.warmUp({ bytes: images[0] }, 10_000);
   assert.equal(ran, [1, 1, 1, 1, 2, 2, 2, 2]);
   assert.ok(0 < pace && pace < one, `${pace} ${one}`);
   assert.equal(await ask(images[1]), await alone(images[1]));
 });
 
 test('an image that always fails takes no other with it', async () => {
-  const failing: Lane = {
-    async run(tasks) {
-      if (tasks.some(({ bytes }) => bytes === images[3])) throw new BatchFailed('cannot be run');
-      return real.run(tasks);
+  const failing: WorkerChannel = {
+    async run(requests) {
+      if (requests.some(({ bytes }) => bytes === images[3])) throw new BatchFailed('cannot be run');
+      return real.run(requests);
     },
   };
-  const { ask } = dispatcherOf([failing]);
+  const { ask } = batcherOf([failing]);
   const asked = await Promise.allSettled(images.map((image) => ask(image)));
   assert.equal(
     asked.map(({ status }) => status),
@@ -195,38 +204,38 @@ test('an image that always fails takes no other with it', async () => {
   );
 });
 
-/** Detectors of a process that dies of one image. */
-function mortal(deadly: Uint8Array): Lane[] {
+/** Instances of a worker that dies of one image. */
+function mortal(deadly: Uint8Array): WorkerChannel[] {
   let dead = false;
   let die = () => {};
   const death = new Promise<void>((resolve) => {
     die = resolve;
   });
-  const lane: Lane = {
-    async run(tasks) {
-      if (tasks.some(({ bytes }) => bytes === deadly)) {
+  const channel: WorkerChannel = {
+    async run(requests) {
+      if (requests.some(({ bytes }) => bytes === deadly)) {
         dead = true;
         die();
       }
-      const answer = real.run(tasks);
+      const answer = real.run(requests);
       await Promise.race([answer, death]);
-      if (dead) throw new LaneClosed();
+      if (dead) throw new ChannelClosed();
       return answer;
     },
   };
-  return [lane, { run: lane.run }];
+  return [channel, { run: channel.run }];
 }
 
-test('what a process had in hand when it died is asked again one by one, and only the culprit is given up', async () => {
+test('what a worker had in hand when it died is asked again one by one, and only the culprit is given up', async () => {
   const [deadly, ...others] = images;
-  const { dispatcher, ask } = dispatcherOf(mortal(deadly), 1);
+  const { batcher, ask } = batcherOf(mortal(deadly), 1);
   const asked = [ask(deadly), ...others.map((bytes) => ask(bytes))];
   const ended = Promise.allSettled(asked);
-  await sleep(50);
-  // The next process dies of it as well, when it is alone with it.
-  dispatcher.connect({ lanes: mortal(deadly), long: real }, 1);
+  await until(() => batcher.queued === images.length);
+  // The next worker dies of it as well, when it is alone with it.
+  batcher.connect({ channels: mortal(deadly), long: real }, 1);
   await assertRejects(asked[0], 'kills its process');
-  dispatcher.connect({ lanes: mortal(deadly), long: real }, 1);
+  batcher.connect({ channels: mortal(deadly), long: real }, 1);
   const [culprit, ...answers] = await ended;
   assert.is(culprit.status, 'rejected');
   for (const [i, answer] of answers.entries()) {
@@ -242,42 +251,79 @@ async function assertRejects(promise: Promise<unknown>, message: string): Promis
   assert.match(String(error), message);
 }
 
-test('a process gone before it was asked leaves nobody suspected of its death', async () => {
-  const gone: Lane = { run: () => Promise.reject(new LaneClosed()) };
-  const { dispatcher, ask } = dispatcherOf([gone, gone]);
+test('a worker that was gone before it was asked makes no request a suspect', async () => {
+  const gone: WorkerChannel = { run: () => Promise.reject(new ChannelClosed()) };
+  const { batcher, ask } = batcherOf([gone, gone]);
   const asked = ask(images[0]);
-  await sleep(20);
-  dispatcher.connect({ lanes: [real], long: real }, 8);
+  await until(() => batcher.queued === 1);
+  batcher.connect({ channels: [real], long: real }, 8);
   assert.equal(await asked, await alone(images[0]));
 });
 
-test('a process that owes an answer for too long is ended', async () => {
+test('a worker that owes an answer beyond the batch timeout is ended', async () => {
   let killed = 0;
-  const silent: Lane = { run: () => new Promise(() => {}) };
-  const kill = () => killed++;
-  const { ask } = dispatcherOf([silent], 1, { patience: 30, deadline: 100, kill });
-  assert.equal(await problem(ask(images[0])), [503, 'deadline_passed']);
-  assert.is(killed, 1);
-});
-
-test('a detector that stands still is found beside one that answers', async () => {
-  let killed = 0;
-  const silent: Lane = { run: () => new Promise(() => {}) };
-  const { ask } = dispatcherOf([silent, real], 1, { patience: 60, deadline: 2000, kill: () => killed++ });
+  const { ask, clock } = batcherOf([silent], 1, { batchTimeout: 30, deadline: 100, kill: () => killed++ });
   const lost = problem(ask(images[0]));
-  while (killed === 0) await ask(images[1]);
+  await clock.advance(29);
+  assert.is(killed, 0);
+  await clock.advance(1);
+  assert.is(killed, 1);
+  await clock.advance(100 + 1000);
   assert.equal(await lost, [503, 'deadline_passed']);
 });
 
+test('an instance that hangs is found beside one that answers', async () => {
+  let killed = 0;
+  const { ask, clock } = batcherOf([silent, real], 1, { batchTimeout: 60, deadline: 2000, kill: () => killed++ });
+  const lost = problem(ask(images[0]));
+  for (let i = 0; i < 6; i++) {
+    assert.is(killed, 0);
+    assert.equal(await ask(images[1]), await alone(images[1]));
+    await clock.advance(10);
+  }
+  assert.is(killed, 1);
+  await clock.advance(3000);
+  assert.equal(await lost, [503, 'deadline_passed']);
+});
+
+test('a request that waits is given up when its deadline can no longer be kept, one in hand after the grace period', async () => {
+  const { batcher, ask, clock } = batcherOf([silent], 1, { deadline: 500 });
+  const given: string[] = [];
+  const inHand = problem(ask(images[0])).finally(() => given.push('in hand'));
+  const waiting = problem(ask(images[1])).finally(() => given.push('waiting'));
+  await clock.advance(499);
+  assert.equal(given, []);
+  await clock.advance(1);
+  assert.equal([given, batcher.queued], [['waiting'], 0]);
+  await clock.advance(999);
+  assert.equal(given, ['waiting']);
+  await clock.advance(1);
+  assert.equal(given, ['waiting', 'in hand']);
+  assert.equal(await Promise.all([inHand, waiting]), Array(2).fill([503, 'deadline_passed']));
+});
+
+test('a worker answers when it did a moment ago, or does when it is asked', async () => {
+  const { batcher, ask, clock } = batcherOf([real], 1);
+  assert.ok(await batcher.answers(800));
+  await ask(images[0]);
+  assert.ok(await batcher.answers(0));
+  const hung = batcherOf([silent], 1);
+  const answers = hung.batcher.answers(800);
+  await hung.clock.advance(800);
+  assert.not(await answers);
+  await clock.advance(5000);
+  assert.ok(await batcher.answers(800));
+});
+
 /** The real model, to which one of the images is long unless it may be. */
-function refusing(long: Uint8Array): { lane: Lane; sent: number } {
+function refusing(long: Uint8Array): { channel: WorkerChannel; sent: number } {
   const seen = {
     sent: 0,
-    lane: {
-      async run(tasks: readonly SentTask[]) {
-        const isLong = tasks.map(({ bytes, alone: own }) => bytes === long && !own);
+    channel: {
+      async run(requests: readonly DetectRequest[]) {
+        const isLong = requests.map(({ bytes, alone: own }) => bytes === long && !own);
         seen.sent += isLong.filter(Boolean).length;
-        const { outcomes, times } = await real.run(tasks);
+        const { outcomes, times } = await real.run(requests);
         return { times, outcomes: outcomes.map((outcome, i) => (isLong[i] ? { long: true as const } : outcome)) };
       },
     },
@@ -289,7 +335,7 @@ test('long ones go one by one to the detector for them, and others wait for none
   const [long, ...others] = images;
   const model = gated();
   const short = refusing(long);
-  const { ask } = dispatcherOf([short.lane], 4, { long: model.lane() });
+  const { ask } = batcherOf([short.channel], 4, { long: model.channel() });
   const longs = Promise.all(Array.from({ length: 3 }, () => ask(long)));
   // The first stands still in hand, the others wait behind it.
   assert.equal(await Promise.all(others.map((bytes) => ask(bytes))), await Promise.all(others.map(alone)));
@@ -297,7 +343,7 @@ test('long ones go one by one to the detector for them, and others wait for none
   model.open();
   assert.equal(await longs, Array(3).fill(await alone(long)));
   assert.equal(
-    model.batches.map((tasks) => tasks.map(({ alone: own }) => own)),
+    model.batches.map((requests) => requests.map(({ alone: own }) => own)),
     [[true], [true], [true]],
   );
   // Each was sent in company no more than once.
@@ -310,22 +356,25 @@ test('a long one that kills its process is given up, and those beside it are ans
   const process = () => {
     let die = () => {};
     const death = new Promise<never>((_, reject) => {
-      die = () => reject(new LaneClosed());
+      die = () => reject(new ChannelClosed());
     });
     death.catch(() => {});
-    const deadly: Lane = {
+    const deadly: WorkerChannel = {
       run() {
         die();
         // As a supervisor does when a process has died.
-        setImmediate(() => connect());
+        void setImmediate().then(() => connect());
         return death;
       },
     };
-    const { lane } = refusing(long);
-    return { lanes: [{ run: (tasks: readonly SentTask[]) => Promise.race([death, lane.run(tasks)]) }], long: deadly };
+    const { channel } = refusing(long);
+    return {
+      channels: [{ run: (requests: readonly DetectRequest[]) => Promise.race([death, channel.run(requests)]) }],
+      long: deadly,
+    };
   };
-  const { dispatcher, ask } = dispatcherOf([], 4);
-  connect = () => dispatcher.connect(process(), 4);
+  const { batcher, ask } = batcherOf([], 4);
+  connect = () => batcher.connect(process(), 4);
   const lost = ask(long);
   const found = Promise.all(others.map((bytes) => ask(bytes)));
   connect();

@@ -63,18 +63,19 @@ test('too many images are refused, and parts that are no files', async () => {
 test('an overloaded model refuses the whole list, before its body is read and after', async () => {
   const { model } = real;
   const busy = new ApiError({ code: 'overloaded', message: 'Busy.' }, { retryAfter: 2 });
-  const { check, admit } = model;
+  const { check, admit, detect } = model;
+  model.detect = () => assert.unreachable('detected') as never;
   let left = 0;
   let taken = 0;
   model.admit = () => {
     if (taken === 2) throw busy;
     taken++;
-    return { detect: () => assert.unreachable('detected') as never, leave: () => left++ };
+    return { deadline: 0, measure() {}, leave: () => left++ };
   };
   const answer = await real.post(form(['a', file('1')], ['a', file('2')], ['a', file('3')]));
   assert.is(answer.headers.get('retry-after'), '2');
   assert.equal([...(await statusAndCode(answer)), taken, left], [503, 'overloaded', 2, 2]);
-  model.admit = admit;
+  Object.assign(model, { admit, detect });
 
   model.check = () => {
     throw busy;
@@ -96,13 +97,14 @@ test('an overloaded model refuses the whole list, before its body is read and af
 
 test('a fault of the model is nobody’s image: the whole request fails, and says no more', async () => {
   const { model } = real;
-  const { admit } = model;
+  const { admit, detect } = model;
   let left = 0;
-  model.admit = () => ({ detect: () => Promise.reject(new Error('secret of the house')), leave: () => left++ });
+  model.admit = () => ({ deadline: 0, measure() {}, leave: () => left++ });
+  model.detect = () => Promise.reject(new Error('secret of the house'));
   const failed = await refusal(real.post(form(['a', file('1')], ['a', file('2')])));
   assert.equal([failed.status, failed.code, left], [500, 'internal', 2]);
   assert.not.match(JSON.stringify(failed), 'secret');
-  model.admit = admit;
+  Object.assign(model, { admit, detect });
 });
 
 test('format=coco is COCO’s results list, of all images', async () => {

@@ -9,9 +9,9 @@ import { createApp } from '../../../src/serve/app.js';
 import type { Answer } from '../../../src/serve/http/answer.js';
 import type { Readiness } from '../../../src/serve/http/health.js';
 import { Metrics } from '../../../src/serve/observe/metrics.js';
+import { serveModels } from '../../../src/serve/serve_models.js';
 import type { Models } from '../../../src/serve/versions/model.js';
 import type { ModelProcess } from '../../../src/serve/versions/model_process.js';
-import { serveModels } from '../../../src/serve/versions/serve_models.js';
 import { makeBundle } from '../make_bundle.js';
 
 /** A service that wants requests. */

@@ -7,8 +7,8 @@ import { UserError } from '../../../src/base/errors.js';
 import { readJson } from '../../../src/base/files.js';
 import { type Bundle, type BundleManifest, readBundle } from '../../../src/detect/bundle.js';
 import { ApiError } from '../../../src/serve/api_error.js';
+import type { DetectRequest } from '../../../src/serve/detect_request.js';
 import { type Answer, buildAnswer } from '../../../src/serve/http/answer.js';
-import type { DetectRequest } from '../../../src/serve/versions/model.js';
 import type { ModelProcess } from '../../../src/serve/versions/model_process.js';
 import { makeBundle, randomJpeg, writeManifest } from '../make_bundle.js';
 import { startModel, versionOf } from './versions_of.js';
@@ -32,13 +32,13 @@ test.after(async () => {
 });
 
 async function ask(one = model, request: Partial<DetectRequest> = {}, signal = never()): Promise<Answer> {
-  const place = one.admit(signal);
+  const ticket = one.admit();
   try {
-    const found = await place.detect({ bytes: image, thresholds: {}, ...request });
+    const found = await one.detect({ bytes: image, ...request }, ticket, signal);
     const { width, height, detections } = found;
     return buildAnswer({ file_name: '', width, height, image_id: 0 }, detections, bundle.categories);
   } finally {
-    place.leave();
+    ticket.leave();
   }
 }
 
@@ -73,9 +73,9 @@ test('several instances answer what one does', async () => {
 
 test('thresholds and drawing are those of the request', async () => {
   assert.is((await ask(model, { thresholds: { maxDetections: 1 } })).annotations.length, 1);
-  const place = model.admit(never());
-  const { drawn, times } = await place.detect({ bytes: image, thresholds: {}, draw: true });
-  place.leave();
+  const ticket = model.admit();
+  const { drawn, times } = await model.detect({ bytes: image, draw: true }, ticket, never());
+  ticket.leave();
   assert.equal(Buffer.from(drawn as Uint8Array).subarray(1, 4), Buffer.from('PNG'));
   assert.equal(Object.keys(times), ['queue', 'decode', 'letterbox', 'inference', 'post']);
 });
@@ -133,7 +133,7 @@ test('an image that kills its process twice is given up, its neighbours are answ
 });
 
 test('a process that stands still lets nobody wait for ever', async () => {
-  const still = await startModel(bundle, { deadline: 100, patience: 60_000 });
+  const still = await startModel(bundle, { deadline: 100, batchTimeout: 60_000 });
   kill(still, 'SIGSTOP');
   assert.equal(await problem(ask(still)), [503, 'deadline_passed']);
   kill(still, 'SIGCONT');
@@ -143,7 +143,7 @@ test('a process that stands still lets nobody wait for ever', async () => {
 
 test('a process that stands still for long is ended, and what it had in hand is answered by the next', async () => {
   const restarted: number[] = [];
-  const stopped = await startModel(bundle, { patience: 300, onRestart: () => restarted.push(1) });
+  const stopped = await startModel(bundle, { batchTimeout: 300, onRestart: () => restarted.push(1) });
   const first = stopped.pid;
   assert.equal(await ask(stopped), reference);
   kill(stopped, 'SIGSTOP');
@@ -163,7 +163,7 @@ test('one signal for many images draws no warning', async () => {
   assert.equal(warnings, []);
 });
 
-test('a client that goes frees its place at once', async () => {
+test('a client that goes frees its ticket at once', async () => {
   const client = new AbortController();
   kill(model, 'SIGSTOP');
   const asked = ask(model, {}, client.signal);

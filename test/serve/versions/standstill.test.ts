@@ -31,12 +31,12 @@ const signal = (one: ModelProcess, name: NodeJS.Signals) => process.kill(one.pid
 
 /** Objects found in the bundle's own image. */
 async function ask(one: ModelProcess): Promise<unknown> {
-  const place = one.admit(new AbortController().signal);
+  const ticket = one.admit();
   try {
     const bytes = await readFile(join(bundle.dir, bundle.test.image));
-    return (await place.detect({ bytes, thresholds: {} })).detections;
+    return (await one.detect({ bytes }, ticket, new AbortController().signal)).detections;
   } finally {
-    place.leave();
+    ticket.leave();
   }
 }
 
@@ -104,7 +104,7 @@ test('an idle process that stands still does not answer when it is asked', async
 
 test('one that was asked and never answers is replaced', async () => {
   const troubles: string[] = [];
-  const one = await startModel(bundle, { patience: 300, onTrouble: (text) => troubles.push(text) });
+  const one = await startModel(bundle, { batchTimeout: 300, onTrouble: (text) => troubles.push(text) });
   model = one;
   const { pid } = one;
   signal(one, 'SIGSTOP');

@@ -45,14 +45,14 @@ test.after(async () => {
 async function ask(lease: Lease = versions.lease()): Promise<string> {
   const { model, release } = lease;
   try {
-    const place = model.admit(new AbortController().signal);
+    const ticket = model.admit();
     try {
-      const { detections } = await place.detect({ bytes: image, thresholds: {} });
+      const { detections } = await model.detect({ bytes: image }, ticket, new AbortController().signal);
       const { name, version } = model.bundle;
       assert.is(detections.length, FOUND[`${name}@${version}`]);
       return `${name}@${version}`;
     } finally {
-      place.leave();
+      ticket.leave();
     }
   } finally {
     release();

@@ -7,8 +7,8 @@ import type { Bundle, BundleManifest } from '../../../src/detect/bundle.js';
 import { ModelProcess, type ModelProcessOptions } from '../../../src/serve/versions/model_process.js';
 import { writeManifest } from '../make_bundle.js';
 
-const { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout } = configSchema.parse({}).serve;
-const limits = { queue, deadline, startTimeout, maxPixels, maxSide, decodeTimeout };
+const { queue, deadline, startTimeout, provider, maxPixels, maxSide, decodeTimeout } = configSchema.parse({}).serve;
+const limits = { queue, deadline, startTimeout, provider, maxPixels, maxSide, decodeTimeout };
 export const DEFAULTS: ModelProcessOptions = { ...limits, threads: 1, instances: 1, maxBatch: 4 };
 
 /** The process of a bundle, in small. */

@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert';
 import { configSchema } from '../../../src/config/schema.js';
 import type { Bundle } from '../../../src/detect/bundle.js';
 import { thisMachine, writeTuning } from '../../../src/detect/tuning.js';
-import { engineSettings } from '../../../src/serve/versions/engine_settings.js';
+import { workerOptions } from '../../../src/serve/worker/worker_options.js';
 
-const test = suite('engine_settings');
+const test = suite('worker_options');
 const given = configSchema.parse({}).serve;
 let dir: string;
 
@@ -21,7 +21,7 @@ test.after.each(() => rm(dir, { recursive: true }));
 let told: string[] = [];
 
 const settingsFor = async (options: Partial<typeof given> = {}) => {
-  const { instances, threads, maxBatch, tuned } = await engineSettings(
+  const { instances, threads, maxBatch, tuned } = await workerOptions(
     { dir } as Bundle,
     { ...given, ...options },
     (reason) => told.push(reason),
@@ -29,7 +29,7 @@ const settingsFor = async (options: Partial<typeof given> = {}) => {
   return { instances, threads, maxBatch, tuned };
 };
 
-test('one session on all cores when nobody says, and several share them', async () => {
+test('one instance on all cores when nothing is set, and several share them', async () => {
   assert.equal(await settingsFor(), { instances: 1, threads: 0, maxBatch: undefined, tuned: false });
   const { threads } = await settingsFor({ instances: 2 });
   assert.is(threads, Math.max(1, Math.floor(availableParallelism() / 2)));

@@ -1,15 +1,12 @@
-import type { ServeConfig } from '../../config/schema.js';
-import type { Bundle } from '../../detect/bundle.js';
-import { createLog, type Logger } from '../observe/log.js';
-import type { Metrics } from '../observe/metrics.js';
-import { engineSettings } from './engine_settings.js';
-import { ModelProcess } from './model_process.js';
-import { idOf, Versions } from './versions.js';
+import type { ServeConfig } from '../config/schema.js';
+import type { Bundle } from '../detect/bundle.js';
+import { createLog, type Logger } from './observe/log.js';
+import type { Metrics } from './observe/metrics.js';
+import { ModelProcess } from './versions/model_process.js';
+import { idOf, Versions } from './versions/versions.js';
+import { workerOptions } from './worker/worker_options.js';
 
-/**
- * The versions of a service, which begin with one bundle, shown in its metrics and its log. Nothing is loaded before
- * `open`.
- */
+/** The versions of a service, starting with one bundle, watched by its metrics and log. `open` loads the first. */
 export function serveModels(
   first: Bundle,
   config: ServeConfig,
@@ -19,11 +16,11 @@ export function serveModels(
   const versions = new Versions(first, {
     async start(bundle) {
       const id = idOf(bundle);
-      const { tuned, ...settings } = await engineSettings(bundle, config, (reason) =>
-        log.warn({ model: id, reason }, 'tuning passed over'),
+      const { tuned, ...options } = await workerOptions(bundle, config, (reason) =>
+        log.warn({ model: id, reason }, 'tuning ignored'),
       );
       const model = await ModelProcess.start(bundle, {
-        ...settings,
+        ...options,
         queue: config.queue,
         deadline: config.deadline,
         startTimeout: config.startTimeout,
@@ -31,7 +28,7 @@ export function serveModels(
         onRestart: () => metrics.versions.countRestart(id),
         onTrouble: (reason) => log.error({ model: id, reason }, 'model in trouble'),
       });
-      const { instances, threads } = settings;
+      const { instances, threads } = options;
       const { maxBatch, provider } = model.info;
       log.info({ model: id, provider, instances, threads: threads || 'all cores', maxBatch, tuned }, 'model loaded');
       return model;

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { classColor } from '../../../src/image/colors.js';
-import { drawDetections } from '../../../src/serve/worker/draw.js';
+import { drawDetections } from '../../../src/serve/worker/detect_batch.js';
 
 const test = suite('draw');
 const categories = [

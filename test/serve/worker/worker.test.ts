@@ -8,11 +8,19 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Bundle, readBundle } from '../../../src/detect/bundle.js';
 import type { OpenedMessage, OpenMessage } from '../../../src/serve/worker/main.js';
-import { StreamLane } from '../../../src/serve/worker/worker_channel.js';
+import { StreamChannel } from '../../../src/serve/worker/worker_channel.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
-const test = suite('engine');
-const options = { threads: 1, maxBatch: 2, maxPixels: 10_000_000, maxSide: 5000, decodeTimeout: 30_000 };
+const test = suite('worker');
+const options = {
+  instances: 1,
+  threads: 1,
+  maxBatch: 2,
+  provider: 'auto' as const,
+  maxPixels: 10_000_000,
+  maxSide: 5000,
+  decodeTimeout: 30_000,
+};
 let bundle: Bundle;
 
 test.before(async () => {
@@ -24,17 +32,17 @@ test.after(() => rm(bundle.dir, { recursive: true }));
 function start() {
   const entry = fileURLToPath(new URL('../../../src/serve/worker/main.ts', import.meta.url));
   const child = fork(entry, { stdio: ['ignore', 2, 2, 'ipc', 'pipe', 'pipe'], execArgv: process.execArgv });
-  const lanes = child.stdio.slice(4).map((stream) => new StreamLane(stream as Duplex));
+  const channels = child.stdio.slice(4).map((stream) => new StreamChannel(stream as Duplex));
   const open = async (opened: Bundle): Promise<OpenedMessage> => {
     child.send({ bundle: opened, options, streams: [4, 5] } satisfies OpenMessage);
     const [message] = await once(child, 'message');
     return message as OpenedMessage;
   };
-  return { child, lanes, open };
+  return { child, channels, open };
 }
 
 test('each stream has a detector of its own, and the process ends with the last of them', async () => {
-  const { child, lanes, open } = start();
+  const { child, channels, open } = start();
   const opened = await open(bundle);
   assert.ok('info' in opened);
   assert.is(opened.info.maxBatch, 2);
@@ -42,17 +50,20 @@ test('each stream has a detector of its own, and the process ends with the last 
   const bytes = await readFile(join(bundle.dir, 'test_image.jpg'));
   // Larger than what a detector keeps room for, and than what a socket holds.
   const large = Buffer.concat([await randomJpeg(5, 900, 540), Buffer.alloc(5_000_000)]);
-  const [first, second] = await Promise.all([lanes[0].run([{ bytes }, { bytes: large }]), lanes[1].run([{ bytes }])]);
+  const [first, second] = await Promise.all([
+    channels[0].run([{ bytes }, { bytes: large }]),
+    channels[1].run([{ bytes }]),
+  ]);
   assert.equal(first.outcomes[0], second.outcomes[0]);
   assert.ok('detections' in first.outcomes[1]);
-  lanes[0].end();
+  channels[0].end();
   // The other one still answers.
   assert.equal(
-    (await lanes[1].run([{ bytes: [bytes.subarray(0, 100), bytes.subarray(100)] }])).outcomes,
+    (await channels[1].run([{ bytes: [bytes.subarray(0, 100), bytes.subarray(100)] }])).outcomes,
     second.outcomes,
   );
   const exited = once(child, 'exit');
-  lanes[1].end();
+  channels[1].end();
   assert.equal(await exited, [0, null]);
 });
 
@@ -67,12 +78,12 @@ test('a model that cannot be loaded is told, and ends the process', async () => 
 });
 
 test('the end of the service is the end of the process', async () => {
-  const { child, lanes, open } = start();
+  const { child, channels, open } = start();
   await open(bundle);
   const exited = once(child, 'exit');
   // As the system closes them when the service has died.
   child.disconnect();
-  for (const lane of lanes) lane.end();
+  for (const channel of channels) channel.end();
   await exited;
 });
 
