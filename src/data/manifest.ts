@@ -1,5 +1,5 @@
 import { sha256 } from '../base/files.js';
-import type { CocoCategory, CocoDataset } from '../detect/coco.js';
+import type { CocoCategory, CocoDataset, CocoImage } from '../detect/coco.js';
 import type { Split } from './split.js';
 
 /** What one split holds. */
@@ -58,7 +58,11 @@ export function buildManifest(
 }
 
 /** The images of one split with their objects, and all categories. */
-export function subset(dataset: CocoDataset, images: readonly SplitEntry[], split: Split): CocoDataset {
+export function subset<Image extends CocoImage>(
+  dataset: CocoDataset<Image>,
+  images: readonly SplitEntry[],
+  split: Split,
+): CocoDataset<Image> {
   const ids = new Set(images.filter((image) => image.split === split).map(({ id }) => id));
   return {
     images: dataset.images.filter(({ id }) => ids.has(id)),

@@ -1,9 +1,9 @@
 import { didYouMean, UserError } from '../base/errors.js';
-import type { CocoCategory, CocoDataset } from '../detect/coco.js';
+import type { CocoCategory, CocoDataset, CocoImage } from '../detect/coco.js';
 import { commonestCause, type ValidationReport } from './validation.js';
 
-export interface Selection {
-  dataset: CocoDataset;
+export interface Selection<Image extends CocoImage> {
+  dataset: CocoDataset<Image>;
   /** What was left out, for a person. */
   notices: string[];
 }
@@ -19,12 +19,12 @@ const SHOWN = 10;
  * @param report of the dataset: says why a category has no object
  * @throws UserError for an unknown or repeated name, for a named category without an object, and when none has one
  */
-export function selectCategories(
-  dataset: CocoDataset,
+export function selectCategories<Image extends CocoImage>(
+  dataset: CocoDataset<Image>,
   names: readonly string[] | null,
   keepEmpty: boolean,
   report: ValidationReport,
-): Selection {
+): Selection<Image> {
   const withObjects = new Set(dataset.annotations.filter(({ iscrowd }) => !iscrowd).map((a) => a.category_id));
   const wanted = chosen(dataset.categories, names);
   const bare = wanted.filter(({ id }) => !withObjects.has(id));

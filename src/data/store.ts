@@ -4,6 +4,7 @@ import { mapConcurrent } from '../base/concurrency.js';
 import { UserError } from '../base/errors.js';
 import { makeDir, sha256, writeAtomic } from '../base/files.js';
 import { startProgress } from '../base/progress.js';
+import type { StoredImage } from '../detect/coco.js';
 import { HashCache } from './hash_cache.js';
 
 /** Objects verified together, and from how many on that is shown. */
@@ -32,6 +33,11 @@ export class Store {
   /** `<root>/objects/ab/abcdef…`, whether or not the object is there. */
   objectPath(hash: string): string {
     return join(this.root, 'objects', hash.slice(0, 2), hash);
+  }
+
+  /** The file of an image in the store. */
+  imagePath({ sha256 }: StoredImage): string {
+    return this.objectPath(sha256);
   }
 
   async hasObject(hash: string): Promise<boolean> {

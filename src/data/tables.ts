@@ -3,7 +3,7 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { type BasicType, ByteWriter, parquetWriteRows } from 'hyparquet-writer';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeDir, writeAtomic } from '../base/files.js';
-import type { CocoAnnotation, CocoCategory, CocoDataset, CocoImage } from '../detect/coco.js';
+import type { CocoAnnotation, CocoCategory, CocoDataset, StoredImage } from '../detect/coco.js';
 
 interface Column {
   name: string;
@@ -22,7 +22,7 @@ const TABLES = {
     column('file_name', 'STRING'),
     column('width', 'INT32'),
     column('height', 'INT32'),
-    column('sha256', 'STRING', true),
+    column('sha256', 'STRING'),
   ],
   annotations: [
     column('id', 'INT64'),
@@ -44,7 +44,7 @@ const TABLES = {
 } as const satisfies Record<string, readonly Column[]>;
 
 /** Writes a dataset into `dir` as images.parquet, annotations.parquet and categories.parquet. */
-export async function writeDataset(dir: string, dataset: CocoDataset): Promise<void> {
+export async function writeDataset(dir: string, dataset: CocoDataset<StoredImage>): Promise<void> {
   await makeDir(dir);
   await writeTable(dir, 'images', dataset.images);
   await writeTable(dir, 'annotations', dataset.annotations.map(flatten));
@@ -52,9 +52,15 @@ export async function writeDataset(dir: string, dataset: CocoDataset): Promise<v
 }
 
 /** Reads what {@link writeDataset} wrote. @throws UserError when a table is missing or damaged */
-export async function readDataset(dir: string): Promise<CocoDataset> {
+export async function readDataset(dir: string): Promise<CocoDataset<StoredImage>> {
+  const images = (await readTable(dir, 'images')) as unknown as StoredImage[];
+  const lost = images.find(({ sha256 }) => sha256 === undefined);
+  if (lost) {
+    const hint = 'Run data-load on this dataset first.';
+    throw new UserError({ where: dir, field: lost.file_name, expected: 'an image in the store', hint });
+  }
   return {
-    images: (await readTable(dir, 'images')) as unknown as CocoImage[],
+    images,
     annotations: (await readTable(dir, 'annotations')).map(unflatten),
     categories: (await readTable(dir, 'categories')) as unknown as CocoCategory[],
   };

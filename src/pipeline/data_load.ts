@@ -8,7 +8,7 @@ import { type LoadedCoco, loadCoco } from '../data/sources/coco.js';
 import { bringHere, openImages } from '../data/sources/inputs.js';
 import { writeDataset } from '../data/tables.js';
 import { commonestCause, describeReport, Validation, type ValidationReport } from '../data/validation.js';
-import type { CocoDataset } from '../detect/coco.js';
+import type { CocoDataset, StoredImage } from '../detect/coco.js';
 import type { StepContext } from './runner/step.js';
 
 export interface DataLoadOutputs {
@@ -70,11 +70,11 @@ function notStrict(path: string, { items }: ValidationReport): UserError {
   });
 }
 
-type Loaded = LoadedCoco & Pick<DataLoadOutputs, 'source'>;
+type Loaded = LoadedCoco<StoredImage> & Pick<DataLoadOutputs, 'source'>;
 
 async function fromGenerator({ config, store }: StepContext): Promise<Loaded> {
   const { builtin } = config.data;
-  const dataset: CocoDataset = { images: [], annotations: [], categories: [...BUILTIN_CATEGORIES] };
+  const dataset: CocoDataset<StoredImage> = { images: [], annotations: [], categories: [...BUILTIN_CATEGORIES] };
   const progress = startProgress('generate', builtin.images);
   for await (const { image, annotations, bytes } of generateBuiltin(builtin)) {
     dataset.images.push({ ...image, sha256: await store.putObject(bytes) });

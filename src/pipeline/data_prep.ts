@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { mapConcurrent } from '../base/concurrency.js';
-import { UserError } from '../base/errors.js';
 import { readJson, writeAtomic, writeJson } from '../base/files.js';
 import { log, startProgress } from '../base/progress.js';
 import { differenceHash, type Fingerprint, groupDuplicates } from '../data/duplicates.js';
@@ -13,7 +12,7 @@ import type { Store } from '../data/store.js';
 import { readDataset, writeDataset } from '../data/tables.js';
 import type { ValidationReport } from '../data/validation.js';
 import { toCorners } from '../detect/box.js';
-import type { CocoDataset, CocoImage } from '../detect/coco.js';
+import type { CocoDataset, CocoImage, StoredImage } from '../detect/coco.js';
 import { classColor } from '../image/colors.js';
 import { CHECKED, decodeImage } from '../image/decode.js';
 import { annotate, type LabelledBox } from '../image/draw.js';
@@ -93,24 +92,15 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
 }
 
 /** Without `look` images are told apart by their bytes alone. */
-async function fingerprint(images: readonly CocoImage[], store: Store, look: boolean): Promise<Fingerprint[]> {
+async function fingerprint(images: readonly StoredImage[], store: Store, look: boolean): Promise<Fingerprint[]> {
   const progress = startProgress('compare', images.length);
   let done = 0;
   return mapConcurrent(images, availableParallelism(), async (image) => {
-    const sha256 = contentOf(image);
-    const hash = look ? await differenceHash(store.objectPath(sha256)) : new Uint8Array();
+    const { sha256 } = image;
+    const hash = look ? await differenceHash(store.imagePath(image)) : new Uint8Array();
     progress.update(++done);
     return { sha256, hash };
   }).finally(() => progress.stop());
-}
-
-function contentOf({ file_name, sha256 }: CocoImage): string {
-  if (sha256) return sha256;
-  throw new UserError({
-    where: file_name,
-    expected: 'an image in the store',
-    hint: 'Run data-load on this dataset first.',
-  });
 }
 
 function withLabels({ images, annotations }: CocoDataset, groups: readonly number[]): SplitImage[] {
@@ -122,13 +112,13 @@ function withLabels({ images, annotations }: CocoDataset, groups: readonly numbe
 }
 
 /** Crowds taken as the objects they are meant to be. */
-function withoutCrowds(dataset: CocoDataset): CocoDataset {
+function withoutCrowds<Image extends CocoImage>(dataset: CocoDataset<Image>): CocoDataset<Image> {
   return { ...dataset, annotations: dataset.annotations.map((annotation) => ({ ...annotation, iscrowd: 0 })) };
 }
 
 /** Images with objects from all over the split, with their boxes. */
 async function drawSamples(
-  { images, annotations, categories }: CocoDataset,
+  { images, annotations, categories }: CocoDataset<StoredImage>,
   split: Split,
   store: Store,
 ): Promise<Sample[]> {
@@ -137,7 +127,7 @@ async function drawSamples(
   const count = Math.min(SAMPLES[split], candidates.length);
   const chosen = Array.from({ length: count }, (_, i) => candidates[Math.floor((i * candidates.length) / count)]);
   return mapConcurrent(chosen, availableParallelism(), async (image) => {
-    const pixels = await decodeImage(store.objectPath(contentOf(image)), {
+    const pixels = await decodeImage(store.imagePath(image), {
       name: image.file_name,
       ...CHECKED,
     });

@@ -6,7 +6,7 @@ import { evaluateCoco } from '../data/coco_eval/index.js';
 import { type EvaluationSummary, formatFigure, summarize } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
 import { type Bundle, readBundle } from '../detect/bundle.js';
-import type { CocoCategory, CocoDataset, CocoDetection, CocoImage } from '../detect/coco.js';
+import type { CocoCategory, CocoDataset, CocoDetection, StoredImage } from '../detect/coco.js';
 import { OnnxDetector } from '../detect/onnx_detector.js';
 import type { Baseline } from '../report/eval_report.js';
 import { type DetectorEvaluation, evaluateDetector } from './evaluation/evaluate.js';
@@ -40,7 +40,7 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
   const bundle = await readBundle(inputs.bundle);
   const dataset = await readDataset(inputs.dataset);
   checkCategories(bundle.categories, dataset.categories, inputs);
-  const pathOf = (image: CocoImage) => context.store.objectPath(image.sha256 as string);
+  const pathOf = (image: StoredImage) => context.store.imagePath(image);
   const result = await detectAll(bundle, dataset, pathOf, context);
   return writeOutputs(bundle, dataset, result, inputs.before, context);
 }
@@ -65,12 +65,12 @@ export async function showEvaluation(
 
 async function writeOutputs(
   bundle: Bundle,
-  dataset: CocoDataset,
-  result: DetectorEvaluation,
+  dataset: CocoDataset<StoredImage>,
+  result: DetectorEvaluation<StoredImage>,
   before: Baseline | undefined,
   { config, dir, store }: StepContext,
 ): Promise<ModelEvalOutputs> {
-  const pathOf = (image: CocoImage) => store.objectPath(image.sha256 as string);
+  const pathOf = (image: StoredImage) => store.imagePath(image);
   const summary = summarize(result.evaluation);
   const { minMap50, confidence, iou, maxDetections, images } = config.eval;
   const gate = applyGate(summary, minMap50);
@@ -99,10 +99,10 @@ async function writeOutputs(
 
 async function detectAll(
   bundle: Bundle,
-  dataset: CocoDataset,
-  pathOf: (image: CocoImage) => string,
+  dataset: CocoDataset<StoredImage>,
+  pathOf: (image: StoredImage) => string,
   { config }: StepContext,
-): Promise<DetectorEvaluation> {
+): Promise<DetectorEvaluation<StoredImage>> {
   const { confidence, iou, maxDetections } = config.eval;
   const detector = await OnnxDetector.open(bundle, { threads: config.serve.threads ?? 0 });
   try {

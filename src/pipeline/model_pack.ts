@@ -42,7 +42,7 @@ export async function modelPack(
     network,
     categories,
     weightsPath: checkpoint,
-    images: images.map(({ sha256 }) => store.objectPath(sha256 as string)),
+    images: images.map((image) => store.imagePath(image)),
     settings: config.pack,
   });
   return { bundle, ...packed, test_image: images[packed.test_image].file_name };

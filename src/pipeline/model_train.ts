@@ -8,7 +8,7 @@ import type { Architecture } from '../config/network.js';
 import type { Figure } from '../data/coco_eval/accumulate.js';
 import { formatFigure } from '../data/coco_eval/summary.js';
 import { readDataset } from '../data/tables.js';
-import type { CocoDataset } from '../detect/coco.js';
+import type { CocoDataset, StoredImage } from '../detect/coco.js';
 import { learningRate } from '../model/schedule.js';
 import { TfDetector } from '../model/tf_detector.js';
 import { type StepResult, TrainState } from '../model/train_state.js';
@@ -52,7 +52,7 @@ interface Run {
   loader: BatchLoader;
   log: TrainingLog;
   architecture: Architecture;
-  val: CocoDataset;
+  val: CocoDataset<StoredImage>;
   source: string;
 }
 
@@ -239,7 +239,7 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<Figu
     categories: val.categories,
     name: `model-train: validation after epoch ${epoch}`,
   });
-  const pathOf = ({ sha256 }: { sha256?: string }) => store.objectPath(sha256 as string);
+  const pathOf = (image: StoredImage) => store.imagePath(image);
   const { evaluation } = await withEnd(
     () =>
       evaluateDetector((image) => detector.detect(image, { ...config.eval, agnostic: false }), val, pathOf, {

@@ -4,7 +4,7 @@ import { readJson, sha256, sha256File } from '../base/files.js';
 import type { Config } from '../config/schema.js';
 import { readDataset } from '../data/tables.js';
 import { BUNDLE_FILE } from '../detect/bundle.js';
-import type { CocoImage } from '../detect/coco.js';
+import type { StoredImage } from '../detect/coco.js';
 import { TUNING_FILE } from '../detect/tuning.js';
 import { TfDetector } from '../model/tf_detector.js';
 import { dataLoad } from './data_load.js';
@@ -130,7 +130,7 @@ async function evaluateStart(weights: string, split: string, { config, store }: 
   const detector = await TfDetector.open(weights);
   const { confidence, iou, maxDetections } = config.eval;
   const thresholds = { confidence, iou, maxDetections, agnostic: config.pack.agnostic };
-  const pathOf = ({ sha256 }: CocoImage) => store.objectPath(sha256 as string);
+  const pathOf = (image: StoredImage) => store.imagePath(image);
   const dataset = await readDataset(split);
   const label = 'before fine-tuning';
   const { evaluation } = await evaluateDetector((image) => detector.detect(image, thresholds), dataset, pathOf, {

@@ -10,7 +10,7 @@ import { configSchema } from '../../src/config/schema.js';
 import { Store } from '../../src/data/store.js';
 import { writeDataset } from '../../src/data/tables.js';
 import { readBundle } from '../../src/detect/bundle.js';
-import type { CocoAnnotation, CocoDataset, CocoDetection } from '../../src/detect/coco.js';
+import type { CocoAnnotation, CocoDataset, CocoDetection, StoredImage } from '../../src/detect/coco.js';
 import { OnnxDetector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
 import { type ModelEvalOutputs, modelEval, showEvaluation } from '../../src/pipeline/model_eval.js';
@@ -35,10 +35,10 @@ function contextOf(name: string, evaluate: object = {}): StepContext {
 /** Images, and as truth what the bundle itself finds in them, so that it must be right. */
 async function makeDataset(
   name: string,
-  change: (dataset: CocoDataset) => CocoDataset = (dataset) => dataset,
+  change: (dataset: CocoDataset<StoredImage>) => CocoDataset<StoredImage> = (dataset) => dataset,
 ): Promise<string> {
   const dir = join(root, name);
-  const images: CocoDataset['images'] = [];
+  const images: StoredImage[] = [];
   const annotations: CocoAnnotation[] = [];
   const detector = await OnnxDetector.open(await readBundle(bundle));
   for (let id = 1; id <= 4; id++) {

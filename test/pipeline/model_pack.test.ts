@@ -12,7 +12,7 @@ import { Store } from '../../src/data/store.js';
 import { writeDataset } from '../../src/data/tables.js';
 import { readBundle } from '../../src/detect/bundle.js';
 import { COCO_CLASSES } from '../../src/detect/categories.js';
-import type { CocoCategory, CocoImage } from '../../src/detect/coco.js';
+import type { CocoCategory, StoredImage } from '../../src/detect/coco.js';
 import { decodeImage } from '../../src/image/decode.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { checkpointMetadata } from '../../src/model/weights/checkpoint.js';
@@ -40,7 +40,7 @@ const tearDown = () => rm(root, { recursive: true });
 async function contextWith(files: readonly Uint8Array[]) {
   const store = new Store(join(root, 'store'));
   const images = await Promise.all(
-    files.map(async (bytes, i): Promise<CocoImage> => {
+    files.map(async (bytes, i): Promise<StoredImage> => {
       const { width, height } = await sharp(bytes).metadata();
       return { id: i + 1, file_name: `${i + 1}.image`, width, height, sha256: await store.putObject(bytes) };
     }),

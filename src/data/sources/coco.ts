@@ -3,7 +3,7 @@ import { mapConcurrent } from '../../base/concurrency.js';
 import { messageOf, UserError } from '../../base/errors.js';
 import { sha256 } from '../../base/files.js';
 import { startProgress } from '../../base/progress.js';
-import type { CocoDataset, CocoImage } from '../../detect/coco.js';
+import type { CocoDataset, CocoImage, StoredImage } from '../../detect/coco.js';
 import { checkPixels, type DecodeLimits, readHeader } from '../../image/decode.js';
 import { checkAnnotations } from '../coco/annotations.js';
 import type { CheckedImage } from '../coco/box.js';
@@ -32,8 +32,8 @@ export interface CocoOptions extends DecodeLimits {
   store?: Store;
 }
 
-export interface LoadedCoco {
-  dataset: CocoDataset;
+export interface LoadedCoco<Image extends CocoImage = CocoImage> {
+  dataset: CocoDataset<Image>;
   report: ValidationReport;
 }
 
@@ -45,6 +45,12 @@ export interface LoadedCoco {
  *
  * @throws UserError when the annotations are not COCO or no image is usable
  */
+export function loadCoco(
+  annotations: AnnotationText,
+  files: ImageFiles,
+  options: CocoOptions & { store: Store },
+): Promise<LoadedCoco<StoredImage>>;
+export function loadCoco(annotations: AnnotationText, files: ImageFiles, options?: CocoOptions): Promise<LoadedCoco>;
 export async function loadCoco(
   annotations: AnnotationText,
   files: ImageFiles,

@@ -8,7 +8,7 @@ using yolox::CornerBox;
 using yolox::DecodeNms;
 using yolox::Detections;
 
-constexpr int kThreads = 256;
+constexpr int kThreads = yolox::kDecodeNmsThreads;
 constexpr unsigned kFull = 0xffffffffu;
 // Candidates settled at once, and threads that compare each with others.
 constexpr int kChunk = 64;
@@ -23,17 +23,17 @@ __device__ const float* row_of(const DecodeNms& op, const float* raw, int n, int
 // One warp an anchor. keys [N,A]: those of the candidates, in any order, counts [N] of them;
 // classes [N,A]: best class of each candidate, by anchor.
 extern "C" __global__ void decode_nms_score(DecodeNms op, const float* raw, uint64_t* keys, int* classes, int* counts) {
-  const int64_t index = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) / 32;
+  const int64_t index = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) / yolox::kWarp;
   if (index >= static_cast<int64_t>(op.batch) * op.anchors.count) return;
   const int n = static_cast<int>(index / op.anchors.count), anchor = static_cast<int>(index % op.anchors.count);
-  const int lane = static_cast<int>(threadIdx.x % 32);
+  const int lane = static_cast<int>(threadIdx.x % yolox::kWarp);
   const float* values = row_of(op, raw, n, anchor);
   const float objectness = yolox::fast_sigmoid(values[4]);
   if (!(objectness >= op.confidence)) return;
   // Of equal logits the first.
   float best = yolox::kLowestLogit;
   int top = 0x7fffffff;
-  for (int c = lane; c < op.classes; c += 32) {
+  for (int c = lane; c < op.classes; c += yolox::kWarp) {
     const float logit = values[yolox::kBoxValues + c];
     if (logit > best || (logit == best && c < top)) {
       best = logit;

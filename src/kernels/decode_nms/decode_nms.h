@@ -11,6 +11,9 @@
 
 namespace yolox {
 
+// Threads of a CUDA block, in the kernels and their launches.
+constexpr int kDecodeNmsThreads = 256;
+
 // Values before the class logits of an anchor: x, y, width, height, objectness.
 constexpr int kBoxValues = 5;
 

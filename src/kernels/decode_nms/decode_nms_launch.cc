@@ -4,8 +4,8 @@
 namespace yolox {
 namespace {
 
-constexpr unsigned kThreads = 256;
-constexpr int kWarpsPerBlock = kThreads / 32;
+constexpr unsigned kThreads = kDecodeNmsThreads;
+constexpr int kWarpsPerBlock = kThreads / kWarp;
 
 }  // namespace
 

@@ -7,6 +7,13 @@
 #define YOLOX_HOST_DEVICE
 #endif
 
+namespace yolox {
+
+// Threads of a CUDA warp.
+constexpr int kWarp = 32;
+
+}  // namespace yolox
+
 #if defined(__CUDACC_RTC__)
 // NVRTC has no standard headers.
 using int8_t = signed char;

@@ -9,7 +9,7 @@ using yolox::SegmentChunk;
 using yolox::StepBuffers;
 using yolox::StepRule;
 
-constexpr int kThreads = 256;
+constexpr int kThreads = yolox::kStepThreads;
 
 // The part of a chunk that belongs to this block, and the tensor it starts in.
 struct Part {

@@ -18,6 +18,9 @@ YOLOX_HOST_DEVICE inline int64_t flat_size(int64_t size) {
   return (size + kFlatAlignment - 1) / kFlatAlignment * kFlatAlignment;
 }
 
+// Threads of a CUDA block, in the kernels and their launches.
+constexpr int kStepThreads = 256;
+
 // A tensor, and where in the flat vector it belongs.
 struct Segment {
   const float* values;

@@ -6,7 +6,7 @@
 namespace yolox {
 namespace {
 
-constexpr Dim kBlock{256};
+constexpr Dim kBlock{kStepThreads};
 // Blocks of the kernel that takes a step back; enough to fill a card.
 constexpr unsigned kFinishBlocks = 1024;
 

@@ -8,7 +8,6 @@ using namespace yolox;
 namespace {
 
 constexpr unsigned kFullMask = 0xffffffffu;
-constexpr int kWarp = 32;
 // Label rows that a block keeps at hand.
 constexpr int kTile = 256;
 // Factors of at least 2^-24, what 1 − p is for a float32 p below 1, that a double can hold the product of.
@@ -72,7 +71,7 @@ extern "C" __global__ void sim_ota_mark(SimOta op, const float* labels, int* abl
 
 // A block a picture: chosen [N,A] gets the indices of the able anchors, in order, counts [N] their number.
 extern "C" __global__ void sim_ota_compact(SimOta op, const int* able, int* chosen, int* counts) {
-  __shared__ int ends[256];
+  __shared__ int ends[kSimOtaThreads];
   const int picture = blockIdx.x, thread = threadIdx.x;
   const int64_t base = static_cast<int64_t>(picture) * op.anchors.count;
   const int share = (op.anchors.count + blockDim.x - 1) / blockDim.x;

@@ -9,6 +9,9 @@
 
 namespace yolox {
 
+// Threads of a CUDA block, in the kernels and their launches.
+constexpr int kSimOtaThreads = 256;
+
 // An object's best IoUs that are summed into the number of its anchors, which is therefore never larger.
 constexpr int kTopCandidates = 10;
 // A NaN cost, and the place of nothing in a list: behind all others.

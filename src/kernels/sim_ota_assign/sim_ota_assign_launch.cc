@@ -4,8 +4,8 @@
 namespace yolox {
 namespace {
 
-constexpr unsigned kThreads = 256;
-constexpr int kWarpsPerBlock = kThreads / 32;
+constexpr unsigned kThreads = kSimOtaThreads;
+constexpr int kWarpsPerBlock = kThreads / kWarp;
 // Blocks a picture for the kernels that walk its candidates, whose number only the device knows.
 constexpr int kBlocks = 64;
 

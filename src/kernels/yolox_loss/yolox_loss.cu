@@ -7,11 +7,9 @@ using namespace yolox;
 
 namespace {
 
-constexpr int kWarp = 32;
-constexpr int kWarps = 8;
-// Anchors of a block: those a warp walks times the warps, or one a thread.
-constexpr int kAnchorsPerWarp = 8;
-constexpr int kAnchors = kAnchorsPerWarp * kWarps;
+constexpr int kWarps = kLossThreads / kWarp;
+constexpr int kAnchors = kLossAnchors;
+constexpr int kAnchorsPerWarp = kAnchors / kWarps;
 
 __device__ double warp_sum(double x) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) x += __shfl_xor_sync(0xffffffffu, x, offset);

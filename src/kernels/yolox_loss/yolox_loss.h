@@ -9,6 +9,10 @@
 
 namespace yolox {
 
+// Threads of a CUDA block, and the anchors it handles: a warp walks some of them, or a thread takes one.
+constexpr int kLossThreads = 256;
+constexpr int kLossAnchors = 64;
+
 struct YoloxLoss {
   int batch, rows, classes;  // N, M, C
   bool use_l1;               // adds the L1 distance of raw box outputs

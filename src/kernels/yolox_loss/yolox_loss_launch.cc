@@ -4,9 +4,8 @@
 namespace yolox {
 namespace {
 
-// As yolox_loss.cu has it: 8 warps of 8 anchors each, or a thread an anchor.
-constexpr unsigned kThreads = 256;
-constexpr unsigned kAnchorsPerBlock = 64;
+constexpr unsigned kThreads = kLossThreads;
+constexpr unsigned kAnchorsPerBlock = kLossAnchors;
 
 }  // namespace
 
@@ -25,7 +24,7 @@ void yolox_loss_cuda(Launcher& launch, const YoloxLoss& op, const YoloxLossInput
     launch("yolox_loss_boxes", {blocks}, {kAnchorsPerBlock}, 0, op, in.raw, in.labels, in.matched_gt, in.num_fg,
            out.grad, partial);
   }
-  launch("yolox_loss_total", {1}, {32 * kLossParts}, 0, static_cast<int>(blocks), static_cast<const double*>(partial),
+  launch("yolox_loss_total", {1}, {kWarp * kLossParts}, 0, static_cast<int>(blocks), static_cast<const double*>(partial),
          in.num_fg, out.losses);
 }
 

@@ -24,11 +24,11 @@ export interface EvaluateOptions {
   skipUnreadable?: boolean;
 }
 
-export interface DetectorEvaluation {
+export interface DetectorEvaluation<Listed extends CocoImage = CocoImage> {
   /** What the figures are of: the dataset, less what was left out. */
-  dataset: CocoDataset;
+  dataset: CocoDataset<Listed>;
   /** Images left out, and why. */
-  unreadable: { image: CocoImage; reason: string }[];
+  unreadable: { image: Listed; reason: string }[];
   /** In the order of the dataset's images. */
   detections: CocoDetection[];
   evaluation: CocoEvaluation;
@@ -43,10 +43,10 @@ export interface DetectorEvaluation {
  * @param pathOf where the file of an image is
  * @throws UserError for an image that cannot be decoded, unless these are skipped
  */
-export async function evaluateDetector(
+export async function evaluateDetector<Listed extends CocoImage>(
   detect: (image: Image) => Promise<Detection[]>,
-  dataset: CocoDataset,
-  pathOf: (image: CocoImage) => string,
+  dataset: CocoDataset<Listed>,
+  pathOf: (image: Listed) => string,
   {
     fit,
     categories = dataset.categories,
@@ -54,12 +54,12 @@ export async function evaluateDetector(
     limits = CHECKED,
     skipUnreadable = false,
   }: EvaluateOptions,
-): Promise<DetectorEvaluation> {
+): Promise<DetectorEvaluation<Listed>> {
   const start = performance.now();
   const progress = startProgress(label, dataset.images.length);
   const detections: CocoDetection[] = [];
-  const unreadable: DetectorEvaluation['unreadable'] = [];
-  const load = (image: CocoImage): Promise<Image | UserError> =>
+  const unreadable: DetectorEvaluation<Listed>['unreadable'] = [];
+  const load = (image: Listed): Promise<Image | UserError> =>
     decodeImage(pathOf(image), { ...limits, fit }).catch((error) => {
       if (skipUnreadable && error instanceof UserError) return error;
       throw error;
@@ -89,7 +89,10 @@ export async function evaluateDetector(
   };
 }
 
-function without(dataset: CocoDataset, unreadable: DetectorEvaluation['unreadable']): CocoDataset {
+function without<Listed extends CocoImage>(
+  dataset: CocoDataset<Listed>,
+  unreadable: DetectorEvaluation<Listed>['unreadable'],
+): CocoDataset<Listed> {
   if (unreadable.length === 0) return dataset;
   const gone = new Set(unreadable.map(({ image }) => image.id));
   return {

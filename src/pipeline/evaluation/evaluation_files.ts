@@ -56,10 +56,10 @@ export async function prepareFolder(dir: string, inputs: readonly string[]): Pro
 }
 
 /** Writes detections.json (COCO results), metrics.json, report.html and images/ into `dir`. */
-export async function writeEvaluation(
+export async function writeEvaluation<Listed extends CocoImage>(
   dir: string,
-  pathOf: (image: CocoImage) => string,
-  { dataset, detections, evaluation, imagesPerSecond }: DetectorEvaluation,
+  pathOf: (image: Listed) => string,
+  { dataset, detections, evaluation, imagesPerSecond }: DetectorEvaluation<Listed>,
   { title, remarks, confidence, images: maxImages, before, extra }: EvaluationFilesOptions,
 ): Promise<EvaluationFiles> {
   const files = {
@@ -98,11 +98,11 @@ export async function writeEvaluation(
 }
 
 /** Draws the chosen images into the folder `dir`, emptied before, and returns them for the report. */
-async function drawImages(
+async function drawImages<Listed extends CocoImage>(
   dir: string,
-  { images, categories }: CocoDataset,
+  { images, categories }: CocoDataset<Listed>,
   outcomes: ReadonlyMap<number, readonly Outcome[]>,
-  pathOf: (image: CocoImage) => string,
+  pathOf: (image: Listed) => string,
   count: number,
 ): Promise<ReportImage[]> {
   await rm(dir, { recursive: true, force: true });
@@ -110,7 +110,7 @@ async function drawImages(
   const byId = new Map(images.map((image) => [image.id, image]));
   const drawn: ReportImage[] = [];
   for (const { gallery, imageId } of chooseImages(outcomes, count)) {
-    const image = byId.get(imageId) as CocoImage;
+    const image = byId.get(imageId) as Listed;
     const own = outcomes.get(imageId) ?? [];
     const jpeg = await annotateOutcomes(await decodeImage(pathOf(image), CHECKED), own, categories);
     const number = String(drawn.length + 1).padStart(3, '0');

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert';
 import { configSchema } from '../../../src/config/schema.js';
 import { Store } from '../../../src/data/store.js';
 import { writeDataset } from '../../../src/data/tables.js';
-import type { CocoAnnotation, CocoDataset } from '../../../src/detect/coco.js';
+import type { CocoAnnotation, CocoDataset, StoredImage } from '../../../src/detect/coco.js';
 import { modelTrain } from '../../../src/pipeline/model_train.js';
 import { readLog } from '../../../src/pipeline/training/log.js';
 import { randomJpeg } from '../../serve/make_bundle.js';
@@ -18,7 +18,7 @@ const store = new Store(join(root, 'store'));
 
 /** Two images with one object or one crowd each, or with nothing. */
 async function makeSplit(name: string, iscrowd?: 0 | 1): Promise<string> {
-  const dataset: CocoDataset = { images: [], annotations: [], categories: [{ id: 1, name: 'blob' }] };
+  const dataset: CocoDataset<StoredImage> = { images: [], annotations: [], categories: [{ id: 1, name: 'blob' }] };
   for (const id of [1, 2]) {
     const sha256 = await store.putObject(await randomJpeg(id, 96, 64));
     dataset.images.push({ id, file_name: `${id}.jpg`, width: 96, height: 64, sha256 });
