@@ -18,7 +18,7 @@ export interface Plan {
   overload: number;
   /** Versions changed under load. */
   swaps: number;
-  /** Requests in flight tried for the highest throughput; the first is the one everybody is compared at. */
+  /** Requests in flight tried for the highest throughput; all servers are compared at the first. */
   saturating: readonly number[];
   /** Images sent in turns. */
   images: number;

@@ -53,7 +53,7 @@ function toJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    // A circle, a bigint, or nested so deeply that whoever walks it runs out of stack.
+    // A cycle, a bigint, or nesting so deep that the stack overflows.
     return Object.prototype.toString.call(value);
   }
 }

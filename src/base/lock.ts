@@ -170,7 +170,7 @@ async function tryWrite(path: string): Promise<boolean> {
   }
 }
 
-/** Whether the holder is dead: in our realm, because its socket is ours now; elsewhere, for want of signs of life. */
+/** Whether the holder is dead: in our realm, because its socket is ours now; elsewhere, because it has shown no sign of life. */
 async function isAbandoned(path: string, staleMs: number): Promise<boolean> {
   const holder = await readHolder(path);
   if (holder?.realm === realm()) return true;

@@ -68,7 +68,7 @@ function arrayInWords({ prefixItems, items, minItems = 0 }: JsonSchema): string 
 }
 
 function range(schema: JsonSchema): string {
-  // The limits of whole numbers that a double holds are nobody's wish.
+  // zod adds the limits of safe integers, which no schema asked for.
   const [minimum, maximum] = [schema.minimum, schema.maximum].map((limit) =>
     Number.isSafeInteger(Math.abs(limit ?? 0) + 1) ? limit : undefined,
   );

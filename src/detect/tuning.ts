@@ -52,13 +52,13 @@ export function thisMachine(provider: ProviderChoice): z.infer<typeof machineSch
 
 /**
  * What was tuned for the bundle in `dir`, or undefined when nothing was. A file for another machine or provider, or a
- * damaged one, is passed over: no reason not to serve.
- * @param onPassedOver told why
+ * damaged one, is ignored: it is no reason not to serve.
+ * @param onIgnored told why
  */
 export async function readTuning(
   dir: string,
   provider: ProviderChoice,
-  onPassedOver: (reason: string) => void,
+  onIgnored: (reason: string) => void,
 ): Promise<Tuning | undefined> {
   const path = join(dir, TUNING_FILE);
   const absent = await access(path).then(
@@ -71,10 +71,12 @@ export async function readTuning(
     const here = thisMachine(provider);
     const fits = machine.cpu === here.cpu && machine.cores === here.cores && machine.provider === here.provider;
     if (fits) return chosen;
-    onPassedOver(`${path}: passed over, for it is of another machine (${describe(machine)}; here ${describe(here)})`);
+    onIgnored(
+      `${path}: ignored, because it was measured on another machine (${describe(machine)}; this one: ${describe(here)})`,
+    );
   } catch (error) {
     const reason = error instanceof z.ZodError ? z.prettifyError(error).replaceAll(/\s+/g, ' ') : messageOf(error);
-    onPassedOver(`${path}: passed over: ${reason}`);
+    onIgnored(`${path}: ignored: ${reason}`);
   }
   return undefined;
 }

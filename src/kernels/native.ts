@@ -7,7 +7,7 @@ import './tf.js';
 
 /** Set before OpenMP loads; what the user has set stays. */
 const ENVIRONMENT = {
-  // A thread that waits spinning takes the processor from whoever it waits for, where something else wants it too.
+  // On a busy machine, a thread that spins while waiting takes the processor from the thread it waits for.
   GOMP_SPINCOUNT: '1000',
 };
 

@@ -16,7 +16,7 @@ export interface Target {
   timeoutSeconds: number;
 }
 
-/** What became of a request: an answer, or the code of the error that came instead. */
+/** Outcome of a request: an answer, or the code of an error. */
 export type Outcome =
   | { status: number; serverTiming: string | undefined; error?: undefined }
   | { status?: undefined; error: string };

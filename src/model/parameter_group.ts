@@ -26,7 +26,7 @@ export class ParameterGroup {
     return this.#average;
   }
 
-  /** Takes over the next values and their average; the old ones have to be disposed of by whoever made the step. */
+  /** Replaces the values and their average; the caller disposes of the old ones. */
   update(vector: Tensor, average: Tensor = this.#average): void {
     tf.dispose(this.#tensors);
     this.#vector = vector;

@@ -227,7 +227,7 @@ function frame(options: ChartOptions, series: readonly { name: string }[]): Opti
   };
 }
 
-/** Pixels the legend takes; 0 where there is none. Names are measured roughly, for no font is at hand. */
+/** Pixels the legend takes; 0 if there is none. The width of names is estimated, because no font is available. */
 function legendHeight(options: ChartOptions, series: readonly { name: string }[]): number {
   if (series.length < 2 || series.length > MOST_LEGENDS) return 0;
   const length = series.reduce((sum, { name }) => sum + 52 + name.length * 7, 0);

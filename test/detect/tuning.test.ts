@@ -55,7 +55,7 @@ test('another machine or provider passes it over and says so', async () => {
   for (const other of [{ cpu: 'another' }, { cores: machine.cores + 1 }, { provider: 'cuda' }]) {
     await writeTuning(dir, { ...tuned(), machine: { ...machine, ...other } });
     assert.is(await read(), undefined);
-    assert.match(said.pop() ?? '', /tuning\.json: passed over, for it is of another machine/);
+    assert.match(said.pop() ?? '', /tuning\.json: ignored, because it was measured on another machine/);
   }
   await writeTuning(dir, tuned());
   assert.is(await read('cpu'), undefined);
@@ -68,17 +68,17 @@ test('a file of an earlier version, whose instances were called sessions, is rea
   assert.equal(await read(), chosen);
 });
 
-test('a damaged file is passed over and said, not fatal', async () => {
+test('a damaged file is ignored with a message', async () => {
   const path = await writeTuning(dir, tuned());
   const good = await readJson<object>(path);
   for (const bad of [{ ...good, format: 2 }, { ...good, chosen: { ...chosen, instances: 0 } }, []]) {
     await writeJson(path, bad);
     assert.is(await read(), undefined);
-    assert.match(said.pop() ?? '', /tuning\.json: passed over: /);
+    assert.match(said.pop() ?? '', /tuning\.json: ignored: /);
   }
   await writeFile(path, '{"format": 1,');
   assert.is(await read(), undefined);
-  assert.match(said.pop() ?? '', /passed over: .*valid JSON/);
+  assert.match(said.pop() ?? '', /ignored: .*valid JSON/);
 });
 
 const measurements: fc.Arbitrary<Measurement[]> = fc.array(

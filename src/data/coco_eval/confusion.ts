@@ -1,7 +1,7 @@
 import type { CocoAnnotation, CocoCategory, CocoDataset, CocoDetection } from '../../detect/coco.js';
 import { cocoIou } from './match.js';
 
-/** What became of one object or one detection. */
+/** Outcome of one object or one detection. */
 export type Outcome =
   /** An object found under its own category, or under another. */
   | { kind: 'hit' | 'confused'; object: CocoAnnotation; detection: CocoDetection; iou: number }

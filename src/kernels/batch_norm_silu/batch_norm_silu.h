@@ -80,7 +80,7 @@ void batch_norm_silu_grad_cpu(const ParallelFor& parallel_for, const BatchNormSi
 void batch_norm_silu_cuda(Launcher& launch, const BatchNormSilu& task);
 void batch_norm_silu_grad_cuda(Launcher& launch, const BatchNormSiluGrad& task);
 
-// The parts of the forward pass, for whoever computes z and has it in cache block by block.
+// The parts of the forward pass, for kernels that compute z and hold it in cache block by block.
 
 // Rows of a block, by channels alone, so that sums over blocks don't depend on threads. The last block may be shorter.
 int64_t batch_norm_block_rows(int64_t channels);

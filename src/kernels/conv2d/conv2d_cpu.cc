@@ -1,4 +1,4 @@
-// Sends every convolution to whoever computes it fastest.
+// Sends every convolution to the fastest implementation.
 #include <algorithm>
 
 #include "batch_norm_silu/batch_norm_silu.h"

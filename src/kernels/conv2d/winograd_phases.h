@@ -10,8 +10,8 @@
 
 namespace yolox {
 
-// Waits until `done` has reached `least`. A unit takes microseconds: whoever is late by much more has been held up, and
-// its processor may be the one that waits here.
+// Waits until `done` has reached `least`. A unit takes microseconds. A thread that takes much longer has probably been
+// preempted, so this one yields its processor.
 inline void wait_for(const std::atomic<int64_t>& done, int64_t least) {
   constexpr int kSpins = 2000;
   for (int spins = 0; done.load(std::memory_order_acquire) < least; ++spins) {

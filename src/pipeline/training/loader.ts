@@ -13,7 +13,7 @@ import type { BadImage, BatchTask } from './batch_worker.js';
 import { explainWorkerError } from './worker_error.js';
 
 export interface Batch {
-  /** [N,H,W,3] preprocessed; whoever takes the batch disposes of it. */
+  /** [N,H,W,3] preprocessed; the receiver of the batch disposes of it. */
   images: Tensor4D;
   /** [N, maxBoxes, 5] class, cx, cy, w, h in input pixels; rows of zeros are none. */
   labels: Float32Array;
@@ -75,7 +75,7 @@ export class BatchLoader {
     for (let next = 0, done = 0; done < this.iterationsPerEpoch; done++) {
       while (next < this.iterationsPerEpoch && queue.length < READ_AHEAD + this.#config.workers) {
         const batch = this.#prepare(epoch, next++, order, augmented);
-        // A failure belongs to whoever awaits the batch; until then it must not count as unhandled.
+        // The failure is thrown when the batch is awaited; until then it must not count as unhandled.
         batch.catch(() => {});
         queue.push(batch);
       }

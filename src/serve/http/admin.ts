@@ -108,7 +108,7 @@ async function bundleFolder(root: string | null, name: string): Promise<string> 
 function refuseBundle(cause: unknown, folder: string): never {
   if (!(cause instanceof UserError)) throw cause;
   const { where, field, expected, received, hint } = cause.problem;
-  // Messages are made for whoever sits at the machine; where its bundles lie does not leave it.
+  // Messages are written for operators on this machine; the path of the bundles must not leave it.
   const inside = (text: unknown) => (typeof text === 'string' ? text.replaceAll(folder, basename(folder)) : text);
   throw new ApiError(
     {

@@ -93,7 +93,7 @@ export class ImageUrls {
     const send = url.protocol === 'https:' ? requestHttps : requestHttp;
     const headers = { accept: 'image/*', 'accept-encoding': 'identity', 'user-agent': 'yolox' };
     const outgoing = send(url, { ...this.#network.connect(addresses), headers, signal });
-    // An abort after the answer has begun is told twice: here, and to whoever reads it.
+    // An abort after the answer has begun is reported twice: here and to the reader of the body.
     outgoing.on('error', () => {});
     outgoing.end();
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];

@@ -38,7 +38,7 @@ export interface JsonBody {
   images: Buffer[];
   /** Whether the client sent a list. */
   list: boolean;
-  /** Where the image is to be had instead. */
+  /** URL to fetch the image from instead. */
   url?: string;
 }
 

@@ -17,7 +17,7 @@ export function checkUrl(text: string, hosts: readonly string[]): URL {
   if (hosts.length === 0) {
     throw forbidden('The service fetches no URLs.', {
       expected: 'the image itself',
-      hint: 'Whoever runs the service may allow hosts by serve.urlHosts.',
+      hint: 'The operator of the service can allow hosts with serve.urlHosts.',
     });
   }
   const url = parse(text);

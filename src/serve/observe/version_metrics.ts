@@ -16,7 +16,7 @@ export class VersionMetrics {
     this.#restarts = counter('yolox_model_restarts_total', 'Processes of a model that died and were replaced', [
       'model',
     ]);
-    this.#copies = counter('yolox_shadow_requests_total', 'Copies of requests for a shadow, by what became of them', [
+    this.#copies = counter('yolox_shadow_requests_total', 'Requests copied to a shadow version, by outcome', [
       'model',
       'result',
     ]);

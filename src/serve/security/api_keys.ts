@@ -29,7 +29,7 @@ export async function readApiKeys(config: ServeConfig): Promise<ServeConfig> {
   return { ...config, apiKeys: [...config.apiKeys, ...checked.data] };
 }
 
-/** Answers 401 to whoever asks for more than the open paths without a key. */
+/** Answers 401 to requests without a valid key, except on open paths. */
 export function requireApiKey({
   apiKeys,
   openMetrics,

@@ -32,7 +32,7 @@ export class Connections {
   readonly #isProxy: (address: string | undefined) => boolean;
   readonly #onRefused: () => void;
 
-  /** @param onRefused told of every connection that is closed, or not served, for want of a place */
+  /** @param onRefused called for every connection that is closed or refused because all places are taken */
   constructor(limits: ConnectionLimits, onRefused: () => void) {
     const { maxConnections, maxConnectionsPerClient, trustedProxies } = limits;
     const share = maxConnectionsPerClient ?? Math.ceil(CLIENT_SHARE * maxConnections);
