@@ -1,4 +1,4 @@
-/** Time and timers. Tests put their own in its place, so that none waits or depends on how fast the machine is. */
+/** Time and timers. Tests inject their own, so that they neither wait nor depend on the speed of the machine. */
 export interface Clock {
   /** Milliseconds since some moment in the past. */
   now(): number;

@@ -1,6 +1,6 @@
 /**
  * Maps `items` with at most `limit` calls running at once; results keep the order of the items. The first failure
- * stops further calls and is thrown once those running have ended.
+ * prevents further calls and is thrown once the running ones have ended.
  */
 export async function mapConcurrent<T, R>(
   items: readonly T[],
@@ -27,8 +27,8 @@ export async function mapConcurrent<T, R>(
 }
 
 /**
- * Yields each item with what `load` gives for it, in order, while up to `ahead` more are loading. A failure is thrown
- * when its turn comes.
+ * Yields each item with its `load` result, in order, while up to `ahead` more are loading. A failure is thrown when its
+ * item is reached.
  */
 export async function* readAhead<T, R>(
   items: readonly T[],
@@ -40,7 +40,7 @@ export async function* readAhead<T, R>(
   for (const item of items) {
     for (; next < items.length && loading.length <= ahead; next++) {
       const promise = load(items[next]);
-      // A failure is thrown when its turn comes; until then Node would take it for unhandled.
+      // A failure is thrown when its item is reached; until then, Node would report it as unhandled.
       promise.catch(() => undefined);
       loading.push(promise);
     }

@@ -1,13 +1,13 @@
 import { constants } from 'node:os';
 
-/** Signals that ask a program to end; SIGHUP keeps its default, or `nohup` would stop working. */
+/** Signals that ask a program to stop. SIGHUP keeps its default, otherwise `nohup` would not work. */
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const endings = new Set<() => void>();
 
 /**
- * Runs `end` before this process ends: at the end of its work, by `process.exit`, an uncaught error or Ctrl-C, but not
- * by SIGKILL. It must finish at once, without waiting for anything. Returns a function that takes it back.
+ * Runs `end` before this process exits: normally, by `process.exit`, an uncaught error or Ctrl-C, but not by SIGKILL.
+ * `end` must be synchronous. Returns a function that unregisters it.
  */
 export function beforeExit(end: () => void): () => void {
   if (endings.size === 0) process.on('exit', runEndings);
@@ -29,8 +29,8 @@ function runEndings(): void {
 }
 
 /**
- * Ends the process with 128 + the signal's number, as a shell counts it, unless the command has a listener of its own:
- * by default Node ends without running what `beforeExit` was given.
+ * Exits with 128 + the signal's number, as shells do, unless the command has its own listener. By default, Node exits
+ * without running the functions registered with `beforeExit`.
  */
 export function exitOnSignals(): void {
   for (const signal of SIGNALS) {
@@ -40,7 +40,7 @@ export function exitOnSignals(): void {
   }
 }
 
-/** Ends the process quietly, as SIGPIPE would, when what reads its output has gone: `yolox-node doctor | head -1`. */
+/** Exits quietly, as SIGPIPE would, when the reader of its output has gone: `yolox-node doctor | head -1`. */
 export function exitWithReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -48,9 +48,7 @@ export function exitWithReader(): void {
   });
 }
 
-/**
- * Runs `work`, then `end` whatever came of it. The first error wins: one of `end` is thrown only where `work` succeeded.
- */
+/** Runs `work`, then always `end`. The first error wins: an error of `end` is thrown only if `work` succeeded. */
 export async function withEnd<T>(work: () => Promise<T>, end: () => unknown): Promise<T> {
   let result: T;
   try {
@@ -59,7 +57,7 @@ export async function withEnd<T>(work: () => Promise<T>, end: () => unknown): Pr
     try {
       await end();
     } catch {
-      // What went wrong afterwards is a consequence.
+      // Later errors are consequences of the first.
     }
     throw error;
   }

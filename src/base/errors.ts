@@ -1,15 +1,15 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** What a person needs to mend bad input: where it was, what was expected, what came, what to do. */
+/** What a person needs to fix bad input: where it is, what was expected, what was received, what to do. */
 export interface Problem {
-  /** File, URL, flag or port the problem lies in. */
+  /** File, URL, flag or port with the problem. */
   where?: string;
   /** Field inside it, as a path: `train.lr`, `annotations[3].bbox`. */
   field?: string;
   expected: string;
-  /** The value that came; a long one is cut in messages. */
+  /** The value received; messages shorten long ones. */
   received?: unknown;
-  /** Why it is wrong, in words of a library or of ours; never cut. */
+  /** Why it is wrong, in our words or those of a library; never shortened. */
   reason?: string;
   /** The remedy, an imperative sentence. */
   hint?: string;
@@ -41,7 +41,7 @@ function describeProblem({ where, field, expected, received, reason, hint }: Pro
 /** Longest text of a value in a message. */
 const VALUE_LENGTH = 120;
 
-/** Short text of a value for a message: strings quoted, long ones cut. */
+/** Formats a value for a message: quotes strings, shortens long values. */
 export function describeValue(value: unknown): string {
   const plain = typeof value === 'number' || typeof value === 'bigint';
   const text = plain ? String(value) : toJson(value);
@@ -58,7 +58,10 @@ function toJson(value: unknown): string {
   }
 }
 
-/** ` Did you mean "x"?` when a known word or its last part (`lr` of `train.optimizer.lr`) is near, else all known words. */
+/**
+ * ` Did you mean "x"?` if a known word or its last part (`lr` of `train.optimizer.lr`) is similar, else all known
+ * words.
+ */
 export function didYouMean(word: string, known: readonly string[]): string {
   if (known.length === 0) return '';
   const best = nearest(word, known, (one) => one) ?? nearest(word, known, lastPart);
@@ -69,13 +72,13 @@ function nearest(word: string, known: readonly string[], part: (one: string) => 
   const form = (text: string) => part(text).toLowerCase();
   const best = closest(form(word), known.map(form));
   const near = distance(form(word), best) <= Math.max(2, Math.floor(form(word).length / 3));
-  // Of a short word anything is a mistyping.
+  // Every word is similar to a short one.
   return near && distance(form(word), best) < form(word).length ? known.find((one) => form(one) === best) : undefined;
 }
 
 const lastPart = (text: string): string => text.split(/[.\-_]/).at(-1) as string;
 
-/** Text of anything thrown. */
+/** Message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

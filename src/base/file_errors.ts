@@ -7,7 +7,7 @@ interface Explanation {
   hint(path: string): string;
 }
 
-/** Bytes of a name, and of a whole path, that Linux takes (NAME_MAX, PATH_MAX less its ending zero). */
+/** Longest name and path in bytes that Linux accepts (NAME_MAX; PATH_MAX without the final zero). */
 const NAME_BYTES = 255;
 const PATH_BYTES = 4095;
 
@@ -25,13 +25,13 @@ const SPACE = say('free disk space', 'What was there before is untouched; free s
 const HANDLES = say('fewer files open at once', 'Raise the limit (ulimit -n 65536) and run again.');
 const DISK = say('a disk that works', 'The disk or the network drive failed; see dmesg.');
 
-/** What the system's errors of files and folders mean, by code (errno(3)), and what to do. */
+/** Meaning and remedy of system errors for files and folders, by code (errno(3)). */
 const EXPLANATIONS: Record<string, Explanation> = {
   ENOENT: say('an existing file or folder', (path) => {
     if (/^[a-z]+:\/\//i.test(path)) return 'It is a URL: download it, and give the file.';
     const missing = firstAncestor(path, (parent) => statSync(parent, { throwIfNoEntry: false }) === undefined);
     if (missing !== undefined && missing !== path) return `There is no ${missing}.`;
-    // Node puts this character for bytes that are no text.
+    // Node uses this character for bytes that are not text.
     return path.includes('\uFFFD') ? 'If its name is not in UTF-8, rename it, as with convmv.' : 'Check the path.';
   }),
   ENOTDIR: say('a folder on the way to it', (path) => {
@@ -72,14 +72,14 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ERR_STRING_TOO_LONG: say('less than 512 MB of text', 'Split it.'),
 };
 
-/** Calls whose errors carry the same codes but are about no file. */
+/** System calls whose errors use the same codes but do not concern a file. */
 const OTHER_CALLS = /^(spawn|connect|listen|bind|getaddrinfo|kill|setpriority|read|write|uv_)/;
 
 /**
- * A system error of a file or folder as a UserError: the path, what would have been right, the remedy. Any other error
- * comes back as it is.
+ * Converts a system error for a file or folder to a UserError with the path, what was expected, and the remedy. Returns
+ * any other error unchanged.
  *
- * @param path what to name; by default the path the system names
+ * @param path path to name; by default the one in the system error
  */
 export function explainFileError(error: unknown, path?: string): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
@@ -96,7 +96,7 @@ export function explainFileError(error: unknown, path?: string): unknown {
   return new UserError({ where, expected, received: code, hint: hint(where) }, { cause: error });
 }
 
-/** The first folder from the root on the way to `path`, or itself, that `test` holds for. */
+/** The first folder on the way from the root to `path`, or `path` itself, for which `test` holds. */
 function firstAncestor(path: string, test: (path: string) => boolean): string | undefined {
   const parent = dirname(path);
   const above = parent === path ? undefined : firstAncestor(parent, test);

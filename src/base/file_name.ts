@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** Bytes of a name that file systems take (NAME_MAX of Linux). */
+/** Longest file name in bytes (NAME_MAX of Linux). */
 const MOST_BYTES = 255;
 
-/** Characters of the digest that stands for what was cut off. */
+/** Characters of the digest that replaces what was cut off. */
 const DIGEST = 8;
 
 /**
- * A file name of at most 255 bytes: `stem` and `ending` as they are, or a stem that is too long cut at a character, with
- * a digest of the whole, so that names that were different stay so.
+ * A file name of at most 255 bytes: `stem` and `ending`, where a stem that is too long is cut between characters and
+ * gets a digest of the whole, so that different names stay different.
  */
 export function fileName(stem: string, ending: string): string {
   const room = MOST_BYTES - Buffer.byteLength(ending);

@@ -7,14 +7,14 @@ import { messageOf, UserError } from './errors.js';
 import { explainFileError } from './file_errors.js';
 import { decodeText } from './text.js';
 
-/** Ending of files that are being written; one found without its writer can be removed. */
+/** Suffix of files being written; leftovers without a writer can be removed. */
 export const TEMPORARY = '.tmp';
 
 /**
- * Writes through a temporary file and a rename: readers see the old file or the new one, never half of it.
- * Not write-file-atomic: it takes a short write, the first sign of a full disk, for a whole one.
+ * Writes through a temporary file and a rename: readers see the old file or the new one, never half of it. Not
+ * write-file-atomic: it treats a short write, the first sign of a full disk, as complete.
  *
- * @throws UserError when the disk or the path does not take it
+ * @throws UserError if the disk is full or the path cannot be written
  */
 export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = temporaryBeside(path);
@@ -35,8 +35,8 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
 }
 
 /**
- * A rename would put a file in the place of a device, such as /dev/null, or of a pipe that a program waits at; reading a
- * pipe that nothing writes to would wait for ever.
+ * A rename would replace a device, such as /dev/null, or a pipe that a program reads. Reading a pipe without a writer
+ * would wait forever.
  */
 async function refuseDevice(path: string, hint = 'Name a file.'): Promise<void> {
   const info = await stat(path).catch(() => undefined);
@@ -44,7 +44,7 @@ async function refuseDevice(path: string, hint = 'Name a file.'): Promise<void> 
   throw new UserError({ where: path, expected: 'a file', reason: 'it is a device, pipe or socket', hint });
 }
 
-/** The bytes of a file the user named. @throws UserError when it is missing, unreadable or no file */
+/** Reads a file that the user named. @throws UserError if it is missing, unreadable or not a file */
 export async function readBytes(path: string): Promise<Buffer> {
   await refuseDevice(path, 'Write what comes from it to a file, and name that.');
   try {
@@ -54,16 +54,19 @@ export async function readBytes(path: string): Promise<Buffer> {
   }
 }
 
-/** A free path in the folder of `path`; its name is short, as that of `path` may be as long as names can be. */
+/**
+ * An unused path in the folder of `path`, with a short name, because the name of `path` may already have the maximum
+ * length.
+ */
 export function temporaryBeside(path: string): string {
   return join(dirname(path), `.${process.pid}-${randomBytes(6).toString('hex')}${TEMPORARY}`);
 }
 
 /**
- * Makes a folder and those above it; one that is there is as well. Not mkdir's `recursive`: Node tries for ever where
- * the system says "no such folder" of what it does not let be made, as in /proc.
+ * Creates a folder and its parents; an existing folder is fine. Not mkdir's `recursive`: Node loops forever where the
+ * system answers "no such folder" for folders that cannot be created, as in /proc.
  *
- * @throws UserError when a file is in the way or the folder cannot be made
+ * @throws UserError if a file is in the way or the folder cannot be created
  */
 export async function makeDir(path: string): Promise<void> {
   try {
@@ -76,13 +79,13 @@ export async function makeDir(path: string): Promise<void> {
   }
 }
 
-/** Whether the folder is there now; false when the one above it is missing. */
+/** Whether the folder exists now; false if its parent is missing. */
 async function tryMakeDir(path: string): Promise<boolean> {
   try {
     await mkdir(path);
     return true;
   } catch (error) {
-    // A read-only disk does not matter where the folder is there already.
+    // A read-only disk does not matter if the folder already exists.
     if ((await stat(path).catch(() => undefined))?.isDirectory()) return true;
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
@@ -102,7 +105,10 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Reads a text file the user named, as {@link decodeText} does; a missing or unreadable one is a UserError. */
+/**
+ * Reads a text file that the user named, with {@link decodeText}.
+ * @throws UserError if it is missing or unreadable
+ */
 export async function readText(path: string): Promise<string> {
   return decodeText(await readBytes(path), path);
 }
@@ -116,7 +122,7 @@ export async function readJson<T = unknown>(path: string): Promise<T> {
   }
 }
 
-/** The first bytes of a file, fewer where it is shorter; none where it cannot be read. */
+/** The first bytes of a file: fewer if it is shorter, none if it cannot be read. */
 export async function readHead(path: string, length: number): Promise<Buffer> {
   const info = await stat(path).catch(() => undefined);
   const file = info?.isFile() ? await open(path).catch(() => undefined) : undefined;
@@ -134,7 +140,7 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-/** SHA-256 of a file, streamed. @throws UserError when it cannot be read */
+/** Computes the SHA-256 of a file as a stream. @throws UserError when it cannot be read */
 export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
   try {

@@ -9,45 +9,45 @@ import { beforeExit } from './ending.js';
 import { explainFileError } from './file_errors.js';
 import { makeDir, sha256 } from './files.js';
 
-/** Who holds a lock, as its file says. */
+/** Holder of a lock, as recorded in its file. */
 export interface LockHolder {
   pid: number;
   host: string;
-  /** `yolox-node run`, without its flags: they may hold secrets. */
+  /** `yolox-node run`, without its flags, which may contain secrets. */
   command: string;
   /** ISO 8601. */
   since: string;
-  /** The kernel and the network namespace: within them a socket shows whether the holder lives. */
+  /** The kernel and the network namespace, within which a socket shows whether the holder is alive. */
   realm: string;
 }
 
 export interface LockOptions {
-  /** Called once when another holds the lock, before the wait for it. */
+  /** Called once before waiting for another holder. */
   onWait?(holder: LockHolder | undefined): void;
-  /** Milliseconds between signs of life, which holders on other machines are judged by. */
+  /** Milliseconds between heartbeats, which tell other machines that the holder is alive. */
   beatMs?: number;
-  /** Milliseconds without one after which a holder on another machine counts as dead. */
+  /** Milliseconds without a heartbeat after which a holder on another machine counts as dead. */
   staleMs?: number;
 }
 
-/** Training may block its thread for minutes, and no sign of life comes meanwhile. */
+/** Training may block its thread, and thus the heartbeat, for minutes. */
 const BEAT_MS = 15_000;
 const STALE_MS = 15 * 60_000;
 
-/** Milliseconds within which a new holder has written its name. */
+/** Milliseconds within which a new holder writes its file. */
 const NAMED_MS = 200;
 
-/** Milliseconds between looks at the lock of another machine. */
+/** Milliseconds between checks of a lock on another machine. */
 const POLL_MS = 1000;
 
 /**
  * Runs `work` while no other process works under the same lock, waiting for it if need be.
  *
  * Two parts: an abstract socket named by the lock's true place, which the kernel frees however its holder ends, so that
- * on one machine a lock is never left behind; and the file, which tells people who holds it, and machines that share the
- * folder (network drives, containers) whether its holder still gives signs of life.
+ * on one machine a lock is never left behind; and the file, which tells people who holds it, and machines that share
+ * the folder (network drives, containers) whether its holder still gives signs of life.
  *
- * @param path file of the lock; its folder is made
+ * @param path file of the lock; its folder is created
  * @throws UserError when the file cannot be written
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
@@ -58,7 +58,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
     told = true;
     let holder = await readHolder(path);
     if (!holder) {
-      // It has the socket and is about to write its name.
+      // It holds the socket and is about to write its file.
       await sleep(NAMED_MS);
       holder = await readHolder(path);
     }
@@ -78,14 +78,14 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
   }
 }
 
-/** The holder in words: `pid 7 on host (yolox-node run), since 2026-…`. */
+/** Describes a holder: `pid 7 on host (yolox-node run), since 2026-…`. */
 export function describeHolder(holder: LockHolder | undefined): string {
   if (!holder) return 'another process';
   const { pid, host, command, since } = holder;
   return `pid ${pid} on ${host} (${command}), since ${since}`;
 }
 
-/** The same for every spelling of the path, through links and mounts as well. */
+/** The same name for every spelling of the path, including links and mounts. */
 async function socketName(path: string): Promise<string> {
   const { dev, ino } = await stat(dirname(path), { bigint: true });
   return `\0yolox-${sha256(`${dev}:${ino}:${basename(path)}`)}`;
@@ -116,7 +116,7 @@ async function listen(name: string, tell: () => Promise<void>): Promise<Listenin
   }
 }
 
-/** Resolves when the connection to the holder breaks, or cannot be made because it has ended. */
+/** Resolves when the connection to the holder breaks or fails because the holder has ended. */
 function ended(name: string): Promise<void> {
   return new Promise((resolve) => {
     connect(name)
@@ -125,7 +125,7 @@ function ended(name: string): Promise<void> {
   });
 }
 
-/** Writes the lock's file and keeps it fresh; returns what removes it. */
+/** Writes the lock's file and keeps it fresh; returns a function that removes it. */
 async function takeFile(
   path: string,
   tell: () => Promise<void>,
@@ -152,7 +152,7 @@ async function takeFile(
   };
 }
 
-/** Whether the file was free and is ours now. */
+/** Whether the file did not exist and is now ours. */
 async function tryWrite(path: string): Promise<boolean> {
   const own: LockHolder = {
     pid: process.pid,
@@ -170,12 +170,14 @@ async function tryWrite(path: string): Promise<boolean> {
   }
 }
 
-/** Whether the holder is dead: in our realm, because its socket is ours now; elsewhere, because it has shown no sign of life. */
+/**
+ * Whether the holder is dead: in our realm because its socket is now ours, elsewhere because its heartbeat has stopped.
+ */
 async function isAbandoned(path: string, staleMs: number): Promise<boolean> {
   const holder = await readHolder(path);
   if (holder?.realm === realm()) return true;
   const found = await stat(path).catch(() => undefined);
-  // One without content was killed while it wrote.
+  // The holder of an empty file was killed while writing it.
   return found !== undefined && Date.now() - found.mtimeMs > (holder ? staleMs : POLL_MS);
 }
 
@@ -192,7 +194,7 @@ function commandName(): string {
   return /^[a-z-]+$/.test(name) ? `yolox-node ${name}` : 'yolox-node';
 }
 
-/** Processes that see each other's abstract sockets: of one boot of one kernel, in one network namespace. */
+/** Identifies the processes that see each other's abstract sockets: one boot of one kernel, one network namespace. */
 function realm(): string {
   return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} ${readlinkSync('/proc/self/ns/net')}`;
 }

@@ -2,7 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve, sep } from 'node:path';
 import { UserError } from './errors.js';
 
-/** A path without links; of one that is not there, by the folder above it that is. */
+/** Resolves links in a path, and in the existing part of a path that does not exist. */
 export async function realPath(path: string): Promise<string> {
   const whole = resolve(path);
   try {
@@ -14,8 +14,8 @@ export async function realPath(path: string): Promise<string> {
 }
 
 /**
- * Makes sure that writing an output harms no input: that it is not the same file or folder, however it is spelt or
- * linked, and no folder that holds one.
+ * Makes sure that writing an output harms no input: that it is neither the same file or folder, however spelt or
+ * linked, nor a folder that contains one.
  *
  * @param where flag of the output, for the message
  * @throws UserError naming the input
@@ -35,16 +35,16 @@ export async function refuseReplacing(out: string, inputs: readonly string[], wh
   }
 }
 
-/** What two names of one file share, on file systems that know no case as well. */
+/** An identity shared by all names of one file, even on case-insensitive file systems. */
 async function identityOf(path: string): Promise<string | undefined> {
   const info = await stat(path).catch(() => undefined);
   return info && `${info.dev} ${info.ino}`;
 }
 
-/** Endings that say what a file holds to every program that reads weights. */
+/** File extensions by which programs recognise weights. */
 const WEIGHTS_ENDINGS = ['.safetensors', '.onnx', '.pth', '.pt', '.ckpt', '.bin', '.npz', '.h5', '.tflite'];
 
-/** @throws UserError for an output whose name ends like weights of another format than is written */
+/** @throws UserError for an output with the extension of another weights format than the one written */
 export function refuseOtherEnding(out: string, ending: '.onnx' | '.safetensors', hint: string): void {
   const given = extname(out).toLowerCase();
   if (given === ending || !WEIGHTS_ENDINGS.includes(given)) return;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** Folder of this package: the same from src/base and from dist/base. */
+/** Folder of this package, whether this file runs from src/base or dist/base. */
 export const packageRoot = resolve(import.meta.dirname, '../..');
 
 const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));

@@ -7,30 +7,30 @@ import { beforeExit } from './ending.js';
 const LINE_INTERVAL_S = 5;
 
 export interface Progress {
-  /** Sets the count done so far; `note` is a short text shown beside it (losses, throughput). */
+  /** Sets the number done so far; `note` is a short text shown beside it (losses, throughput). */
   update(done: number, note?: string): void;
   stop(): void;
 }
 
-/** A bar on a terminal, a line every few seconds elsewhere; always on stderr. */
+/** Shows progress on stderr: a bar on a terminal, elsewhere a line every few seconds. */
 export function startProgress(label: string, total: number): Progress {
   return stderr.isTTY ? bar(label, total) : lines(label, total);
 }
 
-/** Milliseconds between two drawings of the bars. */
+/** Milliseconds between redraws of the bars. */
 const REDRAW_MS = 100;
 
 /** Columns to the right of a bar, where a terminal shows Ctrl-C without a line of its own. */
 const MARGIN = 3;
 
-/** A bar in words, cut to the terminal. */
+/** Formats a bar, cut to the width of the terminal. */
 const drawBar: GenericFormatter = (options, params, payload) => {
   const format = '{label} {bar} {value}/{total} ETA {eta_formatted} {note}';
   const width = Math.max(1, (stderr.columns || 80) - MARGIN);
   return cliProgress.Format.Formatter({ ...options, format }, params, payload).slice(0, width);
 };
 
-/** What is drawn on the terminal: the bars that have not stopped, below all lines written so far. */
+/** What the terminal shows: the running bars, below all lines written so far. */
 interface Display {
   bars: MultiBar;
   active: number;
@@ -41,8 +41,8 @@ interface Display {
 let display: Display | undefined;
 
 /**
- * One view draws all bars, so that one inside another has a line of its own. The cursor stays visible and lines wrap as
- * the terminal has them, bars being cut to its width: however the process ends, there is nothing to restore.
+ * One view draws all bars, so that nested bars get their own lines. The cursor stays visible, and bars are cut to the
+ * width of the terminal instead of turning off line wrapping, so there is nothing to restore however the process ends.
  */
 function openDisplay(): Display {
   const bars = new MultiBar({
@@ -55,12 +55,12 @@ function openDisplay(): Display {
     clearOnComplete: true,
     forceRedraw: true,
   });
-  // Lines to be written go where bars are, which may be longer.
+  // Log lines are written over the bars, which may be longer.
   bars.on('redraw-pre', () => clearScreenDown(stderr));
   return { bars, active: 0, drawn: 0, forget: beforeExit(closeProgress) };
 }
 
-/** Takes all bars from the terminal: what is written next starts on a clean line. */
+/** Removes all bars from the terminal, so that further output starts on a clean line. */
 export function closeProgress(): void {
   if (!display) return;
   const { bars, forget } = display;
@@ -69,13 +69,13 @@ export function closeProgress(): void {
   bars.stop();
 }
 
-/** Draws now: the view's own timer has no turn while a step computes. */
+/** Draws immediately, because the view's timer does not run while a step computes. */
 function draw(shown: Display): void {
   shown.drawn = performance.now();
   shown.bars.update();
 }
 
-/** A bar; the outermost leaves a line when it stops, one inside it nothing. */
+/** Starts a bar. The outermost bar leaves a line when it stops, nested bars leave nothing. */
 function bar(label: string, total: number): Progress {
   display ??= openDisplay();
   const own = display;
@@ -118,7 +118,7 @@ function lines(label: string, total: number): Progress {
   };
 }
 
-/** One line of news for a person, on stderr, above the bars. */
+/** Logs one line for people on stderr, above the bars. */
 export function log(line: string): void {
   if (!display) {
     stderr.write(`${line}\n`);

@@ -3,11 +3,13 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** A stream of random numbers fixed by its key: the same key gives the same numbers on every machine. */
+/** A stream of random numbers determined by its key: the same key gives the same numbers on every machine. */
 export class Random {
   readonly #generator;
 
-  /** `key`: whatever names this stream, e.g. `(seed, 'mosaic', epoch, index)`; no state to save on resume. */
+  /**
+   * @param key names the stream, e.g. `(seed, 'mosaic', epoch, index)`, so that there is no state to save for resuming
+   */
   constructor(...key: readonly (string | number)[]) {
     this.#generator = xoroshiro128plus(createHash('sha256').update(key.join('/')).digest().readInt32LE(0));
   }
@@ -26,7 +28,7 @@ export class Random {
     return this.uniform() < probability;
   }
 
-  /** Normal by Box–Muller. */
+  /** Normally distributed, by Box–Muller. */
   normal(mean = 0, deviation = 1): number {
     return mean + deviation * Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
   }
@@ -35,7 +37,7 @@ export class Random {
     return items[this.int(0, items.length - 1)];
   }
 
-  /** A shuffled copy (Fisher–Yates). */
+  /** Returns a shuffled copy (Fisher–Yates). */
   shuffle<T>(items: readonly T[]): T[] {
     const copy = [...items];
     for (let i = copy.length - 1; i > 0; i--) {

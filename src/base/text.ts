@@ -1,17 +1,17 @@
 import { isUtf8 } from 'node:buffer';
 import { UserError } from './errors.js';
 
-/** First bytes of files that are taken for text, and what to do about them. */
+/** Binary files that people pass as text, by their first bytes, with remedies. */
 const PACKED: readonly [string, string, string][] = [
   ['1f8b', 'a file compressed by gzip', 'Unpack it first, with gunzip.'],
   ['504b0304', 'a zip', 'Unpack it first.'],
 ];
 
 /**
- * The text of a file: UTF-8, or UTF-16 as PowerShell and old Windows programs write it, without the byte order mark.
+ * Decodes a text file: UTF-8, or UTF-16 as PowerShell and old Windows programs write it, without the byte order mark.
  *
  * @param where name of the file, for messages
- * @throws UserError for bytes of another encoding: read as UTF-8 their letters would be lost without a word
+ * @throws UserError for other encodings, whose letters would be silently lost if read as UTF-8
  */
 export function decodeText(bytes: Buffer, where: string): string {
   const utf16 = utf16Of(bytes);
@@ -29,7 +29,7 @@ export function decodeText(bytes: Buffer, where: string): string {
   });
 }
 
-/** By the byte order mark, or where it lacks by the zero that each letter of JSON has beside it (RFC 4627, 3). */
+/** Recognises UTF-16 by its byte order mark or, without one, by the zero beside each letter of JSON (RFC 4627, 3). */
 function utf16Of(bytes: Buffer): string | undefined {
   const [first, second] = bytes;
   if ((first === 0xff && second === 0xfe) || (isBracket(first) && second === 0)) return 'utf-16le';
@@ -39,7 +39,7 @@ function utf16Of(bytes: Buffer): string | undefined {
 
 const isBracket = (byte: number | undefined): boolean => byte === 0x5b || byte === 0x7b;
 
-/** The number of the first line that is not UTF-8, from 1. */
+/** Number of the first line that is not UTF-8, starting at 1. */
 function firstBadLine(bytes: Buffer): number {
   let line = 1;
   for (let start = 0; start < bytes.length; line++) {

@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { isRecord } from './record.js';
 
-/** What a value must be, in words: `a number from 0 to 1`, `a list of whole numbers above 0`, `sgd or adam`. */
+/** Describes what a value must be: `a number from 0 to 1`, `a list of whole numbers above 0`, `sgd or adam`. */
 export function expectedBy(schema: z.core.$ZodType): string {
   return inWords(z.toJSONSchema(schema, { unrepresentable: 'any' }) as JsonSchema);
 }
 
-/** What an issue asks for: its own words where the schema has some, else those of the schema at its place. */
+/** Describes what an issue expects: in the schema's own words if it has some, else from the schema at its path. */
 export function expectedOf(issue: z.core.$ZodIssue, schema: z.core.$ZodType | undefined): string {
   const own = !/^(Invalid|Too|Unrecognized)\b/.test(issue.message);
   return own || !schema ? issue.message : expectedBy(schema);
 }
 
-/** The parts of JSON Schema that zod writes for a value of the configuration. */
+/** The parts of JSON Schema that zod emits for configuration values. */
 interface JsonSchema {
   type?: string;
   enum?: unknown[];
@@ -29,7 +29,7 @@ interface JsonSchema {
   minItems?: number;
 }
 
-/** Formats of text, as JSON Schema and zod name them. */
+/** Descriptions of text formats, by their names in JSON Schema and zod. */
 const FORMATS: Record<string, string> = {
   uri: 'a URL',
   ipv4: 'an IP address',

@@ -2,14 +2,16 @@ import { messageOf, UserError } from '../base/errors.js';
 import { explainFileError } from '../base/file_errors.js';
 import { PROGRAM } from './parser.js';
 
-/** Exit codes: bad input or use, and a fault of our own, sysexits' EX_SOFTWARE. A missed gate, which is no error, is 1. */
+/**
+ * Exit codes: bad input or use, and a bug of ours (sysexits' EX_SOFTWARE). A missed gate is no error and exits with 1.
+ */
 const BAD_INPUT = 2;
 const OUR_FAULT = 70;
 
 /** Longest text of a received value in JSON. */
 const RECEIVED_LENGTH = 1000;
 
-/** Says on stderr what went wrong, with `--json` as one object on stdout too; returns the exit code. */
+/** Reports an error on stderr and, with `--json`, also as one object on stdout; returns the exit code. */
 export function reportFailure(thrown: unknown, argv: readonly string[]): number {
   const error = explainFileError(thrown);
   const known = error instanceof UserError;
@@ -29,7 +31,7 @@ export function reportFailure(thrown: unknown, argv: readonly string[]): number 
   return code;
 }
 
-/** Values that JSON cannot hold, or that are endless, as text. */
+/** Replaces values that JSON cannot represent, or that are too long, by text. */
 function received({ received }: { received?: unknown }) {
   if (received === undefined) return {};
   try {

@@ -8,7 +8,7 @@ import { runCommandLine } from './parser.js';
 const argv = hideBin(process.argv);
 exitOnSignals();
 exitWithReader();
-// Rejections that nothing handles come here, too.
+// This also catches unhandled rejections.
 process.on('uncaughtException', fail);
 
 try {
@@ -17,7 +17,7 @@ try {
   fail(error);
 }
 
-/** Says what went wrong and ends the process with all it has started: the first error wins. */
+/** Reports the error and exits, ending everything this process has started. The first error wins. */
 function fail(error: unknown): never {
   closeProgress();
   process.exit(reportFailure(error, argv));

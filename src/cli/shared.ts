@@ -1,4 +1,4 @@
-/** A command's answer: one JSON line with `--json`, else the text for a person. */
+/** Prints the result of a command: one JSON line with `--json`, else text for people. */
 export function printResult(result: object, text: string, { json }: { json?: boolean }): void {
   console.log(json ? JSON.stringify(result) : text);
 }

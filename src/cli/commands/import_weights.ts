@@ -99,7 +99,7 @@ function describe(args: ImportArgs, network: OpenedNetwork, { categories }: Chec
   ].join('\n');
 }
 
-/** Where the preprocessing was known from. */
+/** Says how the preprocessing was determined. */
 function basisOf(args: ImportArgs, { info, legacy }: OpenedNetwork): string {
   if (args.legacy !== undefined) return 'as told';
   if (info) return 'as the file says';

@@ -1,6 +1,6 @@
 import type { Command } from '../command.js';
 
-/** Commands in the order of the help, by module: only that of the command asked for is loaded, so that a server is lean. */
+/** Commands in help order, by module. Only the module of the requested command is loaded, which keeps servers small. */
 const MODULES: [commands: string[], load: () => Promise<Command[]>][] = [
   [
     ['run', 'data-load', 'data-prep', 'model-train', 'model-pack', 'model-test'],
@@ -18,7 +18,7 @@ const MODULES: [commands: string[], load: () => Promise<Command[]>][] = [
   [['doctor'], () => import('./doctor.js').then(({ doctorCommand }) => [doctorCommand])],
 ];
 
-/** The commands that may be meant by a command line: the one it names, else all. */
+/** The commands a command line may refer to: the one it names, else all. */
 export async function commandsFor(argv: readonly string[]): Promise<Command[]> {
   const named = MODULES.filter(([commands]) => commands.includes(argv[0]));
   const commands = await Promise.all((named.length > 0 ? named : MODULES).map(([, load]) => load()));

@@ -14,16 +14,16 @@ import { defineCommand } from '../command.js';
 import { printResult } from '../shared.js';
 import { checkMode, headerOf, type LoadTestArgs, loadTestOptions } from './load_test_options.js';
 
-/** What `--mode sweep` tries unless told. */
+/** Default concurrencies of `--mode sweep`. */
 const SWEEP = [1, 2, 4, 8, 16];
 
-/** Requests in flight of the run that tells a search where to begin. */
+/** Requests in flight of the run that gives a search its starting rate. */
 const SATURATING = 8;
 
-/** A search ends below the rate that sends so few in a run: their p99 would say nothing. */
+/** A search stops at rates that send fewer requests than this in a run, because their p99 would say nothing. */
 const FEWEST_REQUESTS = 10;
 
-/** Seconds of load before a run unless told. */
+/** Default seconds of load before measuring. */
 const WARM_UP_S = 2;
 
 export const loadTestCommand = defineCommand({
@@ -92,7 +92,7 @@ async function loadTest(args: LoadTestArgs): Promise<void> {
   );
 }
 
-/** Ctrl-C ends the run in hand, whose result is still told; a second one ends the process as usual. */
+/** Ctrl-C ends the current run, whose result is still reported; a second Ctrl-C ends the process as usual. */
 async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
@@ -107,7 +107,7 @@ async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): P
   }
 }
 
-/** The loads that the runs of a test will have; a search finds its own. */
+/** The loads of all runs of a test; a search chooses its own. */
 function loadsOf(args: LoadTestArgs): Load[] {
   const { mode, concurrency, rate, maxInFlight } = args;
   if (mode === 'slo') return [];

@@ -64,7 +64,7 @@ export const loadTestOptions = {
 
 export type LoadTestArgs = z.infer<z.ZodObject<typeof loadTestOptions>> & { json: boolean };
 
-/** `Name: value`, checked before, as a header. */
+/** Splits `Name: value`, already validated, into name and value. */
 export function headerOf(value: string): [name: string, value: string] {
   const [, name, content] = HEADER.exec(value) as RegExpExecArray;
   return [name.toLowerCase(), content];

@@ -89,7 +89,9 @@ export const modelEvalCommand = defineCommand({
   },
 });
 
-/** --weights names the model to evaluate here, and the start of training in the pipeline: the two must not be confused. */
+/**
+ * Refuses pipeline options, because --weights means the model to evaluate here but the initial weights in the pipeline.
+ */
 function refusePipelineOptions(given: ReadonlySet<string>): void {
   const own = new Set(['weights', 'bundle', 'force', 'explain', 'json', ...OWN, ...Object.keys(weightsOptions)]);
   const pipeline = ['force', 'explain', ...[...given].filter((name) => !own.has(name) && !SHARED.has(name))];

@@ -13,7 +13,7 @@ export function summarizeRun(outputs: Outputs, seconds: number) {
     map50: evaluation.map50,
     map,
     before,
-    /** Whether fine-tuning made the weights it started from worse; null from scratch. */
+    /** Whether fine-tuning made the initial weights worse; null when training from scratch. */
     worse: known ? map < (before.map as number) : null,
     images_per_second: outputs['model-train'].images_per_second,
     p50_ms: test.p50_ms,
