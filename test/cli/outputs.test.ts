@@ -54,7 +54,7 @@ test('pack replaces a bundle, but no folder that holds more', async () => {
   mkdirSync(at('bundle'));
   writeFileSync(at('bundle/bundle.json'), JSON.stringify({ files: { 'model.onnx': '' } }));
   writeFileSync(at('bundle/notes.txt'), 'mine');
-  assert.match(await refused(packCommand, 'pack', '--weights', WEIGHTS, '--out', at('bundle')), 'and nothing else');
+  assert.match(await refused(packCommand, 'pack', '--weights', WEIGHTS, '--out', at('bundle')), 'holds only a bundle');
   assert.is(readFileSync(at('bundle/notes.txt'), 'utf8'), 'mine');
 });
 
