@@ -18,9 +18,9 @@ export interface Page {
 
 const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm;
 
-/** README.md and everything in docs. */
+/** README.md, CONTRIBUTING.md and everything in docs. */
 export function readPages(): Page[] {
-  const files = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+  const files = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
   return files
     .filter((file) => file.endsWith('.md'))
     .map((file) => {
