@@ -4,8 +4,9 @@ import { join, posix } from 'node:path';
 import { messageOf, UserError } from '../../base/errors.js';
 import { readText } from '../../base/files.js';
 import { decodeText } from '../../base/text.js';
+import { openZip, type ZipArchive } from '../../base/zip.js';
 import { statInput } from './inputs.js';
-import { isZip, openZip, type ZipArchive } from './zip.js';
+import { isZip } from './zip.js';
 
 /** Text of an annotation file and its name for messages. */
 export interface AnnotationText {

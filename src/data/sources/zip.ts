@@ -1,19 +1,7 @@
 import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { crc32 } from 'node:zlib';
-import { type Entry, openPromise, type ZipFile } from 'yauzl';
-import { messageOf, UserError } from '../../base/errors.js';
+import { openZip } from '../../base/zip.js';
 import { type ImageFiles, MAX_FILE_BYTES } from './image_files.js';
-
-/** A zip whose entries are read on demand, in any order and number at once; nothing is unpacked to disk. */
-export interface ZipArchive {
-  /** By full name in the zip; folders and macOS's resource forks left out. */
-  entries: ReadonlyMap<string, Entry>;
-  /** Bytes of an entry. @throws Error when it is damaged, encrypted or larger than `maxBytes` */
-  read(name: string, maxBytes: number): Promise<Buffer>;
-  close(): void;
-}
 
 /** Whether the file begins as a zip does, empty ones included. */
 export async function isZip(path: string): Promise<boolean> {
@@ -24,33 +12,6 @@ export async function isZip(path: string): Promise<boolean> {
   } finally {
     await file.close();
   }
-}
-
-/** @throws UserError when the zip is damaged, or an entry's name leads out of it */
-export async function openZip(path: string): Promise<ZipArchive> {
-  let zip: ZipFile | undefined;
-  const entries = new Map<string, Entry>();
-  try {
-    zip = await openPromise(path, { autoClose: false });
-    for await (const entry of zip.eachEntry()) {
-      if (!entry.fileName.endsWith('/') && !entry.fileName.startsWith('__MACOSX/')) entries.set(entry.fileName, entry);
-    }
-  } catch (error) {
-    zip?.close();
-    throw new UserError({ where: path, expected: 'a sound zip', reason: messageOf(error) }, { cause: error });
-  }
-  const archive = zip;
-  return {
-    entries,
-    async read(name, maxBytes) {
-      const entry = entries.get(name) as Entry;
-      if (entry.uncompressedSize > maxBytes) throw new Error(`the file has ${entry.uncompressedSize} bytes`);
-      const bytes = await buffer(await archive.openReadStreamPromise(entry));
-      if (crc32(bytes) !== entry.crc32) throw new Error('wrong CRC-32 in the zip');
-      return bytes;
-    },
-    close: () => archive.close(),
-  };
 }
 
 /**

@@ -1,7 +1,5 @@
-import { buffer } from 'node:stream/consumers';
-import { crc32 } from 'node:zlib';
-import yauzl from 'yauzl';
 import { messageOf, UserError } from '../../base/errors.js';
+import { openZip } from '../../base/zip.js';
 import { ITEM_BYTES, toFloat32 } from './dtype.js';
 import { recogniseZip } from './other_formats.js';
 import type { StateDict, StoredTensor } from './state_dict.js';
@@ -28,7 +26,7 @@ interface Container {
  */
 export async function parseTorchCheckpoint(file: Buffer, where: string): Promise<StateDict[]> {
   const { root, read, bigEndian } = await sound(where, () =>
-    startsWith(file, LEGACY_MAGIC) ? openLegacy(file) : openZip(file, where),
+    startsWith(file, LEGACY_MAGIC) ? openLegacy(file) : openTorchZip(file, where),
   );
   const values = new Map<string, Promise<Float32Array>>();
   const flatOf = (storage: Storage): Promise<Float32Array> => {
@@ -78,25 +76,18 @@ export const isTorchCheckpoint = (file: Buffer): boolean =>
 const startsWith = (file: Buffer, magic: Buffer): boolean => file.subarray(0, magic.length).equals(magic);
 
 /** A zip of `NAME/data.pkl`, `NAME/byteorder` and one stored file `NAME/data/KEY` per storage. */
-async function openZip(file: Buffer, where: string): Promise<Container> {
-  const zip = await yauzl.fromBufferPromise(file);
-  const entries = new Map<string, yauzl.Entry>();
-  for await (const entry of zip.eachEntry()) entries.set(entry.fileName.replace(/^[^/]*\//, ''), entry);
-  refuseOtherZip(
-    [...entries.values()].map(({ fileName }) => fileName),
-    where,
-  );
+async function openTorchZip(file: Buffer, where: string): Promise<Container> {
+  const zip = await openZip(file, where);
+  const names = [...zip.entries.keys()];
+  refuseOtherZip(names, where);
+  const folder = names.find((name) => /^[^/]*\/data\.pkl$/.test(name))?.split('/')[0];
   const read = async (name: string): Promise<Buffer> => {
-    const entry = entries.get(name);
-    if (entry === undefined) throw new Error(`an archive without ${name}`);
+    const path = `${folder}/${name}`;
     // Torch stores its entries, so a size can never exceed the file's.
-    if (entry.compressionMethod !== 0) throw new Error(`${name} compressed`);
-    const bytes = await buffer(await zip.openReadStreamPromise(entry));
-    // Torch can be told to leave the checksum out; it is 0 then.
-    if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32) throw new Error(`other bytes in ${name} than were written`);
-    return bytes;
+    if (zip.entries.get(path)?.compressionMethod) throw new Error(`${name} compressed`);
+    return zip.read(path);
   };
-  const bigEndian = entries.has('byteorder') && (await read('byteorder')).toString() === 'big';
+  const bigEndian = names.includes(`${folder}/byteorder`) && (await read('byteorder')).toString() === 'big';
   const root = new TorchUnpickler(await read('data.pkl')).next();
   return { root, bigEndian, read: ({ key }) => read(`data/${key}`) };
 }

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { openZip } from '../../../src/base/zip.js';
 import { readAnnotations } from '../../../src/data/sources/annotation_text.js';
-import { isZip, openZip, openZipImages } from '../../../src/data/sources/zip.js';
+import { isZip, openZipImages } from '../../../src/data/sources/zip.js';
 import { messageFrom, writeZip } from './make_coco.js';
 
 const test = suite<{ dir: string; path: string }>('zip');

@@ -130,7 +130,7 @@ test('a changed bit of a value is found by the checksum of the zip', async () =>
   const file = await make.zipCheckpoint(make.dict({ x: vector('0', 2) }), { 0: floats(1, 2) });
   const at = file.indexOf(Buffer.from(floats(1, 2)));
   file[at + 2] ^= 4;
-  assert.match(await refusal(file), /other bytes in data\/0 than were written.*again/);
+  assert.match(await refusal(file), /wrong CRC-32 in the zip: \w+\/data\/0.*again/);
 });
 
 test('nothing a pickle names is run, and classes of others do no harm', async () => {
@@ -188,7 +188,7 @@ test('damaged and foreign files are refused', async () => {
   const legacy = make.legacyCheckpoint(root, { 0: { length: 2, bytes: floats(1, 2) } });
   for (const length of [15, 40, legacy.length >> 1, legacy.length - 1]) await refusal(legacy.subarray(0, length));
   assert.match(await refusal(await make.zipCheckpoint(root, { 0: floats(1) })), /4 bytes for storage 0/);
-  assert.match(await refusal(await make.zipCheckpoint(root, {})), /without data\/0/);
+  assert.match(await refusal(await make.zipCheckpoint(root, {})), /without \w+\/data\/0/);
   await refusal(Buffer.from('not a checkpoint'));
   assert.match(await refusal(await make.zipCheckpoint(Buffer.from('R'), {})), /sound torch checkpoint/);
 });
