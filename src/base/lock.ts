@@ -41,14 +41,14 @@ const NAMED_MS = 200;
 const POLL_MS = 1000;
 
 /**
- * Runs `work` while no other process works under the same lock, waiting for it if need be.
+ * Runs `work` while holding the lock, waiting for other holders first.
  *
- * Two parts: an abstract socket named by the lock's true place, which the kernel frees however its holder ends, so that
- * on one machine a lock is never left behind; and the file, which tells people who holds it, and machines that share
- * the folder (network drives, containers) whether its holder still gives signs of life.
+ * The lock has two parts. An abstract socket is named by the resolved path of the lock; the kernel frees it however its
+ * holder ends, so a machine never keeps a stale lock. The file tells people who holds the lock, and tells machines that
+ * share the folder (network drives, containers) whether the holder is alive.
  *
  * @param path file of the lock; its folder is created
- * @throws UserError when the file cannot be written
+ * @throws UserError if the file cannot be written
  */
 export async function withLock<T>(path: string, work: () => Promise<T>, options: LockOptions = {}): Promise<T> {
   await makeDir(dirname(path));

@@ -1,4 +1,4 @@
-/** Degrees between neighbouring hues: the golden angle keeps any first few of them far apart. */
+/** Degrees between neighbouring hues: with the golden angle, the first few are always far apart. */
 const HUE_STEP = 137.508;
 
 /** Luminance at which black and white have the same contrast: √(1.05 · 0.05) − 0.05. */

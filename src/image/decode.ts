@@ -21,7 +21,7 @@ import { isCutOff, type Survey, surveyImage } from './image_survey.js';
 export type { ImageHeader } from './decode_here.js';
 export { ImageError, type ImageFault } from './image_error.js';
 
-/** Default limit of an image's decoded size, pixels. */
+/** Default limit of the decoded size, pixels. */
 const MAX_PIXELS = 100_000_000;
 
 /** Default limit of the time of decoding one image, milliseconds. */
@@ -31,32 +31,32 @@ const AGAIN = 'Copy or download it again, or save it anew.';
 const names = Object.values(FORMATS);
 const IMAGE = `an image (${names.slice(0, -1).join(', ')} or ${names.at(-1)})`;
 
-/** Nanoseconds a pixel takes at most to be decoded on a slow core, and one more pass over it. */
+/** Upper bounds, on a slow core, of nanoseconds to decode a pixel and for each further pass over it. */
 const PIXEL_NS: Record<ImageFormat, number> = { jpeg: 8, png: 25, webp: 25, gif: 15, tiff: 20, avif: 70, bmp: 10 };
 const SCAN_NS = 2.5;
 
-/** Share of the time allowed that the estimate may take; whatever comes nearer is decoded where it can be ended. */
+/** An image whose estimate exceeds this fraction of the allowed time is decoded in a process that can be ended. */
 const SURE = 1 / 3;
 
-/** What images may cost that are decoded. */
+/** Limits for decoding images. */
 export interface DecodeLimits {
-  /** Images with more pixels are refused before they are decoded. */
+  /** Images with more pixels are refused before decoding. */
   maxPixels?: number;
-  /** Images with a longer side, pixels, as well. */
+  /** Images with a longer side, in pixels, are refused before decoding. */
   maxSide?: number;
-  /** Milliseconds after which decoding is given up. */
+  /** Milliseconds after which decoding is abandoned. */
   decodeTimeout?: number;
 }
 
-/** For images that have been checked before, by {@link checkPixels} and within the limits of then. */
+/** For images already checked by {@link checkPixels} with the limits that applied then. */
 export const CHECKED: DecodeLimits = { maxPixels: Number.POSITIVE_INFINITY, decodeTimeout: Number.POSITIVE_INFINITY };
 
 export interface DecodeOptions extends DecodeLimits {
-  /** Height, width of the network's input, for an image that is for it alone. */
+  /** Height and width of the network's input, for images used for nothing else. */
   fit?: readonly [number, number];
-  /** Decode a plain JPEG in the thread that calls, for one that has nothing else to do: spares waking another. */
+  /** Decode plain JPEGs in the calling thread if it has nothing else to do; this avoids waking another thread. */
   inThread?: boolean;
-  /** Do nothing in another process, which takes its time: throw {@link TakesLong} instead. */
+  /** Throw {@link TakesLong} instead of using another process, which takes long. */
   short?: boolean;
   /** Name for messages when `source` is bytes. */
   name?: string;
@@ -64,31 +64,28 @@ export interface DecodeOptions extends DecodeLimits {
 
 type Size = Pick<ImageHeader, 'width' | 'height'>;
 
-/** The image can only be had without `short`: it is large, or the reason why it cannot be decoded is to be found. */
+/** Decoding needs another process: the image is large, or failed and must be decoded again to find the reason. */
 export class TakesLong extends Error {}
 
-/** A file whose format is known, and whose scans and frames are few enough. */
+/** A file with a known format and an acceptable number of scans and frames. */
 interface Surveyed extends ImageFile {
   survey: Survey;
 }
 
 /**
- * Reads an image into upright, opaque 8-bit sRGB whatever it was: EXIF-rotated, grey, transparent (laid on white),
- * CMYK or 16-bit. The numbers of RGB images are taken as they are, whatever their ICC profile means by them: so read
- * those the pretrained weights and the reference figures come from, and converting costs twice as much as decoding. CMYK
- * has no numbers to take, and is converted by its profile.
+ * Decodes any image to upright, opaque 8-bit sRGB: EXIF-rotated, grey, transparent (laid on white), CMYK or 16-bit. RGB
+ * values are used as stored, ignoring ICC profiles, as in the pipelines of the pretrained weights and reference
+ * figures; converting would cost twice as much as decoding. CMYK is converted by its profile.
  *
- * With `fit`, an image at least three times larger than what the letterbox fits into the input comes reduced to just
- * that, averaged over all its pixels: for a JPEG in a fraction of the time and memory. Whatever looks for objects reads
- * its images so: validation, evaluation, packing, prediction and serving. Training itself cuts its mosaics from whole
- * images.
+ * With `fit`, an image at least three times larger than its letterboxed size is reduced to that size, averaging all
+ * pixels; for a JPEG, this takes a fraction of the time and memory. All detection uses it: validation, evaluation,
+ * packing, prediction and serving. Training cuts its mosaics from whole images.
  *
- * The format is decided by the first bytes before a library sees any; scans, frames and pixels are counted before they
- * are decoded. An image that may take long all the same is decoded in a process of its own, which is ended after
- * `decodeTimeout`.
+ * The first bytes determine the format before a library sees the file; scans, frames and pixels are counted before
+ * decoding. An image that may still take long is decoded in a separate process, which is ended after `decodeTimeout`.
  *
  * @param source bytes of the file, or its path
- * @throws ImageError when it is no image, damaged, larger than the limits, or takes too long
+ * @throws ImageError if the source is not an image, is damaged, exceeds the limits, or takes too long
  */
 export async function decodeImage(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Image> {
   const file = await openWhole(source, options);
@@ -105,15 +102,15 @@ export async function decodeImage(source: Uint8Array | string, options: DecodeOp
   );
 }
 
-/** Reads and checks the header alone. Errors as in {@link decodeImage}. */
+/** Reads and checks only the header. Errors as in {@link decodeImage}. */
 export async function readHeader(source: Uint8Array | string, options: DecodeOptions = {}): Promise<ImageHeader> {
   return checkedHeader(await open(source, options), source, options);
 }
 
 /**
- * Makes sure that every pixel can be decoded, at less cost than decoding and without holding the image in memory.
- * Stricter than {@link decodeImage}: a JPEG whose decoder warns about its pixels is damaged. Errors as in
- * {@link decodeImage}.
+ * Checks that every pixel can be decoded, more cheaply than decoding and without holding the image in memory. Stricter
+ * than {@link decodeImage}: a JPEG counts as damaged if its decoder warns about pixels. Errors as in {@link
+ * decodeImage}.
  */
 export async function checkPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<void> {
   const file = await openWhole(source, options);
@@ -123,15 +120,15 @@ export async function checkPixels(source: Uint8Array | string, options: DecodeOp
 }
 
 /**
- * An image for sharp to go on with, upright and opaque, after the checks of its header; errors in its pixels are those of
- * sharp. For images that {@link checkPixels} has passed.
+ * Returns an upright, opaque sharp image after checking the header; sharp reports errors in the pixels. For images that
+ * {@link checkPixels} has accepted.
  */
 export async function openPixels(source: Uint8Array | string, options: DecodeOptions = {}): Promise<Sharp> {
   const file = await openWhole(source, options);
   return openHere(file, await checkedHeader(file, source, options));
 }
 
-/** Reads a file and decides what it is, before a library sees it. */
+/** Reads a file and determines its format before a library sees it. */
 async function open(source: Uint8Array | string, options: DecodeOptions): Promise<Surveyed> {
   const where = nameOf(source, options);
   const bytes = typeof source === 'string' ? await readBytes(source) : source;
@@ -144,20 +141,20 @@ async function open(source: Uint8Array | string, options: DecodeOptions): Promis
   return { bytes, format, survey };
 }
 
-/** The same for an image whose pixels are wanted. */
+/** Like `open`, for images whose pixels are needed. */
 async function openWhole(source: Uint8Array | string, options: DecodeOptions): Promise<Surveyed> {
   const file = await open(source, options);
   if (lacksEnd(file)) throw cutOff(nameOf(source, options), file.format);
   return file;
 }
 
-/** A JPEG without its end marker, such as one whose tail is zeros: decoders may take what is missing for grey pixels. */
+/** Whether a JPEG lacks its end marker, for example because its tail is zeros: decoders may fill in grey pixels. */
 function lacksEnd({ bytes, format }: ImageFile): boolean {
   const [last, end] = bytes.subarray(-2);
   return format === 'jpeg' && !(last === 0xff && end === 0xd9) && isCutOff(bytes, format);
 }
 
-/** A JPEG as almost all are; undefined for all else, also for what is to be refused. */
+/** Decodes an ordinary JPEG; undefined for all other files, including those to be refused. */
 async function decodePlain(file: Surveyed, options: DecodeOptions): Promise<Image | undefined> {
   const jpeg = file.format === 'jpeg' ? readPlainJpeg(file.bytes) : undefined;
   if (!jpeg || excess(jpeg, options) || isLong(file, jpeg, options)) return undefined;
@@ -177,14 +174,14 @@ async function checkedHeader(
   throw new ImageError('tooManyPixels', { where: nameOf(source, options), expected, received: `${width}x${height}` });
 }
 
-/** The limit an image exceeds, in words. */
+/** Describes the limit an image exceeds. */
 function excess({ width, height }: Size, options: DecodeLimits): string | undefined {
   const { maxPixels = MAX_PIXELS, maxSide = Number.POSITIVE_INFINITY } = options;
   if (width * height > maxPixels) return `at most ${maxPixels} pixels`;
   return Math.max(width, height) > maxSide ? `sides of at most ${maxSide} pixels` : undefined;
 }
 
-/** Whether decoding may come near the time allowed. */
+/** Whether decoding may come near the time limit. */
 function isLong(
   { format, survey }: Surveyed,
   { width, height }: Size,
@@ -194,15 +191,15 @@ function isLong(
   return (width * height * perPixel) / 1e6 > SURE * decodeTimeout;
 }
 
-/** The work when there is memory for it, unless it may come near the time allowed. */
+/** Runs the work once there is memory for it, unless it may come near the time limit. */
 function unlessLong<T>(file: Surveyed, header: ImageHeader, options: DecodeLimits, work: () => Promise<T>) {
   if (isLong(file, header, options)) return undefined;
   return () => withinBudget(file.format, header.width * header.height, work);
 }
 
 /**
- * Does a task in this process, or apart when it may take long. What fails here is done again apart: libraries keep their
- * errors in one place for the whole process, where those of images decoded at the same time are mixed up.
+ * Runs a task in this process, or in a separate one if it may take long. A task that fails here is repeated there,
+ * because libraries keep errors per process and mix up those of images decoded concurrently.
  */
 async function guarded<T extends ApartTask>(
   task: T,
@@ -231,7 +228,7 @@ async function guarded<T extends ApartTask>(
   throw new ImageError('damaged', { where, expected: `a sound ${FORMATS[format]} image`, received, hint: AGAIN });
 }
 
-/** A library adds a line per place it passed; that it looked beyond the end of the file is the least of them. */
+/** Libraries add a line per stage; reading beyond the end of the file is the least informative one. */
 function reasonOf(said: string): string {
   const lines = said.split('\n').map((line) => line.trim());
   return lines.find((line) => line !== '' && !line.startsWith('source: bad seek')) ?? lines[0];

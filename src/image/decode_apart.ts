@@ -9,39 +9,39 @@ import type { Image } from './image.js';
 /** Milliseconds a process may take to start, on a busy machine. */
 const START_MS = 60_000;
 
-/** What is waited at most, whatever the limit. */
+/** Longest wait, whatever the limit. */
 const LONGEST_MS = 600_000;
 
-/** Work of `decode_here.ts` that is done in a process of its own. */
+/** Tasks of `decode_here.ts` that can run in a separate process. */
 export type ApartTask =
   | { work: 'header'; file: ImageFile }
   | { work: 'decode'; file: ImageFile; header: LibraryHeader; fit?: readonly [number, number] }
   | { work: 'check'; file: ImageFile };
 
-/** What it gives. */
+/** Results of the tasks. */
 export interface ApartResults {
   header: LibraryHeader;
   decode: Image;
   check: undefined;
 }
 
-/** How a task ended: a failure is in the words of the library, which had nothing else in hand. */
+/** Outcome of a task; a failure carries the message of the library, which was decoding nothing else. */
 export type ApartReply = { result: ApartResults[keyof ApartResults] } | { problem: Problem } | { failed: string };
 
-/** The process was ended as it took longer than allowed. */
+/** The process was ended because it exceeded the time limit. */
 export class TookTooLong extends Error {}
 
-/** The process died of the task. */
+/** The process died while running the task. */
 export class DecoderDied extends Error {}
 
 let child: ChildProcess | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Does a task in a process that can be ended, which a library's code in this one cannot be: one after the other, so that
- * what a library says belongs to this image, and so that only one large image is in memory. The process starts with the
- * first task, and ends when it has had nothing to do for a while.
- * @param timeout milliseconds of decoding, without the start of the process and the tasks before
+ * Runs a task in a separate process, which can be ended, unlike library code in this one. Tasks run one after another,
+ * so that errors belong to the right image and only one large image is in memory. The process starts with the first
+ * task and ends when idle.
+ * @param timeout milliseconds for decoding, not counting the start of the process and earlier tasks
  * @throws TookTooLong, DecoderDied
  */
 export function decodeApart(task: ApartTask, timeout: number): Promise<ApartReply> {
@@ -50,7 +50,7 @@ export function decodeApart(task: ApartTask, timeout: number): Promise<ApartRepl
   return reply;
 }
 
-/** A process that was idle may have ended as it was asked: then another one is. */
+/** An idle process may end just as it receives the task; then a new one is started. */
 async function askFresh(task: ApartTask, timeout: number): Promise<ApartReply> {
   if (child) {
     try {
@@ -65,14 +65,14 @@ async function askFresh(task: ApartTask, timeout: number): Promise<ApartReply> {
 async function start(): Promise<ChildProcess> {
   const entry = fileURLToPath(new URL(`./decode_child${extname(import.meta.url)}`, import.meta.url));
   const started = fork(entry, { stdio: ['ignore', 'ignore', 2, 'ipc'], serialization: 'advanced' });
-  // In the middle of an image it would not hear that we have ended.
+  // In the middle of an image, the child would not notice that we have exited.
   const forget = beforeExit(() => started.kill('SIGKILL'));
   started.once('exit', () => {
     forget();
     if (child === started) child = undefined;
   });
   await nextMessage(started, START_MS).catch((cause) => {
-    // No fault of the image's.
+    // Not the image's fault.
     throw new Error('The process that decodes large images does not start.', { cause });
   });
   child = started;
@@ -83,7 +83,7 @@ async function start(): Promise<ChildProcess> {
 async function ask(process: ChildProcess, task: ApartTask, timeout: number): Promise<ApartReply> {
   hold(process, true);
   const reply = nextMessage(process, timeout);
-  // Where it has just ended, that is told by the reply.
+  // If it has just ended, the reply says so.
   process.send(task, () => {});
   try {
     return (await reply) as ApartReply;
@@ -92,7 +92,7 @@ async function ask(process: ChildProcess, task: ApartTask, timeout: number): Pro
   }
 }
 
-/** The next message of a process, which is killed when none comes in time. */
+/** Returns the next message of a process, and kills it if none arrives in time. */
 function nextMessage(process: ChildProcess, timeout: number): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const end = (settle: () => void) => {
@@ -118,7 +118,7 @@ function nextMessage(process: ChildProcess, timeout: number): Promise<unknown> {
   });
 }
 
-/** Whether this process waits for that one before it ends. */
+/** Sets whether this process waits for the child before it exits. */
 function hold(process: ChildProcess, held: boolean): void {
   if (held) {
     process.ref();

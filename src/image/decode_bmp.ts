@@ -1,27 +1,27 @@
 import { Transformer } from '@napi-rs/image';
 import type { Image } from './image.js';
 
-/** Bytes of the file's own header, in front of that of the bitmap. */
+/** Bytes of the file header before the bitmap header. */
 const FILE_HEADER = 14;
 
-/** Sizes of the bitmap's header: OS/2 1, 2 cut short and 2; Windows 3, and 3 with four colour masks. */
+/** Sizes of bitmap headers: OS/2 1, OS/2 2 shortened and full; Windows 3, and 3 with four colour masks. */
 const HEADER = { os2v1: 12, os2v2Short: 16, os2v2: 64, windows3: 40, masks: 56 };
 
-/** How pixels are coded: BITMAPINFOHEADER's biCompression. */
+/** Coding of pixels: biCompression of BITMAPINFOHEADER. */
 const COMPRESSION = { none: 0, rle8: 1, rle4: 2, masks: 3, alphaMasks: 6 };
 
 export interface BmpHeader {
   /** Pixels. */
   width: number;
   height: number;
-  /** Of a pixel. */
+  /** Bits per pixel. */
   bits: number;
   compressed: boolean;
-  /** Where the pixels begin in the file. */
+  /** Offset of the pixels in the file. */
   pixels: number;
 }
 
-/** The header of a bitmap of OS/2 or Windows; undefined where the file ends before it does. */
+/** Reads the header of an OS/2 or Windows bitmap; undefined if the file is too short. */
 export function readBmpHeader(file: Uint8Array): BmpHeader | undefined {
   const bytes = bufferOf(file);
   const size = bytes.length < 18 ? 0 : bytes.readUInt32LE(FILE_HEADER);
@@ -34,7 +34,7 @@ export function readBmpHeader(file: Uint8Array): BmpHeader | undefined {
   const compression = size < HEADER.windows3 ? COMPRESSION.none : bytes.readUInt32LE(30);
   return {
     width: bytes.readInt32LE(18),
-    // Negative where the rows go from top to bottom.
+    // Negative if rows are stored from top to bottom.
     height: Math.abs(bytes.readInt32LE(22)),
     bits: bytes.readUInt16LE(28),
     compressed: ![COMPRESSION.none, COMPRESSION.masks, COMPRESSION.alphaMasks].includes(compression),
@@ -43,9 +43,9 @@ export function readBmpHeader(file: Uint8Array): BmpHeader | undefined {
 }
 
 /**
- * Decodes a bitmap of 1 to 32 bits, with a palette, colour masks or run lengths, of Windows or OS/2; transparent pixels
- * are laid on white.
- * @throws Error of the decoder for a damaged one
+ * Decodes a Windows or OS/2 bitmap of 1 to 32 bits, with a palette, colour masks or run lengths; transparent pixels are
+ * laid on white.
+ * @throws Error from the decoder if it is damaged
  */
 export async function decodeBmp(file: Uint8Array): Promise<Image> {
   const bytes = asWindows(bufferOf(file));
@@ -59,12 +59,12 @@ export async function decodeBmp(file: Uint8Array): Promise<Image> {
 
 const bufferOf = (file: Uint8Array): Buffer => Buffer.from(file.buffer, file.byteOffset, file.byteLength);
 
-/** The headers that the decoder does not know, as one that it does: they begin alike. */
+/** Converts headers that the decoder does not know to one that it does; they begin alike. */
 function asWindows(bytes: Buffer): Buffer {
   const size = bytes.readUInt32LE(FILE_HEADER);
   const alphaMasks = size === HEADER.windows3 && bytes.readUInt32LE(30) === COMPRESSION.alphaMasks;
   if (alphaMasks) {
-    // The four masks that follow become part of the header.
+    // The four masks after the header become part of it.
     const changed = Buffer.from(bytes);
     changed.writeUInt32LE(HEADER.masks, FILE_HEADER);
     changed.writeUInt32LE(COMPRESSION.masks, 30);
@@ -81,7 +81,7 @@ function asWindows(bytes: Buffer): Buffer {
   return Buffer.concat([header, bytes.subarray(FILE_HEADER + size)]);
 }
 
-/** RGB of RGBA; where nothing is visible at all, the fourth byte was never meant as transparency. */
+/** Converts RGBA to RGB. If no pixel is visible, the fourth byte was not meant as transparency. */
 function onWhite(rgba: Uint8Array): Uint8Array {
   let visible = 3;
   while (visible < rgba.length && rgba[visible] === 0) visible += 4;

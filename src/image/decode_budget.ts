@@ -1,9 +1,9 @@
 import type { ImageFormat } from './image_format.js';
 
-/** Bytes that a pixel takes at most while its image is decoded, with what the libraries keep of it. */
+/** Upper bounds of bytes per pixel during decoding, including memory kept by the libraries. */
 const PIXEL_BYTES: Record<ImageFormat, number> = { jpeg: 6, png: 4, webp: 8, gif: 8, tiff: 8, avif: 16, bmp: 8 };
 
-/** Bytes that the images decoded at the same time in one thread may take together. */
+/** Bytes that images decoded concurrently in one thread may use together. */
 const BUDGET_BYTES = 256e6;
 
 interface Waiting {
@@ -11,7 +11,7 @@ interface Waiting {
   begin: () => void;
 }
 
-/** A sum that what is under way at the same time does not exceed; what alone would exceed it goes alone. */
+/** Limits the total cost of concurrent work; work that exceeds the limit by itself runs alone. */
 export class Budget {
   readonly #total: number;
   readonly #waiting: Waiting[] = [];
@@ -21,7 +21,7 @@ export class Budget {
     this.#total = total;
   }
 
-  /** Does work when there is room for it, in the order of the calls. */
+  /** Runs work once there is room for it, in order of the calls. */
   async spend<T>(cost: number, work: () => Promise<T>): Promise<T> {
     const share = Math.min(cost, this.#total);
     if (this.#waiting.length > 0 || this.#used + share > this.#total) {
@@ -50,6 +50,6 @@ export class Budget {
 
 const budget = new Budget(BUDGET_BYTES);
 
-/** Decodes an image of this many pixels when there is memory for it beside those under way. */
+/** Decodes an image of this many pixels once there is memory for it. */
 export const withinBudget = <T>(format: ImageFormat, pixels: number, decode: () => Promise<T>): Promise<T> =>
   budget.spend(pixels * PIXEL_BYTES[format], decode);

@@ -5,13 +5,13 @@ import { checkHere, decodeHere, readHeaderHere } from './decode_here.js';
 /** Milliseconds without a task after which the process ends. */
 const IDLE_MS = 20_000;
 
-// The process in which single images are decoded: see decode_apart.ts. It holds nothing that is worth an orderly end.
+// The process that decodes single images; see decode_apart.ts. It needs no orderly shutdown.
 
 const end = () => process.kill(process.pid, 'SIGKILL');
 let idle = setTimeout(end, IDLE_MS);
 
 process.on('disconnect', end);
-// Ctrl-C reaches the whole group; who started it may have images in hand, and takes it along when it ends.
+// Ctrl-C reaches the whole process group, but the parent may still be decoding; it ends this process when it exits.
 process.on('SIGINT', () => {}).on('SIGTERM', () => {});
 process.on('message', async (task: ApartTask) => {
   clearTimeout(idle);

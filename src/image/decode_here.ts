@@ -6,46 +6,48 @@ import type { ImageFormat } from './image_format.js';
 import { fittedSize, letterboxRatio } from './letterbox.js';
 import { readDirectory, TIFF_TAG } from './tiff_header.js';
 
-// libvips is left the loaders of what is decoded: what else it could open (SVG, its own files, text) it never does, for
-// anybody in this process.
+// Allow only the libvips loaders we use. All others (SVG, its own format, text) are blocked in the whole process.
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
   operation: ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'].map((loader) => `VipsForeignLoad${loader}`),
 });
 
-/** How many times larger than what fits an image must be to be reduced: from there on sharp decodes a JPEG smaller. */
+/**
+ * An image is reduced if it is this many times larger than its fitted size; from there, sharp decodes JPEGs at a
+ * reduced size.
+ */
 const REDUCED_FROM = 3;
 
-/** Bytes of a file whose format is known. */
+/** Bytes of a file with a known format. */
 export interface ImageFile {
   bytes: Uint8Array;
   format: ImageFormat;
 }
 
-/** What a file says of its image; the size is that of the upright one. */
+/** Header of an image; the size is that of the upright image. */
 export interface ImageHeader {
   /** Pixels. */
   width: number;
   height: number;
-  /** EXIF orientation 1–8: how the stored pixels are to be turned. */
+  /** EXIF orientation 1–8: how to turn the stored pixels. */
   orientation: number;
-  /** Of the stored pixels, as libvips names it: srgb, b-w, cmyk, rgb16 … */
+  /** Colour space of the stored pixels, as libvips names it: srgb, b-w, cmyk, rgb16 … */
   colourSpace: string;
-  /** Whether a channel says how transparent pixels are. */
+  /** Whether there is an alpha channel. */
   alpha: boolean;
-  /** Frames or pages of the file, of which this is the first. */
+  /** Number of frames or pages; the image is the first. */
   frames: number;
 }
 
-/** What the library of its format says of it. */
+/** Header as reported by the library for the format. */
 export type LibraryHeader = Omit<ImageHeader, 'frames'>;
 
-/** Channels of a colour. */
+/** Number of channels by colour space. */
 const COLOURS: Record<string, number> = { cmyk: 4, 'b-w': 1, grey16: 1 };
 
 /**
- * Reads the header, by the library of its format.
- * @throws UserError for channels whose meaning is unknown, Error of the library for a damaged one
+ * Reads the header with the library for the format.
+ * @throws UserError for channels of unknown meaning; Error from the library for a damaged file
  */
 export async function readHeaderHere({ bytes, format }: ImageFile): Promise<LibraryHeader> {
   if (format === 'bmp') {
@@ -82,7 +84,10 @@ export async function readHeaderHere({ bytes, format }: ImageFile): Promise<Libr
   return { ...autoOrient, orientation, colourSpace: space, alpha: hasAlpha && (format !== 'tiff' || saysAlpha(bytes)) };
 }
 
-/** Whether a TIFF calls its additional channel transparency: TIFF 6.0, ExtraSamples 1 and 2. Else it may be infrared. */
+/**
+ * Whether a TIFF marks its extra channel as transparency (TIFF 6.0, ExtraSamples 1 and 2); otherwise it may be
+ * infrared.
+ */
 function saysAlpha(bytes: Uint8Array): boolean {
   const [extra] = readDirectory(bytes)?.values.get(TIFF_TAG.extraSamples) ?? [];
   return extra === 1 || extra === 2;
@@ -104,7 +109,7 @@ export async function decodeHere(
   return { width: info.width, height: info.height, data, ...(reduced && { original: { width, height } }) };
 }
 
-/** The upright and opaque image for sharp to go on with. */
+/** Returns an upright, opaque sharp image. */
 export async function openHere({ bytes, format }: ImageFile, { colourSpace, alpha }: LibraryHeader): Promise<Sharp> {
   if (format === 'bmp') {
     const { data, width, height } = await decodeBmp(bytes);
@@ -115,18 +120,18 @@ export async function openHere({ bytes, format }: ImageFile, { colourSpace, alph
   return alpha ? pixels.flatten({ background: '#fff' }) : pixels.removeAlpha();
 }
 
-/** The size to which an image is reduced for the network's input; undefined when it stays whole. */
+/** The size to which an image is reduced for the network's input; undefined if it is not reduced. */
 export function reducedSize(original: Pick<LibraryHeader, 'width' | 'height'>, fit: readonly [number, number]) {
   return letterboxRatio(original, fit) * REDUCED_FROM <= 1 ? fittedSize(original, fit) : undefined;
 }
 
-/** Makes sure that every pixel can be decoded, without holding them all. @throws Error of the library */
+/** Checks that every pixel can be decoded, without holding all of them. @throws Error of the library */
 export async function checkHere({ bytes, format }: ImageFile): Promise<void> {
   if (format === 'bmp') {
     await decodeBmp(bytes);
     return;
   }
-  // libjpeg warns of damaged pixels; what is warned of in other formats is beside them, like the tags of a TIFF.
+  // libjpeg warns about damaged pixels; in other formats, warnings concern other parts, such as the tags of a TIFF.
   const failOn = format === 'jpeg' ? 'warning' : 'error';
   await sharp(bytes, { failOn, limitInputPixels: false, ignoreIcc: true })
     .resize(8, 8, { fit: 'fill' })

@@ -4,7 +4,7 @@ import { readHead } from '../base/files.js';
 import { inkOn } from './colors.js';
 import type { Image } from './image.js';
 
-/** Rectangle with a tag, in pixels of the image. */
+/** Rectangle with a label, in pixels of the image. */
 export interface LabelledBox {
   box: readonly [x1: number, y1: number, x2: number, y2: number];
   /** Text of the tag; empty draws the rectangle alone. */
@@ -22,13 +22,13 @@ export interface AnnotateOptions {
   quality?: number;
 }
 
-/** In the EXIF of annotated JPEGs (Software): tells them from images of others, which nothing may replace. */
+/** EXIF Software tag of annotated JPEGs. It distinguishes them from other images, which must not be replaced. */
 const MADE_BY = 'yolox-node, annotated';
 
-/** Bytes at the start of a JPEG that hold its EXIF. */
+/** Bytes at the start of a JPEG that contain its EXIF. */
 const HEAD_BYTES = 1024;
 
-/** The font comes with the package: containers have none, and pango then draws nothing. */
+/** The package brings its own font: containers have none, and then pango draws nothing. */
 const FONT_FILE = createRequire(import.meta.url).resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf');
 const FONT = 'DejaVu Sans Bold';
 
@@ -68,11 +68,11 @@ export async function annotate(
     const { data, info } = await renderText(label, inkOn(color), fontSize);
     const size = { width: info.width + 2 * pad, height: fontSize + 2 * pad };
     const place = placeTag(size, box, { width, height }, tags);
-    // Ink may be higher than its font's size says.
+    // Glyphs may be taller than the font size suggests.
     if (place && place.top + pad + info.height <= height) tags.push({ ...place, color, ink: data });
   }
   const raw = { width: image.width, height: image.height, channels: 3 } as const;
-  // Its size was limited when it was decoded.
+  // Decoding has already limited its size.
   const canvas = await sharp(image.data, { raw, limitInputPixels: false })
     .resize(width, height, { fit: 'fill' })
     .raw()
@@ -84,14 +84,17 @@ export async function annotate(
     tags.map(({ ink, left, top }) => ({ input: ink, left: left + pad, top: top + pad })),
   );
   if (format === 'png') return drawn.removeAlpha().png().toBuffer();
-  // Halved chroma would grey out lines this thin.
+  // Chroma subsampling would wash out lines this thin.
   return drawn
     .withExif({ IFD0: { Software: MADE_BY } })
     .jpeg({ quality, chromaSubsampling: '4:4:4' })
     .toBuffer();
 }
 
-/** Fills whole pixels of an area with a colour. Drawing by SVG would need librsvg where strangers' files are decoded. */
+/**
+ * Fills whole pixels of an area with a colour. Drawing SVG would require librsvg in a process that decodes untrusted
+ * files.
+ */
 function fill(data: Uint8Array, { width, height }: Pick<Image, 'width' | 'height'>, area: Area, color: string): void {
   const [left, right] = [area.left, area.left + area.width].map((x) => Math.min(width, Math.max(0, Math.round(x))));
   const [top, bottom] = [area.top, area.top + area.height].map((y) => Math.min(height, Math.max(0, Math.round(y))));

@@ -4,16 +4,16 @@ import { readJson } from '../base/files.js';
 import { BODIES } from './payload.js';
 import { type Load, type LoadTestResult, loadName, type RunResult } from './result.js';
 
-/** This run's figures over the baseline's: throughput above 1 is better, latency below 1 is. */
+/** This run's figures divided by the baseline's: throughput above 1 is better, latency below 1. */
 export interface Comparison {
   name: string;
   throughput: number;
-  /** Absent when one of the two has no 2xx answer. */
+  /** Absent if either has no 2xx answer. */
   p50?: number;
   p99?: number;
 }
 
-/** What a comparison reads of a result. */
+/** The fields of a result that a comparison reads. */
 const BASELINE = z.looseObject({
   format: z.literal(1),
   mode: z.enum(['closed', 'open', 'sweep', 'slo', 'soak']),
@@ -31,7 +31,7 @@ const BASELINE = z.looseObject({
   slo: z.looseObject({ p99_ms: z.number(), rate: z.number() }).optional(),
 });
 
-/** @throws UserError when the file is not a result of a load test */
+/** @throws UserError if the file is not the result of a load test */
 export async function readBaseline(path: string): Promise<LoadTestResult> {
   const content = await readJson(path);
   const { success, error } = BASELINE.safeParse(content);
@@ -46,12 +46,12 @@ export async function readBaseline(path: string): Promise<LoadTestResult> {
   });
 }
 
-/** What is about to be measured: the loads of its runs, or the limit of a search. */
+/** The test to be run: the loads of its runs, or the limit of a search. */
 export type Plan = Pick<LoadTestResult, 'mode' | 'body' | 'images_sha256'> & { loads: Load[]; p99_ms?: number };
 
 /**
- * Refuses a baseline that cannot be compared with what is about to be measured: of another kind of test, another form
- * of request, or without a run of the same load that was answered. Returns what differs but may be compared.
+ * Refuses a baseline that cannot be compared with the planned test: another kind of test, another form of request, or
+ * no answered run with the same load. Returns notices about differences that still allow a comparison.
  *
  * @throws UserError that names both
  */
@@ -79,7 +79,7 @@ export function checkBaseline(path: string, baseline: LoadTestResult, plan: Plan
   return same ? [] : [`${path} was measured with other images`];
 }
 
-/** Ratios of the runs of the same load; those that the baseline lacks are left out. The rate of a search is a run too. */
+/** Ratios of runs with the same load, without those that the baseline lacks. The rate of a search counts as a run. */
 export function compareRuns(result: LoadTestResult, baseline: LoadTestResult): Comparison[] {
   const searched =
     result.slo && baseline.slo && result.slo.p99_ms === baseline.slo.p99_ms && baseline.slo.rate > 0
@@ -94,7 +94,7 @@ export function compareRuns(result: LoadTestResult, baseline: LoadTestResult): C
   return [...runs, ...searched];
 }
 
-/** The comparisons in which throughput or p99 is worse by more than a share `gate`: 0.1 lets 10 % pass. */
+/** The comparisons in which throughput or p99 is worse by more than the fraction `gate`: 0.1 tolerates 10 %. */
 export function missedGate(comparisons: readonly Comparison[], gate: number): Comparison[] {
   return comparisons.filter(({ throughput, p99 = 1 }) => throughput < 1 - gate || p99 > 1 + gate);
 }

@@ -6,13 +6,13 @@ export interface Payload {
   type: string;
 }
 
-/** Any service that takes an image by POST. */
+/** A service that accepts an image by POST. */
 export interface Target {
   url: string;
-  /** Sent in turns. */
+  /** Sent in turn. */
   payloads: readonly Payload[];
   headers?: Readonly<Record<string, string>>;
-  /** A request without an answer for so long is an error. */
+  /** A request without an answer after this time is an error. */
   timeoutSeconds: number;
 }
 
@@ -21,14 +21,14 @@ export type Outcome =
   | { status: number; serverTiming: string | undefined; error?: undefined }
   | { status?: undefined; error: string };
 
-/** Posts over kept-alive connections, one request at a time on each. */
+/** Posts over keep-alive connections, one request at a time on each. */
 export class Client {
   readonly #target: Target;
   readonly #pool: Pool;
   readonly #path: string;
   #next = 0;
 
-  /** `connections`: most that are open at once. */
+  /** @param connections most open connections */
   constructor(target: Target, connections: number) {
     const { origin, pathname, search } = new URL(target.url);
     const timeout = target.timeoutSeconds * 1000;
@@ -53,7 +53,7 @@ export class Client {
         headers: { ...headers, 'content-type': type },
         body: data,
       });
-      // The answer is there when its last byte is.
+      // The answer is complete with its last byte.
       await answer.body.arrayBuffer();
       return { status: answer.statusCode, serverTiming: answer.headers['server-timing']?.toString() };
     } catch (error) {

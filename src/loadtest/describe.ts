@@ -1,7 +1,7 @@
 import type { Comparison } from './baseline.js';
 import { failuresOf, type LoadTestResult, loadName, type RunResult } from './result.js';
 
-/** A run in one line. */
+/** Describes a run in one line. */
 export function describeRun(run: RunResult): string {
   const { load, goodput, latency, steady, capped, interrupted, seconds, process: use, growth } = run;
   const { total } = run.server;
@@ -21,15 +21,15 @@ export function describeRun(run: RunResult): string {
   ].join('; ');
 }
 
-/** Share of one core, all that a client has, from which on it may be what limits a run. */
+/** From this fraction of one core, which is all a client has, the client may limit a run. */
 const BUSY = 0.9;
 
-/** Whether the client, which works on one core, may have been what limited a run. */
+/** Whether the client, which runs on one core, may have limited a run. */
 export function isClientBusy({ client_cores }: RunResult): boolean {
   return client_cores > BUSY;
 }
 
-/** What a search or a soak came to; empty for other loads. */
+/** Describes the result of a search or a soak; empty for other modes. */
 export function describeObjective({ slo, soak, runs }: LoadTestResult): string[] {
   return [
     ...(slo ? [`highest rate with p99 < ${slo.p99_ms} ms: ${slo.rate.toFixed(1)}/s`] : []),

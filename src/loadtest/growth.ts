@@ -1,12 +1,13 @@
 import { median } from '../base/math.js';
 import type { MemoryGrowth, ProcessUse } from './result.js';
 
-/** Samples without which a slope says nothing. */
+/** Fewest samples for a meaningful slope. */
 const FEWEST = 10;
 
 /**
- * How memory grew over the measured time, by the line of Theil and Sen: the median of the slopes between all pairs of
- * samples. A quarter of them may be outliers (collections, bursts) without moving it far. Undefined for too few samples.
+ * Growth of memory over the measured time, by the Theil–Sen line: the median of the slopes between all pairs of
+ * samples. A quarter of the samples may be outliers (collections, bursts) without moving it far. Undefined for too few
+ * samples.
  */
 export function memoryGrowth({ samples }: ProcessUse): MemoryGrowth | undefined {
   if (samples.length < FEWEST) return undefined;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { UserError } from '../base/errors.js';
 import type { ProcessUse } from './result.js';
 
-/** Clock ticks a second in /proc: fixed by Linux for user space (USER_HZ) on x86-64. */
+/** Clock ticks per second in /proc: Linux fixes USER_HZ on x86-64. */
 const TICKS = 100;
 
 interface Sample {
@@ -17,7 +17,7 @@ export class ProcessSampler {
   readonly #samples: Sample[] = [];
   readonly #timer: NodeJS.Timeout;
 
-  /** @throws UserError when there is no such process */
+  /** @throws UserError if there is no such process */
   constructor(pid: number, intervalMs: number, now: () => number) {
     const sample = () => {
       const use = readTree(pid);
@@ -30,7 +30,7 @@ export class ProcessSampler {
     this.#timer = setInterval(sample, intervalMs);
   }
 
-  /** What was used between 0 and `until` milliseconds; undefined when the process was not seen twice. */
+  /** Returns the use between 0 and `until` milliseconds; undefined unless there are two samples. */
   stop(until: number): ProcessUse | undefined {
     clearInterval(this.#timer);
     const samples = this.#samples.filter(({ at }) => at >= 0 && at <= until);
@@ -50,24 +50,24 @@ export class ProcessSampler {
 }
 
 function cores(from: Sample, to: Sample): number {
-  // A descendant that ended without being waited for takes its time along.
+  // The time of a descendant that ended without being waited for is lost.
   return Math.max(0, (to.cpuSeconds - from.cpuSeconds) / ((to.at - from.at) / 1000));
 }
 
-/** Sums over a process and its descendants; undefined when the process is gone. */
+/** Sums over a process and its descendants; undefined if the process has ended. */
 function readTree(pid: number): Omit<Sample, 'at'> | undefined {
   const found = processTree(pid).flatMap((one) => readProcess(one) ?? []);
   if (found.length === 0) return undefined;
   return found.reduce((a, b) => ({ cpuSeconds: a.cpuSeconds + b.cpuSeconds, rssMb: a.rssMb + b.rssMb }));
 }
 
-/** Undefined when the process has ended meanwhile. */
+/** Undefined if the process has ended. */
 function readProcess(pid: number): Omit<Sample, 'at'> | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The name, in parentheses, may hold spaces; state, field 3 of proc(5), follows it.
+    // The name, in parentheses, may contain spaces; state, field 3 of proc(5), follows it.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // utime, stime, cutime, cstime: fields 14 to 17, the last two of descendants that have ended.
+    // utime, stime, cutime, cstime: fields 14 to 17; the last two count descendants that have ended.
     const ticks = fields.slice(11, 15).reduce((sum, text) => sum + Number(text), 0);
     const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? 0;
     return { cpuSeconds: ticks / TICKS, rssMb: Number(kilobytes) / 1024 };
@@ -76,7 +76,7 @@ function readProcess(pid: number): Omit<Sample, 'at'> | undefined {
   }
 }
 
-/** A process and all below it that are there now. */
+/** A process and its current descendants. */
 export function processTree(pid: number): number[] {
   try {
     return [pid, ...childrenOf(pid).flatMap(processTree)];

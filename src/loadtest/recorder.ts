@@ -3,30 +3,30 @@ import type { Outcome } from './client.js';
 import type { Percentiles, RunResult, Window } from './result.js';
 import { parseServerTiming } from './server_timing.js';
 
-/** Windows of a run that is not told another number. */
+/** Default number of windows of a run. */
 const WINDOWS = 10;
 
-/** Windows at the end that must agree, and by how much, for a run to be steady. */
+/** A run is steady if this many final windows agree within this fraction. */
 const STEADY_WINDOWS = 3;
 const STEADY_SPREAD = 0.1;
 
-/** Rounding error of a share times a count. */
+/** Rounding error of a fraction times a count. */
 const RANK_SLACK = 1e-6;
 
 /** Rounding error of a count of windows times their length. */
 const SECONDS_SLACK = 1e-6;
 
-/** Most names of `Server-Timing` that are kept apart: a server that makes them up shall not fill the memory. */
+/** Most names of `Server-Timing` to record, so that a server that generates names cannot fill the memory. */
 const MOST_STAGES = 32;
 
-/** Times of one request in milliseconds from the beginning of the measured time; negative in the warm-up. */
+/** Times of one request in milliseconds since the start of the measured time; negative during warm-up. */
 export interface Times {
   due: number;
   sent: number;
   done: number;
 }
 
-/** Counts and latencies of one run, in memory that does not grow with it. */
+/** Counts and latencies of one run, in constant memory. */
 export class Recorder {
   readonly #seconds: number;
   readonly #latency = histogram();
@@ -44,7 +44,7 @@ export class Recorder {
 
   add({ due, sent, done }: Times, outcome: Outcome): void {
     const good = outcome.status !== undefined && outcome.status >= 200 && outcome.status < 300;
-    // Never a negative wait: timers may fire a little early.
+    // Timers may fire slightly early; a wait is never negative.
     const latency = done - Math.min(due, sent);
     const window = this.#windows[Math.floor((done / 1000 / this.#seconds) * this.#windows.length)];
     if (window && outcome.status !== undefined) {
@@ -65,7 +65,7 @@ export class Recorder {
     for (const [name, ms] of parseServerTiming(outcome.serverTiming)) this.#addStage(name, ms);
   }
 
-  /** Figures of the first `seconds`, fewer than planned when a run is interrupted; only whole windows are told. */
+  /** Figures of the first `seconds`, fewer than planned if the run was interrupted; includes only whole windows. */
   result(seconds = this.#seconds) {
     const length = this.#seconds / this.#windows.length;
     const perSecond = (key: 'answers' | 'good') =>
@@ -106,14 +106,14 @@ export class Recorder {
   }
 }
 
-/** Whether the last throughputs lie within 10 % of the highest of them. */
+/** Whether the last throughputs are within 10 % of the highest of them. */
 export function isSteady(throughputs: readonly number[]): boolean {
   const last = throughputs.slice(-STEADY_WINDOWS);
   const high = Math.max(...last);
   return last.length === STEADY_WINDOWS && high > 0 && high - Math.min(...last) <= STEADY_SPREAD * high;
 }
 
-/** Microseconds up to an hour, three digits: Node's own HDR histogram. */
+/** Node's own HDR histogram: microseconds up to an hour, three digits. */
 function histogram(): RecordableHistogram {
   return createHistogram({ lowest: 1, highest: 3_600_000_000, figures: 3 });
 }
@@ -124,7 +124,7 @@ function record(into: RecordableHistogram, ms: number): void {
 
 function percentiles(of: RecordableHistogram): Percentiles | undefined {
   if (of.count === 0) return undefined;
-  // The histogram rounds to the nearest rank, which may be below the percentile; the rank asked for is at or above it.
+  // The histogram rounds to the nearest rank, which may be below the percentile; ask for a rank at or above it.
   const at = (percentile: number) =>
     of.percentile((Math.ceil((percentile / 100) * of.count - RANK_SLACK) / of.count) * 100) / 1000;
   return {

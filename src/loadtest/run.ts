@@ -10,47 +10,47 @@ import { type Load, loadName, type RunResult } from './result.js';
 export interface RunOptions {
   /** Measured time. */
   seconds: number;
-  /** Load before it, which does not count. */
+  /** Warm-up load, which does not count. */
   warmupSeconds: number;
-  /** Process whose CPU and memory are sampled, its descendants included. */
+  /** Process to sample for CPU and memory, including its descendants. */
   pid?: number;
-  /** Parts the measured time is told in (default 10). */
+  /** Number of windows to report (default 10). */
   windows?: number;
-  /** Ends the run early; what was measured until then is its result. */
+  /** Ends the run early with what was measured so far. */
   signal?: AbortSignal;
 }
 
 export interface OpenOptions extends RunOptions {
-  /** Requests a second. */
+  /** Requests per second. */
   rate: number;
   arrivals: Arrivals;
-  /** Requests beyond so many under way wait for one of them; the wait counts. */
+  /** Most requests in flight; further ones wait, and the wait counts as latency. */
   maxInFlight: number;
-  /** Of the arrivals. */
+  /** Seed of the arrivals. */
   seed: number;
 }
 
 /** Milliseconds a closed loop waits after a request without an answer, so as not to spin on a dead server. */
 const PAUSE_MS = 50;
 
-/** Timers go by whole milliseconds: a request due sooner than this is sent at once. */
+/** Timers have millisecond resolution: a request due sooner than this is sent immediately. */
 const TIMER_SLACK_MS = 0.5;
 
-/** Samples of a process: one a second, but more than so few in a short run and not more than so many in a long one. */
+/** Samples of a process: one per second, within these bounds for short and long runs. */
 const FEWEST_SAMPLES = 50;
 const MOST_SAMPLES = 600;
 const INTERVAL_MS = 1000;
 
-/** What a load drives: a clock in milliseconds from the beginning of the measured time, and the requests. */
+/** What a load controls: a clock in milliseconds since the start of the measured time, and the requests. */
 interface Course {
   now(): number;
   /** Whether the time is over, or the run has been interrupted. */
   over(): boolean;
-  /** Posts; `due` is the time from which the latency counts. Resolves to whether there was an answer. */
+  /** Posts a request whose latency counts from `due`. Resolves to whether there was an answer. */
   post(due: number): Promise<boolean>;
 }
 
-/** Keeps `concurrency` requests under way: each answer is followed by the next request. */
+/** Keeps `concurrency` requests in flight: each answer triggers the next request. */
 export function closedLoop(target: Target, options: RunOptions & { concurrency: number }): Promise<RunResult> {
   const { concurrency } = options;
   return measure(target, options, { mode: 'closed', concurrency }, concurrency, async ({ now, over, post }) => {
@@ -63,8 +63,8 @@ export function closedLoop(target: Target, options: RunOptions & { concurrency: 
 }
 
 /**
- * Sends by the clock, whether or not the server keeps up. Latency counts from when a request was due: what waits behind
- * a slow answer is not omitted.
+ * Sends at a rate, whether or not the server keeps up. Latency counts from when a request was due, so waiting behind a
+ * slow answer is not omitted.
  */
 export function openLoop(target: Target, options: OpenOptions): Promise<RunResult> {
   const { rate, arrivals, maxInFlight, seed, seconds, warmupSeconds } = options;
@@ -95,7 +95,7 @@ export function openLoop(target: Target, options: OpenOptions): Promise<RunResul
   });
 }
 
-/** Posts every payload once. @throws UserError unless each is answered 2xx */
+/** Posts every payload once. @throws UserError unless every answer is 2xx */
 export async function checkTarget(target: Target): Promise<void> {
   const client = new Client(target, 1);
   try {
@@ -114,7 +114,7 @@ export async function checkTarget(target: Target): Promise<void> {
   }
 }
 
-/** Waits, at most until `signal`. */
+/** Waits until the time is over or `signal` aborts. */
 async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   await sleep(ms, undefined, { signal }).catch(() => {});
 }
@@ -171,7 +171,7 @@ function sampleInterval(end: number): number {
   return Math.max(Math.min(INTERVAL_MS, end / FEWEST_SAMPLES), end / MOST_SAMPLES);
 }
 
-/** A progress that goes by the clock. */
+/** Shows progress in seconds. */
 function startSecondsProgress(load: Load, whole: number, elapsed: () => number): { stop(): void } {
   const progress = startProgress(`${loadName(load)} (seconds)`, whole);
   const ticker = setInterval(() => progress.update(Math.min(whole, Math.round(elapsed()))), 1000);

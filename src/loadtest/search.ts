@@ -1,18 +1,18 @@
 import { failuresOf, type RunResult } from './result.js';
 
-/** Steps of the search while one bound is missing. */
+/** Factor per step while one bound is unknown. */
 const UP = 1.5;
 const DOWN = 0.5;
 
-/** The bounds are this near when the search ends. */
+/** Relative distance of the bounds at which the search ends. */
 const TOLERANCE = 0.05;
 
-/** Tries after which a search ends in any case. */
+/** Most tries of a search. */
 const MOST_TRIES = 16;
 
 /**
- * The highest rate tried that `meets` accepts, by steps of a half out of `start`, then bisection of the ratio; 0 when none was.
- * Nothing above a refused rate is tried, and nothing below `lowest`; an abort ends the search at what is known.
+ * Finds the highest rate that `meets` accepts: steps by half from `start`, then bisects the ratio. Returns 0 if it
+ * accepts none. Never tries a rate above a refused one or below `lowest`; an abort returns the best rate so far.
  */
 export async function highestRate(
   meets: (rate: number) => Promise<boolean>,
@@ -23,7 +23,7 @@ export async function highestRate(
   let rate = start;
   for (let tries = 0; tries < MOST_TRIES && rate >= lowest && high / low > 1 + TOLERANCE; tries++) {
     const met = await meets(rate);
-    // A run that was cut short says nothing about its rate.
+    // An interrupted run says nothing about its rate.
     if (signal?.aborted) break;
     if (met) low = rate;
     else high = rate;
@@ -34,7 +34,7 @@ export async function highestRate(
   return low;
 }
 
-/** Whether a run kept its 99th percentile below `p99Ms`, with every request answered 2xx. */
+/** Whether a run kept its 99th percentile below `p99Ms` with only 2xx answers. */
 export function meetsObjective(run: RunResult, p99Ms: number): boolean {
   return failuresOf(run) === 0 && run.latency !== undefined && run.latency.p99_ms < p99Ms;
 }

@@ -1,10 +1,10 @@
 /**
- * Durations of a `Server-Timing` header (W3C Server Timing): `decode;dur=3.2, total;dur=11` gives
+ * Parses the durations of a `Server-Timing` header (W3C Server Timing): `decode;dur=3.2, total;dur=11` gives
  * `[['decode', 3.2], ['total', 11]]`, in milliseconds. Metrics without a duration are left out.
  */
 export function parseServerTiming(header: string | undefined): [name: string, ms: number][] {
   if (header === undefined) return [];
-  // Descriptions are quoted and may hold the separators.
+  // Descriptions are quoted and may contain the separators.
   return header
     .replace(/"(?:[^"\\]|\\.)*"/g, '')
     .split(',')
