@@ -1,6 +1,6 @@
 import { isTiff, readDirectory, TIFF_TAG } from './tiff_header.js';
 
-/** Formats that are decoded, by the names messages use. */
+/** Formats we decode, with their names in messages. */
 export const FORMATS = {
   jpeg: 'JPEG',
   png: 'PNG',
@@ -13,7 +13,7 @@ export const FORMATS = {
 
 export type ImageFormat = keyof typeof FORMATS;
 
-/** What a file that is not decoded holds, and what to do about it. */
+/** Description and remedy of a file that we do not decode. */
 export interface Unread {
   /** With its article: `a PDF document`. */
   name: string;
@@ -30,10 +30,10 @@ const DAMAGED = 'Copy or download it again.';
 /** Portable bitmaps, grey maps, pixmaps, any map, float maps. */
 const NETPBM = /^P([1-7][\s#]|[Ff]\s)/;
 
-/** Bytes looked at for text and the few marks that lie deeper. */
+/** Bytes inspected for text and for the few signatures that lie deeper. */
 const HEAD_BYTES = 4096;
 
-/** First bytes (latin-1) of formats that are not decoded; the first match counts. */
+/** Signatures (latin-1) of formats that we do not decode; the first match wins. */
 const UNREAD: readonly (readonly [marks: readonly string[], name: string, hint: string, offset?: number])[] = [
   [['\0\0\0\x0cjP  ', '\xff\x4f\xff\x51'], 'a JPEG 2000 image', CONVERT],
   [['\0\0\0\x0cJXL ', '\xff\x0a'], 'a JPEG XL image', CONVERT],
@@ -81,12 +81,12 @@ const UNREAD: readonly (readonly [marks: readonly string[], name: string, hint: 
 const HEIC = /^(hei[cxms]|hev[cxms])$/;
 const VIDEO = /^(isom|iso\d|mp4\d|M4V |M4A |avc1|dash|qt {2}|3g[p2].|MSNV|f4v )$/;
 
-/** Sizes of a bitmap's second header: OS/2 1 and 2, and Windows 3 to 5. */
+/** Sizes of the second bitmap header: OS/2 1 and 2, Windows 3 to 5. */
 const BMP_HEADERS = new Set([12, 16, 40, 52, 56, 64, 108, 124]);
 
 /**
- * What a file holds, by its first bytes alone: no library has parsed any of it yet, and its name counts for nothing.
- * A file named as an image may still be damaged.
+ * Identifies a file by its first bytes alone: no library has parsed it yet, and its name does not count. A file
+ * identified as an image may still be damaged.
  */
 export function identifyImage(file: Uint8Array): ImageFormat | Unread {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
@@ -111,7 +111,7 @@ function ofRiff(kind: string): ImageFormat | Unread {
     : { name: `a RIFF file of kind ${kind.trim()}`, hint: CONVERT };
 }
 
-/** Camera raw files are TIFFs whose first page is a thumbnail, or the sensor's values. */
+/** Camera raw files are TIFFs whose first page is a thumbnail or sensor data. */
 function ofTiff(bytes: Buffer): ImageFormat | Unread {
   const raw = { name: 'a camera raw file', hint: 'Develop it and export it as JPEG or PNG.' };
   if (bytes.toString('latin1', 8, 10) === 'CR') return raw;
@@ -122,7 +122,7 @@ function ofTiff(bytes: Buffer): ImageFormat | Unread {
   return values?.has(TIFF_TAG.dngVersion) || thumbnail || sensor ? raw : 'tiff';
 }
 
-/** By the brands, and where they leave it open by the codecs of the items: HEIF is a container. */
+/** Identifies by brands and, if they are ambiguous, by the codecs of the items, because HEIF is a container. */
 function ofIsoMedia(bytes: Buffer, head: string): ImageFormat | Unread {
   const end = Math.min(Math.max(bytes.readUInt32BE(0), 16), head.length);
   const major = head.slice(8, 12);
@@ -137,7 +137,7 @@ function ofIsoMedia(bytes: Buffer, head: string): ImageFormat | Unread {
   return { name: `HEIF or another ISO media file, brand ${major.trim()}`, hint: CONVERT };
 }
 
-/** Text, and what is written as text. */
+/** Identifies text and text-based formats. */
 function ofText(bytes: Buffer, head: string): Unread | undefined {
   const encoding = head.startsWith('\xff\xfe') ? 'utf-16le' : head.startsWith('\xfe\xff') ? 'utf-16be' : 'latin1';
   const text = new TextDecoder(encoding)
@@ -164,10 +164,13 @@ function ofText(bytes: Buffer, head: string): Unread | undefined {
   return text === '' ? { name: 'blank text', hint: DAMAGED } : { name: 'text', hint: GIVE_IMAGE };
 }
 
-/** What text does not hold: all below the space but tabs, line ends and escapes. Above 7F are letters of some encoding. */
+/**
+ * Characters that text does not contain: everything below space except tabs, line ends and escapes. Bytes above 7F are
+ * letters in some encoding.
+ */
 const isControl = (letter: string): boolean => letter < ' ' && !'\t\n\f\r\x1b'.includes(letter);
 
-/** What has no mark of its own, by the plausible values of its header. */
+/** Identifies formats without a signature by plausible header values. */
 function ofBareHeader(bytes: Buffer, head: string): Unread {
   if (NETPBM.test(head)) return { name: 'a Netpbm image', hint: CONVERT };
   if (/^(BA|BM|CI|CP|IC|PT)/.test(head)) return { name: 'a bitmap of OS/2 or a damaged BMP', hint: CONVERT };

@@ -2,32 +2,34 @@ import { readBmpHeader } from './decode_bmp.js';
 import type { ImageFormat } from './image_format.js';
 import { readDirectory, TIFF_TAG } from './tiff_header.js';
 
-/** Most passes over the pixels of one JPEG: encoders make ten or so, and each costs time for all of them. */
+/** Most scans of a JPEG: encoders write about ten, and each costs a pass over all pixels. */
 export const MAX_SCANS = 100;
 
-/** Most segments of a JPEG: some hundred hold a large profile or preview; libraries make an entry for each. */
+/**
+ * Most segments of a JPEG: a large profile or preview takes about a hundred, and libraries allocate an entry for each.
+ */
 export const MAX_SEGMENTS = 2000;
 
-/** Most frames of an animation or pages of a file: libraries walk through all, some of them again for each. */
+/** Most frames of an animation or pages of a file: libraries visit all of them, some even once per frame. */
 export const MAX_FRAMES = 2000;
 
 /**
- * Most work over a TIFF's tags: libtiff sorts those it knows anew for each it does not know, so the work of a directory
- * grows with the square of its tags. A thousand tags in one take 0.1 s.
+ * Most work for the tags of a TIFF: libtiff re-sorts the known tags for each unknown one, so the work grows with the
+ * square of the tags of a directory. A thousand tags take 0.1 s.
  */
 const MAX_TAG_WORK = 1_000_000;
 
-/** What an image would cost that its size does not tell. */
+/** Costs of an image that its size does not reveal. */
 export interface Survey {
   /** Passes over all pixels; 1 for all but JPEG. */
   scans: number;
   /** Frames or pages; 1 unless there are several. */
   frames: number;
-  /** A limit that the file exceeds, and by what. */
+  /** The limit that the file exceeds. */
   excess?: { expected: string; received: string; hint: string };
 }
 
-/** Counts what libraries would walk through, without one and without decoding; stops soon after a limit. */
+/** Counts what libraries would traverse, without using one or decoding; stops soon after a limit. */
 export function surveyImage(file: Uint8Array, format: ImageFormat): Survey {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   if (format === 'jpeg') return ofScans(bytes);
@@ -42,7 +44,7 @@ const COUNT_FRAMES: Partial<Record<ImageFormat, (bytes: Buffer) => number>> = {
   png: countPngFrames,
 };
 
-/** Whether the file ends before its own structure says so; false where that cannot be told. */
+/** Whether the file is shorter than its own structure says; false if unknown. */
 export function isCutOff(file: Uint8Array, format: ImageFormat): boolean {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   return CUT_OFF[format](bytes);
@@ -75,9 +77,10 @@ function tooManyFrames(what: string) {
   return { expected, received: `more ${what}`, hint: 'Save the one to be looked at as a file of its own.' };
 }
 
-/** Starts of scans. */
+/** Counts starts of scans. */
 function countScans(bytes: Buffer): number {
-  // These two bytes stand nowhere else but by chance, in a thumbnail or behind the image: if few, there is no need to walk.
+  // Elsewhere these two bytes occur only by chance, in a thumbnail or after the image. If there are few, there is no
+  // need to walk the file.
   let found = 0;
   for (let at = bytes.indexOf('\xff\xda', 0, 'latin1'); at >= 0; at = bytes.indexOf('\xff\xda', at + 2, 'latin1')) {
     if (++found > MAX_SCANS) return walkJpeg(bytes, MAX_SCANS, Number.POSITIVE_INFINITY).scans;
@@ -85,13 +88,13 @@ function countScans(bytes: Buffer): number {
   return found;
 }
 
-/** Goes from marker to marker as decoders do, until there are more than so many: ITU-T T.81, annex B. */
+/** Walks from marker to marker as decoders do (ITU-T T.81, annex B), until there are more than `mostScans`. */
 function walkJpeg(bytes: Buffer, mostScans: number, mostSegments: number) {
   let [scans, segments] = [0, 0];
   let at = 2;
   while (scans <= mostScans && segments <= mostSegments && at < bytes.length) {
     if (bytes[at++] !== 0xff) continue;
-    // A marker may be filled up with ones in front; stuffed zeros and restarts belong to the coded pixels.
+    // A marker may be preceded by fill bytes; stuffed zeros and restart markers belong to the coded pixels.
     while (bytes[at] === 0xff) at++;
     const marker = bytes[at++];
     if (marker === undefined || marker <= 1 || (marker >= 0xd0 && marker <= 0xd8)) continue;
@@ -104,7 +107,7 @@ function walkJpeg(bytes: Buffer, mostScans: number, mostSegments: number) {
   return { scans, segments, ended: false };
 }
 
-/** Chunks of frames in a RIFF file: the WebP container specification. Too many of other kinds count as well. */
+/** Counts frame chunks in a RIFF file (WebP container specification). Too many chunks of other kinds count as well. */
 function countWebpFrames(bytes: Buffer): number {
   let [frames, others] = [0, 0];
   for (let at = 12; at + 8 <= bytes.length && frames <= MAX_FRAMES && others <= MAX_FRAMES; ) {
@@ -116,7 +119,7 @@ function countWebpFrames(bytes: Buffer): number {
   return others > MAX_FRAMES ? others : Math.max(1, frames);
 }
 
-/** Frames that an animated PNG announces in front of its pixels: the PNG specification, acTL. */
+/** Number of frames that an animated PNG announces before its pixels (PNG specification, acTL). */
 function countPngFrames(bytes: Buffer): number {
   for (let at = 8; at + 12 <= bytes.length; at += 12 + bytes.readUInt32BE(at)) {
     const type = bytes.toString('latin1', at + 4, at + 8);
@@ -130,7 +133,7 @@ function countGifFrames(bytes: Buffer): number {
   return Math.max(1, walkGif(bytes, MAX_FRAMES).frames);
 }
 
-/** Goes from block to block: GIF89a. */
+/** Walks from block to block (GIF89a). */
 function walkGif(bytes: Buffer, most: number): { frames: number; cutOff: boolean } {
   const tableBytes = (flags: number) => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
   let at = 13 + tableBytes(bytes[10]);
@@ -174,7 +177,7 @@ function ofPages(bytes: Buffer): Survey {
   return { scans: 1, frames: Math.max(1, frames) };
 }
 
-/** Whether the chunks end before the file does, or before the last one of that name. */
+/** Whether the file ends within a chunk, or before the last chunk of that name. */
 function walkChunks(bytes: Buffer, start: number, size: (at: number) => number, last?: string, offset = 4): boolean {
   for (let at = start; at + 8 <= bytes.length; ) {
     if (last !== undefined && bytes.toString('latin1', at + offset, at + offset + 4) === last) return false;
@@ -184,7 +187,7 @@ function walkChunks(bytes: Buffer, start: number, size: (at: number) => number, 
   return last !== undefined;
 }
 
-/** Bytes of a box: ISO/IEC 14496-12, 4.2. A size of 0 reaches to the end, one of 1 stands in 64 bits behind. */
+/** Bytes of a box (ISO/IEC 14496-12, 4.2). A size of 0 extends to the end; for a size of 1, a 64-bit size follows. */
 function isoBoxBytes(bytes: Buffer, at: number): number {
   const size = bytes.readUInt32BE(at);
   if (size === 0) return bytes.length - at;
@@ -192,7 +195,7 @@ function isoBoxBytes(bytes: Buffer, at: number): number {
   return at + 16 <= bytes.length ? Number(bytes.readBigUInt64BE(at + 8)) : 16;
 }
 
-/** Whether any strip or tile of the first page lies beyond the end. */
+/** Whether any strip or tile of the first page lies beyond the end of the file. */
 function isTiffCutOff(bytes: Buffer): boolean {
   const directory = readDirectory(bytes);
   if (!directory) return true;
@@ -202,7 +205,7 @@ function isTiffCutOff(bytes: Buffer): boolean {
   return offsets.some((offset, i) => offset + (counts[i] ?? 0) > bytes.length);
 }
 
-/** Whether the pixels of an uncompressed bitmap reach beyond the end. */
+/** Whether the pixels of an uncompressed bitmap extend beyond the end of the file. */
 function isBmpCutOff(bytes: Buffer): boolean {
   const header = readBmpHeader(bytes);
   if (!header) return true;

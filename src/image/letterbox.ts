@@ -11,10 +11,10 @@ const WEIGHT_ONE = 2048;
 const LEVELS = 256;
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 
-/** Of WebAssembly's memory. */
+/** Page size of WebAssembly memory. */
 const PAGE_BYTES = 65_536;
 
-/** Rows and columns of an image that fits into the input. */
+/** Rows and columns of an image fitted into the input. */
 export function fittedSize(
   image: { width: number; height: number },
   size: readonly [number, number],
@@ -26,7 +26,7 @@ export function fittedSize(
   };
 }
 
-/** Scale from image pixels to input pixels; boxes of the input divided by it are boxes of the image. */
+/** Scale from image pixels to input pixels; divide input boxes by it to get image boxes. */
 export function letterboxRatio(
   image: { width: number; height: number },
   [height, width]: readonly [number, number],
@@ -35,12 +35,12 @@ export function letterboxRatio(
 }
 
 /**
- * Fits an image into the network's input: resized to touch two sides, at the top left, padded to the right and
- * below, channels ordered and normalised. The resize equals `cv2.resize(…, INTER_LINEAR)` on uint8 in every pixel:
- * half-pixel centres, no antialiasing, whole grey levels. `ratio` is that of the image in full.
+ * Fits an image into the network's input: resized to touch two sides, at the top left, padded to the right and below,
+ * channels ordered and normalised. The resize equals `cv2.resize(…, INTER_LINEAR)` on uint8 in every pixel: half-pixel
+ * centres, no antialiasing, whole grey levels. `ratio` refers to the full image.
  *
  * @param layout of one input: `nchw` is [3, height, width], `nhwc` is [height, width, 3]
- * @param out array to write into, e.g. that of a batch; a new one when absent
+ * @param out array to write into, e.g. of a batch; by default a new one
  * @param offset index in `out` of the first value
  */
 export function letterbox(
@@ -64,7 +64,7 @@ export function letterbox(
     const levels = desk.levels.subarray(LEVELS * sourceOf(channel, preprocess));
     for (let level = 0; level < LEVELS; level++) levels[level] = normalise(preprocess, channel, level);
   }
-  // A row of one channel, or of all three where they lie together.
+  // A row of one channel, or of all three if interleaved.
   const length = width * pixelStride;
   const strips = Array.from({ length: desk.input.length / length }, (_, i) => ({
     values: desk.input.subarray(i * length, (i + 1) * length),
@@ -87,7 +87,7 @@ export function letterbox(
   return { data, ratio };
 }
 
-/** Where a channel of the input stands among red, green, blue; the same the other way round. */
+/** Index among red, green, blue of an input channel; the mapping is its own inverse. */
 const sourceOf = (channel: number, { color }: Preprocess): number => (color === 'bgr' ? 2 - channel : channel);
 
 function normalise({ scale, mean, std }: Preprocess, channel: number, level: number): number {
@@ -98,7 +98,7 @@ let kernels: LetterboxKernels | undefined;
 
 type Desk = ReturnType<typeof clearDesk>;
 
-/** The kernels and, in their memory, room for single rows: their sizes are those of rows, not of images. */
+/** Allocates buffers for single rows in the memory of the kernels; their sizes depend on rows, not on images. */
 function clearDesk(sourceWidth: number, columns: number, width: number) {
   kernels ??= letterboxKernels();
   const { memory } = kernels;
@@ -129,7 +129,7 @@ function clearDesk(sourceWidth: number, columns: number, width: number) {
   };
 }
 
-/** Makes row y of the image resized to `rows` × `columns`, RGB bytes in the desk's `bytes`. */
+/** Returns a function that computes row y of the image resized to `rows` × `columns`, as RGB in the desk's `bytes`. */
 function rowResizer(image: Image, rows: number, columns: number, { kernels, at, source, taps, bytes }: Desk) {
   const rowOf = (y: number) => image.data.subarray(y * source.length, (y + 1) * source.length);
   if (rows === image.height && columns === image.width) return (y: number) => bytes.set(rowOf(y));
@@ -157,8 +157,8 @@ function rowResizer(image: Image, rows: number, columns: number, { kernels, at, 
 }
 
 /**
- * The two neighbours among `from` that position `i` of `to` lies between, and the second's weight × 2048. Positions are
- * in single precision and ties round to even, as in OpenCV; beyond the edge both are the edge.
+ * The two neighbours among `from` around position `i` of `to`, and the weight of the second × 2048. Positions use
+ * single precision and ties round to even, as in OpenCV; beyond the edge, both neighbours are the edge.
  */
 function tap(i: number, from: number, to: number): { first: number; second: number; weight: number } {
   const position = Math.fround((i + 0.5) * (from / to) - 0.5);

@@ -1,23 +1,24 @@
 import { type Code, instantiate, type WasmMemory, wasm } from './wasm.js';
 
-/** Loops of the letterbox over one row; every parameter is a byte offset into `memory` unless it says otherwise. */
+/** Loops of the letterbox over one row. Parameters are byte offsets into `memory` unless stated otherwise. */
 export interface LetterboxKernels {
   memory: WasmMemory;
   /**
-   * Resizes RGB bytes along x to int32 grey levels × 2⁷, RGB packed, from `row` to `end`. `taps` holds, for each target
-   * pixel, where in `source` its left neighbour begins (int32) and the weights of that and the next, × 2¹¹ (int16).
+   * Resizes RGB bytes along x to int32 grey levels × 2⁷, RGB packed, from `row` to `end`. `taps` contains, for each
+   * target pixel, the offset of its left neighbour in `source` (int32) and the weights of both neighbours × 2¹¹
+   * (int16).
    */
   stretch(source: number, taps: number, row: number, end: number): void;
-  /** Bytes from `result` to `end`: two such rows, weighted by numbers × 2¹¹, shifted and rounded as OpenCV does. */
+  /** Blends two such rows, weighted × 2¹¹, into bytes from `result` to `end`, shifted and rounded as in OpenCV. */
   blend(above: number, weightAbove: number, below: number, weightBelow: number, result: number, end: number): void;
   /**
-   * Looks RGB bytes from `row` to `end` up in `levels`, 3 × 256 values of 4 bytes, and writes them from `target` on,
-   * at distances in bytes from pixel to pixel and channel to channel.
+   * Looks up RGB bytes from `row` to `end` in `levels` (3 × 256 values of 4 bytes) and writes the values from `target`
+   * on, with byte strides between pixels and between channels.
    */
   spread(row: number, end: number, levels: number, target: number, pixelStride: number, channelStride: number): void;
 }
 
-/** Bytes that the vectors of these loops reach beyond what they are told to read or write. */
+/** Bytes that the vector loops may access beyond the given ranges. */
 export const REACH = 64;
 
 const { get, set, tee, i32, i32Add } = wasm;
@@ -34,7 +35,7 @@ function stretch(): Code {
   return wasm.loopWhile(
     get(row),
     ...[get(source), get(taps), wasm.i32Load(), i32Add, wasm.load64Zero()],
-    // Bytes R G B R' G' B' to 16-bit pairs R R', G G', B B', so that one dot product weighs both neighbours.
+    // Bytes R G B R' G' B' to 16-bit pairs R R', G G', B B', so that one dot product weights both neighbours.
     ...[wasm.zero, wasm.i8x16Shuffle(0, _, 3, _, 1, _, 4, _, 2, _, 5, _, _, _, _, _)],
     ...[get(taps), wasm.load32Splat(4), wasm.i32x4DotI16x8],
     ...[i32(4), wasm.i32x4ShiftRight, wasm.store()],
@@ -80,7 +81,7 @@ function spread(): Code {
   );
 }
 
-/** WebAssembly for its vectors: the same loops in JavaScript take several times as long. */
+/** Compiles the kernels. WebAssembly has SIMD; the same loops in JavaScript take several times as long. */
 export function letterboxKernels(): LetterboxKernels {
   return instantiate<LetterboxKernels>([
     { name: 'stretch', parameters: 4, body: [stretch()] },

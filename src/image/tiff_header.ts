@@ -1,4 +1,4 @@
-/** Tags that are looked at: TIFF 6.0, TIFF/EP and the DNG specification. */
+/** The tags we read (TIFF 6.0, TIFF/EP, DNG specification). */
 export const TIFF_TAG = {
   newSubfileType: 254,
   photometric: 262,
@@ -17,19 +17,19 @@ const WANTED = new Set<number>(Object.values(TIFF_TAG));
 /** Bytes of a value by its type: BYTE, SHORT, LONG, IFD, LONG8, IFD8. Others are not read. */
 const TYPE_BYTES: Record<number, number> = { 1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8 };
 
-/** Entries of one directory: most values of a tag that are read. */
+/** Most values of a tag that are read. */
 const MOST_VALUES = 1 << 20;
 
 export interface TiffDirectory {
-  /** Number of its tags. */
+  /** Number of tags. */
   entries: number;
-  /** Of the wanted tags. */
+  /** Values of the requested tags. */
   values: Map<number, number[]>;
   /** Offset of the next directory, 0 after the last. */
   next: number;
 }
 
-/** Whether a file begins as a TIFF or BigTIFF does, in either byte order. */
+/** Whether a file starts like a TIFF or BigTIFF, in either byte order. */
 export function isTiff(bytes: Uint8Array): boolean {
   const [first, second, a, b] = bytes;
   if (first !== second || (first !== 0x49 && first !== 0x4d)) return false;
@@ -38,8 +38,8 @@ export function isTiff(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads the directory at an offset, the first one by default; undefined where the file ends before it does.
- * @param header whether to leave out its values
+ * Reads the directory at an offset, by default the first one; undefined if the file is too short.
+ * @param header whether to skip the values
  */
 export function readDirectory(bytes: Uint8Array, at?: number, header = false): TiffDirectory | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

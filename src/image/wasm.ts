@@ -1,9 +1,9 @@
 /** Bytes of WebAssembly code. */
 export type Code = readonly number[];
 
-/** Unsigned LEB128, as the format writes every index and length. */
+/** Unsigned LEB128, the encoding of every index and length. */
 const u32 = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...u32(value >>> 7)]);
-/** Signed LEB128 of a number from 0: its last byte must leave the sign bit clear. */
+/** Signed LEB128 of a non-negative number: the sign bit of the last byte must be clear. */
 const s32 = (value: number): number[] => (value < 64 ? [value] : [(value & 127) | 128, ...s32(value >>> 7)]);
 const vector = (items: readonly Code[]): number[] => [...u32(items.length), ...items.flat()];
 const sized = (bytes: Code): number[] => [...u32(bytes.length), ...bytes];
@@ -11,21 +11,21 @@ const section = (id: number, bytes: Code): number[] => [id, ...sized(bytes)];
 const text = (value: string): number[] => sized([...Buffer.from(value)]);
 
 const simd = (opcode: number, ...immediates: number[]): number[] => [0xfd, ...u32(opcode), ...immediates];
-/** Alignment 1: rows of pixels begin anywhere. */
+/** Alignment 1, because rows of pixels may start anywhere. */
 const memory = (offset: number): number[] => [0, ...u32(offset)];
 
 const I32 = 0x7f;
 const FUNCTION_TYPE = 0x60;
 const VOID = 0x40;
 
-/** The instructions in use, by the names and with the opcodes of the WebAssembly 2.0 specification. */
+/** The instructions we use, with names and opcodes of the WebAssembly 2.0 specification. */
 export const wasm = {
-  /** Repeats `body` for as long as it leaves something other than 0 on the stack. */
+  /** Repeats `body` while it leaves a non-zero value on the stack. */
   loopWhile: (...body: Code[]): Code => [0x03, VOID, ...body.flat(), 0x0d, 0, 0x0b],
   get: (local: number): Code => [0x20, ...u32(local)],
   set: (local: number): Code => [0x21, ...u32(local)],
   tee: (local: number): Code => [0x22, ...u32(local)],
-  /** A constant from 0. */
+  /** A non-negative constant. */
   i32: (value: number): Code => [0x41, ...s32(value)],
   i32Load: (offset = 0): Code => [0x28, ...memory(offset)],
   i32Load8: (offset = 0): Code => [0x2d, ...memory(offset)],
@@ -48,26 +48,26 @@ export const wasm = {
   i32x4DotI16x8: simd(186) as Code,
 };
 
-/** A function of i32 parameters without result. */
+/** A function with i32 parameters and no result. */
 export interface WasmFunction {
   name: string;
   parameters: number;
   body: readonly Code[];
 }
 
-/** Memory of a module, in pages of 64 KiB; growing it detaches the buffer. */
+/** Memory of a module in pages of 64 KiB; growing it detaches the buffer. */
 export interface WasmMemory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): void;
 }
 
-// Node has it, but only the browser's types, which are not loaded, describe it.
+// Node provides WebAssembly, but only the DOM types, which are not loaded, declare it.
 declare const WebAssembly: {
   Module: new (code: Uint8Array) => object;
   Instance: new (module: object) => { exports: unknown };
 };
 
-/** A module of these functions, with one page of memory at first. */
+/** Instantiates a module with these functions and initially one page of memory. */
 export function instantiate<T>(functions: readonly WasmFunction[]): T & { memory: WasmMemory } {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(encode(functions)));
   return exports as T & { memory: WasmMemory };

@@ -45,7 +45,7 @@ export interface ChartOptions {
   /** Names of the axes. */
   x?: string;
   y?: string;
-  /** Ends of the value axis; what is absent follows the data. */
+  /** Ends of the value axis; by default they follow the data. */
   min?: number;
   max?: number;
   /** Ends of a line chart's x axis. */
@@ -68,26 +68,28 @@ export interface LineSeries {
   points: readonly (readonly [x: number, y: number | null])[];
 }
 
-/** Okabe and Ito's colours, distinct to the colour-blind, in the middle tones that read on white and on black. */
+/**
+ * Okabe and Ito's colours, distinguishable by colour-blind people, in mid tones that are legible on white and black.
+ */
 const COLORS = ['#0072b2', '#e69f00', '#009e73', '#d55e00', '#cc79a7', '#56b4e9', '#8c6bb1', '#a6761d'];
 
-/** The page's own text colour, so that one SVG serves the light and the dark scheme. */
+/** The page's text colour, so that one SVG fits the light and the dark scheme. */
 const INK = 'currentColor';
 const FAINT = 'rgba(128,128,128,0.35)';
 
 /** 1,300 is `1.3K`. */
 const SHORT = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 2 });
 
-/** More labels than this are listed downwards, where they stay readable. */
+/** More labels than this are drawn as horizontal bars, which stay readable. */
 const MOST_COLUMNS = 16;
 
-/** Series beyond the eighth take the colours again with the next line type. */
+/** Series beyond the eighth reuse the colours with the next line type. */
 const LINE_TYPES = ['solid', 'dashed', 'dotted'] as const;
 
-/** Most series a legend can tell apart. */
+/** Most series that a legend can distinguish. */
 const MOST_LEGENDS = COLORS.length * LINE_TYPES.length;
 
-/** Bars of one or several series side by side, upright, or lying when the labels are many; returns SVG. */
+/** Bars of one or more series side by side, vertical, or horizontal if there are many labels; returns SVG. */
 export function barChart(labels: readonly string[], series: readonly BarSeries[], options: ChartOptions = {}): string {
   const lying = labels.length > MOST_COLUMNS;
   const height = options.height ?? (lying ? 90 + labels.length * Math.max(16, series.length * 10) : undefined);
@@ -118,7 +120,7 @@ export function barChart(labels: readonly string[], series: readonly BarSeries[]
   );
 }
 
-/** Counts of `values` in `bins` steps of equal width (equal ratio with `logBins`); returns SVG. */
+/** Histogram of `values` in `bins` steps of equal width (equal ratio with `logBins`); returns SVG. */
 export function histogram(
   values: readonly number[],
   options: ChartOptions & { bins?: number; logBins?: boolean } = {},
@@ -157,8 +159,8 @@ export function lineChart(series: readonly LineSeries[], options: ChartOptions =
 }
 
 /**
- * Table of shares 0–1, darker for more, with `texts[row][column]` in the cells; a cell of share 0 stays empty.
- * The first row is on top. Returns SVG.
+ * Table of fractions 0–1, darker for larger ones, with `texts[row][column]` in the cells; cells with 0 stay empty. The
+ * first row is at the top. Returns SVG.
  */
 export function heatmap(
   rows: readonly string[],
@@ -182,7 +184,7 @@ export function heatmap(
     },
     splitLine: { show: true, interval: 0, lineStyle: { color: FAINT, width: 0.5 } },
   });
-  // Empty cells are left to the background: most of a large confusion matrix is empty.
+  // Empty cells are not drawn, because most of a large confusion matrix is empty.
   const filled = rows.flatMap((_, row) =>
     columns.flatMap((_, column) => (shares[row][column] > 0 ? [{ row, column }] : [])),
   );
@@ -227,7 +229,9 @@ function frame(options: ChartOptions, series: readonly { name: string }[]): Opti
   };
 }
 
-/** Pixels the legend takes; 0 if there is none. The width of names is estimated, because no font is available. */
+/**
+ * Height of the legend in pixels; 0 if there is none. The width of names is estimated, because no font is available.
+ */
 function legendHeight(options: ChartOptions, series: readonly { name: string }[]): number {
   if (series.length < 2 || series.length > MOST_LEGENDS) return 0;
   const length = series.reduce((sum, { name }) => sum + 52 + name.length * 7, 0);
@@ -256,8 +260,8 @@ function sizeOf({ width = 540, height = 320 }: ChartOptions): { width: number; h
 }
 
 /**
- * A text that the chart library may keep in a plain object: a class called `__proto__` would become the prototype of all
- * objects there. A space without width makes it another name of the same look.
+ * Makes a name safe as a key of a plain object in the chart library, where a class called `__proto__` would set the
+ * prototype. A zero-width space makes it a different name that looks the same.
  */
 const nameable = (name: string): string => (name in Object.prototype ? `\u200b${name}` : name);
 
@@ -267,7 +271,7 @@ function render(option: Option, options: ChartOptions): string {
     chart.setOption(option);
     return chart.renderToSVGString();
   } finally {
-    // A chart left alive keeps an animation timer, and Node with it.
+    // An undisposed chart keeps an animation timer, which keeps Node alive.
     chart.dispose();
   }
 }

@@ -5,13 +5,13 @@ import type { CocoDataset } from '../detect/coco.js';
 import { barChart, heatmap, histogram } from './charts.js';
 import { chart, gallery, image, type Markup, page, table, text } from './html.js';
 
-/** COCO's limits of small and medium objects: areas in square pixels of the image as it is stored. */
+/** COCO's limits of small and medium objects: areas in square pixels of the stored image. */
 const SIZES = { small: [0, 32 ** 2], medium: [32 ** 2, 96 ** 2], large: [96 ** 2, Number.POSITIVE_INFINITY] } as const;
 
-/** Cells of the map of box centres, each way. */
+/** Rows and columns of the map of box centres. */
 const CELLS = 12;
 
-/** More objects than this in one image are counted together. */
+/** Images with more objects than this share one bar. */
 const MOST_OBJECTS = 15;
 
 export interface Sample {
@@ -26,12 +26,12 @@ export interface DatasetReport {
   splits: Record<Split, CocoDataset>;
   manifest: Manifest;
   validation: ValidationReport;
-  /** What was left out or is missing. */
+  /** Sentences about what was left out or is missing. */
   notices: readonly string[];
   samples: readonly Sample[];
 }
 
-/** What is in a split dataset, as one self-contained HTML page. */
+/** Report of a split dataset as one self-contained HTML page. */
 export function datasetReport({
   title,
   splits,
@@ -122,7 +122,7 @@ function objectsPerImage(splits: DatasetReport['splits']): Markup {
   return chart(barChart(labels, series, { x: 'objects', y: 'images', width: 760 }), 'Images by number of objects');
 }
 
-/** Where the centres of the boxes lie in their images, and how wide boxes are for their height. */
+/** Shows where the centres of boxes lie in their images, and the aspect ratios of boxes. */
 function places(splits: DatasetReport['splits']): Markup[] {
   const counts = Array.from({ length: CELLS }, () => new Array<number>(CELLS).fill(0));
   for (const split of SPLITS) {

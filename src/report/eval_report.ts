@@ -8,13 +8,13 @@ import { barChart, heatmap, type LineSeries, lineChart } from './charts.js';
 import { beside, chart, gallery, image, type Markup, page, type Section, table, text } from './html.js';
 import { type Gallery, LEGEND } from './outcome_images.js';
 
-/** Most classes whose curves can be told apart in one chart. */
+/** Most classes whose curves can be distinguished in one chart. */
 const MOST_CLASSES = 24;
 
-/** The twelve figures of an earlier evaluation to compare with. */
+/** The twelve figures of an earlier evaluation, for comparison. */
 export interface Baseline {
   label: string;
-  /** In the order of STAT_NAMES; null where there was nothing to measure. */
+  /** In the order of STAT_NAMES; null if there was nothing to measure. */
   stats: readonly Figure[];
 }
 
@@ -26,14 +26,14 @@ export interface ReportImage {
 
 export interface EvalReport {
   title: string;
-  /** One line: what was evaluated on what. */
+  /** One line that names the model and the dataset. */
   subtitle: string;
   /** Sentences above the figures. */
   remarks: readonly string[];
   evaluation: CocoEvaluation;
   before?: Baseline;
   points: readonly OperatingPoint[];
-  /** Of `confusionMatrix`, with its categories, at this confidence. */
+  /** Result of `confusionMatrix` with its categories, at this confidence. */
   confusion: { categories: readonly CocoCategory[]; matrix: readonly (readonly number[])[]; confidence: number };
   /** Worst first within each gallery. */
   images: readonly ReportImage[];

@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html';
 
-/** Markup whose texts are escaped already: what the functions below return. */
+/** Markup with escaped text, as the functions below return it. */
 export type Markup = ReturnType<typeof html>;
 
 export interface Section {
@@ -47,7 +47,7 @@ export function text(words: string): Markup {
   return html`<p>${words}</p>`;
 }
 
-/** Rows under a header; numbers are aligned right, as they stand, so format them before. */
+/** Rows under a header; format numbers first, they are right-aligned as given. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): Markup {
   const numeric = header.map((_, column) =>
     rows.every((row) => /^[−+-]?[\d.,]+( ?%)?$|^[–-]?$/.test(String(row[column]))),
@@ -62,7 +62,7 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
 </table></div>`;
 }
 
-/** A chart of charts.ts; `alt` says in words what it shows. */
+/** A chart from charts.ts; `alt` describes it in words. */
 export function chart(svg: string, alt: string): Markup {
   return html`<figure class="chart" role="img" aria-label="${alt}">${raw(svg)}</figure>`;
 }
@@ -75,12 +75,12 @@ export function image(jpeg: Uint8Array, alt: string, caption?: string): Markup {
   }</figure>`;
 }
 
-/** Figures side by side, as many in a row as fit. */
+/** Figures side by side, as many per row as fit. */
 export function gallery(figures: readonly Markup[]): Markup {
   return html`<div class="gallery">${[...figures]}</div>`;
 }
 
-/** Parts side by side where the page is wide enough, else below each other. */
+/** Parts side by side if the page is wide enough, else stacked. */
 export function beside(...parts: readonly Markup[]): Markup {
   return html`<div class="beside">${[...parts]}</div>`;
 }

@@ -44,7 +44,7 @@ function runsTable(runs: readonly RunResult[]): Markup {
   );
 }
 
-/** Throughput and latency over the load, for runs that differ in one number. */
+/** Charts of throughput and latency over the load, for runs that differ in one number. */
 function overRuns(runs: readonly RunResult[]): Markup[] {
   if (runs.length < 2 || new Set(runs.map(({ load }) => load.mode)).size > 1) return [];
   const x = runs[0].load.mode === 'closed' ? 'requests in flight' : 'requests/s sent';
@@ -81,7 +81,7 @@ function overRuns(runs: readonly RunResult[]): Markup[] {
   ];
 }
 
-/** Nines stretch the tail: 1 is the 90th percentile, 2 the 99th, 3 the 99.9th. */
+/** Curves over the number of nines, which stretches the tail: 1 is the 90th percentile, 2 the 99th, 3 the 99.9th. */
 function percentileCurves(runs: readonly RunResult[]): Markup {
   const series = runs.map(({ load, distribution }) => ({
     name: loadName(load),

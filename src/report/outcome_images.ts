@@ -4,7 +4,7 @@ import type { CocoCategory } from '../detect/coco.js';
 import { annotate, type LabelledBox } from '../image/draw.js';
 import type { Image } from '../image/image.js';
 
-/** What an image is shown for. */
+/** Why an image is shown. */
 export type Gallery = 'misses' | 'false alarms' | 'hits';
 
 export interface Choice {
@@ -12,7 +12,7 @@ export interface Choice {
   imageId: number;
 }
 
-/** What the colours mean, for the reader of the images. */
+/** Explains the colours to the reader. */
 export const LEGEND =
   'Green: found. Orange, dashed: missed. Purple: found as another class. Red: detected where nothing is.';
 
@@ -27,8 +27,9 @@ const COLORS: Record<OutcomeKind, string> = {
 const MAX_SIDE = 800;
 
 /**
- * Picks up to `count` images, worst first, a third for each gallery, none twice: those with the most objects missed
- * or confused, those with the surest false alarms, and of the rest those with the fewest errors, loosest boxes first.
+ * Picks up to `count` different images, a third for each gallery, worst first: those with the most missed or confused
+ * objects, those with the most confident false alarms, and, of the rest, those with the fewest errors, loosest boxes
+ * first.
  */
 export function chooseImages(outcomes: ReadonlyMap<number, readonly Outcome[]>, count: number): Choice[] {
   const images = [...outcomes].map(([imageId, list]) => ({

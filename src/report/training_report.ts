@@ -27,7 +27,7 @@ export interface StepEntry {
 export interface ValidationEntry {
   event: 'validation';
   epoch: number;
-  /** Figures of COCO; null where the split has nothing to measure. */
+  /** COCO metrics; null if the split has nothing to measure. */
   map: Figure;
   map50: Figure;
   stats: Figure[];
@@ -35,10 +35,10 @@ export interface ValidationEntry {
 
 export type TrainingLogEntry = StepEntry | ValidationEntry;
 
-/** Points of a curve; more iterations are averaged in groups, which shows the trend through the noise. */
+/** Most points of a curve; more iterations are averaged in groups, which shows the trend despite noise. */
 const MOST_POINTS = 200;
 
-/** Report of a training as one HTML file. Of iterations logged twice, as after a resume, the later line counts. */
+/** Report of a training as one HTML file. For iterations logged twice, as after a resume, the later line counts. */
 export function trainingReport(logLines: readonly TrainingLogEntry[]): Promise<string> {
   const steps = latest(
     logLines.filter((entry) => entry.event === 'step'),
@@ -113,7 +113,7 @@ function ratesOf(steps: readonly StepEntry[]): Markup[] {
   ];
 }
 
-/** One value by iteration, averaged in groups of neighbours. */
+/** Curve of one value by iteration, averaged in groups of neighbours. */
 function curve(steps: readonly StepEntry[], name: string, key: keyof StepEntry): LineSeries {
   const group = Math.ceil(steps.length / MOST_POINTS);
   const points = Array.from({ length: Math.ceil(steps.length / group) }, (_, i) => {
