@@ -10,7 +10,7 @@ import { architectureSchema } from '../config/network.js';
 import { preprocessSchema } from '../config/preprocess.js';
 import { categorySchema } from './coco.js';
 
-/** Name of the file that describes a bundle, inside its folder. */
+/** Name of the manifest inside a bundle's folder. */
 export const BUNDLE_FILE = 'bundle.json';
 
 const NO_BUNDLE =
@@ -21,10 +21,10 @@ const DAMAGED = 'The bundle is incomplete, damaged or was changed: copy it again
 const fileName = z.string().regex(/^[\w-][\w.-]*$/, 'a plain file name');
 const unit = z.number().min(0).max(1);
 
-/** `bundle.json`: everything needed to serve a model, and to test that it is served right. */
+/** `bundle.json`: everything needed to serve a model and to test the service. */
 export const bundleSchema = z
   .strictObject({
-    /** Version of this format; a reader refuses what it does not know. */
+    /** Version of this format; readers refuse unknown versions. */
     format: z.literal(1),
     name: z.string().min(1),
     version: z.string().min(1),
@@ -61,7 +61,7 @@ export const bundleSchema = z
 
 export type BundleManifest = z.infer<typeof bundleSchema>;
 
-/** A bundle that was read and verified. */
+/** A bundle that has been read and verified. */
 export interface Bundle extends BundleManifest {
   /** Its folder. */
   dir: string;
@@ -69,7 +69,7 @@ export interface Bundle extends BundleManifest {
 
 /**
  * Reads a bundle and verifies the checksum of each file it needs.
- * @throws UserError naming the file and field when one is missing, changed or of an unknown format.
+ * @throws UserError naming the file and field if one is missing, changed or of an unknown format
  */
 export async function readBundle(dir: string): Promise<Bundle> {
   const path = join(dir, BUNDLE_FILE);
@@ -95,8 +95,9 @@ export async function readBundle(dir: string): Promise<Bundle> {
 }
 
 /**
- * A file of a bundle, read once: what is hashed is what the caller gets, whatever happens to the file meanwhile.
- * @throws UserError when it cannot be read, or is not what was packed
+ * Reads a file of a bundle once, so that the caller gets exactly the bytes that were verified, even if the file
+ * changes.
+ * @throws UserError if it cannot be read or has changed since packing
  */
 export async function readBundled({ dir, files }: Bundle, name: string): Promise<Buffer> {
   const path = join(dir, name);
@@ -125,7 +126,7 @@ function checkHash(path: string, received: string, expected: string): void {
 
 const unreadable = (error: unknown): never => withHint(error, DAMAGED);
 
-/** Says what to do about a file that is not there; other errors know it themselves. */
+/** Adds a hint to errors for missing files; other errors have their own. */
 function withHint(error: unknown, hint: string): never {
   const missing = error instanceof UserError && ['ENOENT', 'ENOTDIR'].includes(String(error.problem.received));
   throw missing ? new UserError({ ...error.problem, hint }, { cause: error }) : error;

@@ -1,6 +1,6 @@
 import type { CocoCategory } from './coco.js';
 
-/** Supercategory, then its categories with COCO's ids; ten ids between 1 and 90 were never used in COCO 2017. */
+/** Supercategories with their categories and COCO ids; COCO 2017 does not use ten ids between 1 and 90. */
 const GROUPS: readonly [string, Readonly<Record<number, string>>][] = [
   ['person', { 1: 'person' }],
   ['vehicle', { 2: 'bicycle', 3: 'car', 4: 'motorcycle', 5: 'airplane', 6: 'bus', 7: 'train', 8: 'truck', 9: 'boat' }],
@@ -66,6 +66,6 @@ export const COCO_CLASSES: readonly CocoCategory[] = GROUPS.flatMap(([supercateg
   Object.entries(names).map(([id, name]) => ({ id: Number(id), name, supercategory })),
 );
 
-/** The classes of weights of so many that don't name them: COCO's where there are as many, else unknown. */
+/** Classes for weights without names: COCO's if the count matches, else undefined. */
 export const usualClasses = (count: number): CocoCategory[] | undefined =>
   count === COCO_CLASSES.length ? [...COCO_CLASSES] : undefined;

@@ -6,17 +6,17 @@ import { readText } from '../base/files.js';
 import { log } from '../base/progress.js';
 import type { CocoCategory } from './coco.js';
 
-/** Endings of files that hold names; other files are taken for lists, one name a line. */
+/** Extensions of files with names; all other files are read as lists with one name per line. */
 const FILE_ENDING = /\.(txt|names|json|ya?ml)$/i;
 
-/** Keys under which files of others keep names: Ultralytics, mmdetection, Hugging Face. */
+/** Keys for names in files of Ultralytics, mmdetection and Hugging Face. */
 const NAME_KEYS = ['names', 'classes', 'CLASSES', 'id2label'];
 
 /**
- * Classes in the order of a network, from what stands behind `--classes`: names with commas between them, or a file.
- * A file is text of one name a line, JSON or YAML: a list, one under `names`, numbers from 0 with their names, or
- * COCO's `categories`, which count by ascending id as in Megvii's YOLOX. Names are text, digits too.
- * @throws UserError for a file that is missing or says something else, and for names that are empty or come twice
+ * Reads class names, in the order of a network's outputs, from the value of `--classes`: comma-separated names or a
+ * file. A file has one name per line, or is JSON or YAML: a list, a list under `names`, a mapping from 0… to names, or
+ * COCO's `categories`, sorted by id as in Megvii's YOLOX. Names are text, even if they are digits.
+ * @throws UserError for a file that is missing or contains something else, and for empty or repeated names
  */
 export async function readClassNames(given: string, where = '--classes'): Promise<CocoCategory[]> {
   if ((await stat(given).catch(() => undefined))?.isFile()) return checked(await readFileOf(given), given);
@@ -46,7 +46,7 @@ async function readFileOf(path: string): Promise<CocoCategory[]> {
   });
 }
 
-/** Lines that all begin with their own number, from 0 or 1, are numbered names: `0 helmet`, `1: vest`, `2,boots`. */
+/** If every line starts with its own number, from 0 or 1, the numbers are removed: `0 helmet`, `1: vest`, `2,boots`. */
 function withoutNumbers(lines: readonly string[], path: string): readonly string[] {
   for (const first of [0, 1]) {
     const names = lines.map((line, i) => new RegExp(`^\\s*${i + first}\\s*[:,;\\s]\\s*(\\S.*)$`).exec(line)?.[1]);
@@ -59,7 +59,7 @@ function withoutNumbers(lines: readonly string[], path: string): readonly string
 
 function parseStructured(text: string, path: string): unknown {
   try {
-    // Without types, a name of digits stays as it is written; JSON has quotes for that and is faster read by itself.
+    // The failsafe schema keeps names of digits as written. JSON quotes names and is parsed faster by itself.
     return /^\s*[[{]/.test(text) ? JSON.parse(text) : parse(text, { schema: 'failsafe' });
   } catch (error) {
     throw new UserError({ where: path, expected: 'valid JSON or YAML', received: messageOf(error) }, { cause: error });
@@ -86,7 +86,7 @@ function indexed(object: Record<string, unknown>): CocoCategory[] | undefined {
   return names.length > 0 && names.every(isName) ? numbered(names.map(String)) : undefined;
 }
 
-/** The categories of COCO by ascending id, with their ids where these are whole numbers. */
+/** COCO categories by ascending id, keeping ids that are whole numbers. */
 function cocoCategories(list: readonly unknown[]): CocoCategory[] | undefined {
   const categories = list.map((entry) => {
     const { id, name, supercategory } = (entry ?? {}) as Record<string, unknown>;

@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import type { Box } from './box.js';
 
-/** COCO's own shapes, https://cocodataset.org/#format-data: what every source is turned into. */
+/** The shapes of COCO (https://cocodataset.org/#format-data), to which every source is converted. */
 
 export interface CocoImage {
   id: number;
   file_name: string;
   width: number;
   height: number;
-  /** SHA-256 of its bytes; absent in files from elsewhere. */
+  /** SHA-256 of its bytes; absent in external files. */
   sha256?: string;
 }
 
-/** An image in the store, whose file has its SHA-256 as name. */
+/** An image in the store, whose file is named by its SHA-256. */
 export interface StoredImage extends CocoImage {
   sha256: string;
 }

@@ -14,9 +14,9 @@ export interface Detection {
 export interface Thresholds {
   /** Lowest score kept. */
   confidence: number;
-  /** A box whose IoU with a better one is above this is suppressed. */
+  /** IoU above which the lower-scoring of two boxes is suppressed. */
   iou: number;
-  /** Best boxes kept of one image. */
+  /** Most boxes kept per image. */
   maxDetections: number;
   /** Suppress across classes, not only within one. */
   agnostic: boolean;
@@ -24,7 +24,7 @@ export interface Thresholds {
   classes?: readonly number[];
 }
 
-/** Values before the class probabilities of an anchor: centre x, y, width, height, objectness. */
+/** Values of an anchor before its class probabilities: centre x, y, width, height, objectness. */
 const BOX_VALUES = 5;
 
 /**
@@ -53,7 +53,7 @@ export function postprocess(
   return kept;
 }
 
-/** Anchors at or above the confidence, best first, with the score and best class of each (by anchor). */
+/** Returns anchors at or above the confidence, best first, with scores and best classes by anchor. */
 function rankAnchors(
   output: Float32Array,
   anchors: number,
@@ -64,13 +64,13 @@ function rankAnchors(
   const scores = new Float32Array(anchors);
   const best = new Uint16Array(anchors);
   const order = new Uint32Array(anchors);
-  // The threshold in float32 as well, so that a score equal to it stays.
+  // Rounds the threshold to float32, too, so that a score equal to it is kept.
   const lowest = Math.fround(confidence);
   let count = 0;
   for (let anchor = 0; anchor < anchors; anchor++) {
     const first = anchor * width + BOX_VALUES;
     const objectness = output[first - 1];
-    // A probability is at most 1, so the classes of most anchors need no look.
+    // A probability is at most 1, so the classes of most anchors need not be checked.
     if (!(objectness >= lowest)) continue;
     let top = 0;
     for (let c = 1; c < classCount; c++) if (output[first + c] > output[first + top]) top = c;
@@ -88,8 +88,8 @@ function cornersOf(output: Float32Array, at: number): Corners {
 }
 
 /**
- * Maps detections from input pixels to pixels of the original image, and clips them to it. A box that lies wholly in the
- * padding is dropped.
+ * Maps detections from input pixels to pixels of the original image, and clips them to it. Boxes entirely within the
+ * padding are dropped.
  *
  * @param ratio the letterbox's scale from image to input
  */

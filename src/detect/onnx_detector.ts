@@ -11,8 +11,8 @@ import { type Detection, decodeBoxes, postprocess, type Thresholds, toOriginal }
 import { openSession, type Provider, type ProviderChoice } from './providers.js';
 
 /**
- * Microseconds a thread of onnxruntime looks for work before it sleeps: longer than the gaps between the operators of an
- * image, in which sleeping would cost time and cycles, and short enough to leave the cores to the next image's decoding.
+ * Microseconds an onnxruntime thread spins before it sleeps: longer than the gaps between operators, where sleeping
+ * would cost time, but short enough to leave the cores to decoding the next image.
  */
 const SPIN_US = '200';
 
@@ -20,38 +20,38 @@ const SPIN_US = '200';
 export interface OnnxOptions {
   /** Threads of onnxruntime; 0 lets it choose. */
   threads?: number;
-  /** What to run on; `auto` when absent. */
+  /** Execution provider; default `auto`. */
   provider?: ProviderChoice;
 }
 
-/** What an ONNX file outside a bundle does not say. */
+/** What an ONNX file outside a bundle does not contain. */
 export interface OnnxModel {
   preprocess: Preprocess;
   thresholds: Thresholds;
   /** In the order of the model's classes. */
   categories: readonly CocoCategory[];
-  /** Whether the graph decodes its boxes to input pixels, as ours do; Megvii's default export does not. */
+  /** Whether the graph decodes boxes to input pixels, like ours; Megvii's default export does not. */
   decoded: boolean;
-  /** For people; the path when absent. */
+  /** Name for people; default: the path. */
   name?: string;
 }
 
-/** Milliseconds of a batch by stage. */
+/** Milliseconds of a batch, by stage. */
 export interface BatchTimes {
   letterbox: number;
   inference: number;
   post: number;
 }
 
-/** A model in ONNX, run by onnxruntime. */
+/** An ONNX model run by onnxruntime. */
 export class OnnxDetector implements Detector {
   readonly name: string;
   readonly categories: readonly CocoCategory[];
   readonly size: readonly [number, number];
   readonly thresholds: Thresholds;
-  /** Images the graph takes at once: one, or any number. */
+  /** Most images the graph accepts at once: one, or any number. */
   readonly maxBatch: number;
-  /** What it runs on. */
+  /** The provider in use. */
   readonly provider: Provider;
   readonly #path: string;
   readonly #session: InferenceSession;
@@ -75,11 +75,9 @@ export class OnnxDetector implements Detector {
   /**
    * Opens the model of a bundle.
    *
-   * @throws UserError as {@link OnnxDetector.fromFile}, and when the file is not what was packed
-   * @example
-   * const detector = await OnnxDetector.open(await readBundle('out/bundle'));
-   * const detections = await detector.detect(await decodeImage('street.jpg'));
-   * await detector.close();
+   * @throws UserError as {@link OnnxDetector.fromFile}, and if the file has changed since packing
+   * @example const detector = await OnnxDetector.open(await readBundle('out/bundle')); const detections = await
+   * detector.detect(await decodeImage('street.jpg')); await detector.close();
    */
   static async open(bundle: Bundle, options?: OnnxOptions): Promise<OnnxDetector> {
     const { dir, model, preprocess, thresholds, categories } = bundle;
@@ -93,8 +91,8 @@ export class OnnxDetector implements Detector {
    * Opens a YOLOX graph with one input [batch,3,H,W] and one output [batch,A,5+C], objectness and classes after the
    * sigmoid.
    *
-   * @param bytes of the file, where it was read already
-   * @throws UserError for a file that onnxruntime cannot load, another input size, or a provider that is not there
+   * @param bytes of the file, if already read
+   * @throws UserError for a file that onnxruntime cannot load, another input size, or an unavailable provider
    */
   static async fromFile(
     path: string,
@@ -105,9 +103,9 @@ export class OnnxDetector implements Detector {
     const { session, provider } = await openSession({ path, bytes }, choice, {
       intraOpNumThreads: threads,
       extra: { session: { intra_op: { spin_duration_us: SPIN_US } } },
-      // A plan of its memory for every size of batch would keep all of it.
+      // A memory plan per batch size would keep the memory of all of them.
       enableMemPattern: false,
-      // Errors only: what onnxruntime warns of when it optimises a graph is not for the user.
+      // Only errors: warnings about graph optimisation are not for users.
       logSeverityLevel: 3,
     });
     checkInput(path, session, model.preprocess);
@@ -120,15 +118,15 @@ export class OnnxDetector implements Detector {
   }
 
   /**
-   * Finds the objects in 1…`maxBatch` images by one run of the model; each is answered as it would be alone.
+   * Finds the objects in 1…`maxBatch` images with one run of the model; each result is the same as for the image alone.
    *
-   * @param thresholds of each image, where they differ from the model's
+   * @param thresholds of each image, if they differ from the model's
    */
   detectBatch(
     images: readonly Image[],
     thresholds: readonly (Partial<Thresholds> | undefined)[] = [],
   ): Promise<{ detections: Detection[][]; times: BatchTimes }> {
-    // onnxruntime's run() holds the thread until it is done, so calls take turns and share one input buffer.
+    // onnxruntime's run() blocks the thread, so calls run one after another and share one input buffer.
     const found = this.#last.then(() => this.#detectBatch(images, thresholds));
     this.#last = found.catch(() => undefined);
     return found;
@@ -172,7 +170,7 @@ export class OnnxDetector implements Detector {
   }
 }
 
-/** Fails early when the graph's fixed sizes are not those of `preprocess`. */
+/** Fails early if the graph's fixed sizes differ from those of `preprocess`. */
 function checkInput(path: string, { inputMetadata }: InferenceSession, { size }: Preprocess): void {
   const [input] = inputMetadata;
   const shape = input.isTensor ? input.shape : [];

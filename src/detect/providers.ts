@@ -1,17 +1,19 @@
 import { env, InferenceSession, listSupportedBackends } from 'onnxruntime-node';
 import { messageOf, UserError } from '../base/errors.js';
 
-/** What onnxruntime can run a model on; the first that works is taken with `auto`. */
+/** Providers tried in this order by `auto`. */
 export const PROVIDERS = ['cuda', 'cpu'] as const;
 
-/** TensorRT builds an engine at every start, minutes for a large model, so only who asks for it gets it. */
+/**
+ * TensorRT builds an engine at every start, which takes minutes for a large model, so it must be requested explicitly.
+ */
 export type Provider = (typeof PROVIDERS)[number] | 'tensorrt';
 export type ProviderChoice = Provider | 'auto';
 
-// What a provider that does not load says of it is in the error; its log line would only frighten with `auto`.
+// The error contains why a provider does not load; a log line would only be alarming with `auto`.
 env.logLevel = 'fatal';
 
-/** What each falls back to for the operators it does not know. */
+/** Fallbacks of each provider for operators it does not support. */
 const WITH: Record<Provider, Provider[]> = {
   tensorrt: ['tensorrt', 'cuda', 'cpu'],
   cuda: ['cuda', 'cpu'],
@@ -27,15 +29,15 @@ export interface ProviderSession {
   provider: Provider;
 }
 
-/** An ONNX file, and its bytes where it was read already. */
+/** An ONNX file, and its bytes if already read. */
 export interface OnnxFile {
   path: string;
   bytes?: Uint8Array;
 }
 
 /**
- * Opens a model on the provider asked for; `auto` takes CUDA where it loads, else the CPU.
- * @throws UserError for a provider that is not there, or a file that is no ONNX model
+ * Opens a model on the requested provider; `auto` uses CUDA if it loads, else the CPU.
+ * @throws UserError for an unavailable provider, or a file that is not an ONNX model
  */
 export async function openSession(
   file: OnnxFile,
@@ -65,7 +67,7 @@ async function open(
     return { session, provider };
   } catch (cause) {
     const received = messageOf(cause);
-    // Of the model itself onnxruntime speaks without naming the provider's library.
+    // Errors about the model itself do not name the provider's library.
     if (provider !== 'cpu' && /provider|cuda|tensorrt|cudnn/i.test(received)) throw absent(provider, received, cause);
     throw new UserError({ where: path, expected: 'an ONNX model', reason: received }, { cause });
   }

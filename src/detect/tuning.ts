@@ -7,7 +7,7 @@ import { readJson, writeJson } from '../base/files.js';
 import { withOldName } from '../base/zod.js';
 import type { ProviderChoice } from './providers.js';
 
-/** What `yolox-node tune` saves in a bundle's folder; it is no part of the bundle and has no checksum there. */
+/** File that `yolox-node tune` saves in a bundle's folder; it is not part of the bundle and has no checksum. */
 export const TUNING_FILE = 'tuning.json';
 
 const choiceSchema = z.object({
@@ -17,17 +17,17 @@ const choiceSchema = z.object({
   maxBatch: z.int().positive(),
 });
 
-/** How a model is run best. */
+/** The best settings found for a model. */
 export type Tuning = z.infer<typeof choiceSchema>;
 
 const measurementSchema = choiceSchema.extend({
-  /** Images per second with as many clients as it can use. */
+  /** Images per second with enough clients to saturate it. */
   rate: z.number().positive(),
-  /** Median milliseconds for a client alone. */
+  /** Median milliseconds with a single client. */
   latency: z.number().positive(),
 });
 
-/** What a way of running a model was measured to give. */
+/** Measured performance of one set of settings. */
 export type Measurement = z.infer<typeof measurementSchema>;
 
 const machineSchema = z.object({ cpu: z.string(), cores: z.int().positive(), provider: z.string() });
@@ -35,7 +35,7 @@ const machineSchema = z.object({ cpu: z.string(), cores: z.int().positive(), pro
 const fileSchema = z.object({
   format: z.literal(1),
   created: z.iso.datetime(),
-  /** Where it holds. */
+  /** The machine it was measured on. */
   machine: machineSchema,
   goal: z.enum(['throughput', 'latency']),
   chosen: withOldName(choiceSchema, 'sessions', 'instances'),
@@ -45,15 +45,15 @@ const fileSchema = z.object({
 type TuningFile = z.infer<typeof fileSchema>;
 export type Goal = TuningFile['goal'];
 
-/** This machine, as far as a tuning depends on it. */
+/** Properties of this machine that a tuning depends on. */
 export function thisMachine(provider: ProviderChoice): z.infer<typeof machineSchema> {
   return { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), provider };
 }
 
 /**
- * What was tuned for the bundle in `dir`, or undefined when nothing was. A file for another machine or provider, or a
- * damaged one, is ignored: it is no reason not to serve.
- * @param onIgnored told why
+ * Reads the tuning of the bundle in `dir`; undefined if there is none. A damaged file, or one for another machine or
+ * provider, is ignored, because it is no reason not to serve.
+ * @param onIgnored called with the reason
  */
 export async function readTuning(
   dir: string,
@@ -90,13 +90,14 @@ export async function writeTuning(dir: string, tuning: Omit<TuningFile, 'format'
 const describe = ({ cpu, cores, provider }: z.infer<typeof machineSchema>): string =>
   `${cpu}, ${cores} cores, ${provider}`;
 
-/** Measurements nearer to each other than this share are taken for equal: as far apart two of the same way often are. */
+/**
+ * Measurements within this fraction count as equal, because repeated measurements of the same settings vary as much.
+ */
 const NOISE = 0.1;
 
 /**
- * The best of the measurements: the highest rate or, for `latency`, the lowest latency of a client alone. Among those that
- * are equal but for noise it is what has the fewest images in hand, and so needs the least memory; of these the best by
- * the other figure.
+ * Chooses the best measurement: the highest rate or, for `latency`, the lowest latency of a single client. Among those
+ * equal within noise, it prefers the fewest images in flight, which need the least memory, then the best other figure.
  */
 export function choose<T extends Omit<Measurement, 'threads'>>(measured: readonly T[], goal: Goal): T {
   const costs = { throughput: ({ rate }: T) => 1 / rate, latency: ({ latency }: T) => latency };

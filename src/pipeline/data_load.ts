@@ -17,19 +17,19 @@ export interface DataLoadOutputs {
   images: number;
   annotations: number;
   categories: number;
-  /** Items of the source that were left out. */
+  /** Number of items of the source that were left out. */
   dropped: number;
   /** The validation report, JSON. */
   report: string;
-  /** Where the data came from, with the SHA-256 of what was read. */
+  /** Origin of the data, with the SHA-256 of what was read. */
   source: Record<string, string | number | null>;
 }
 
 /**
- * Brings a dataset into the store: images as objects by their content, images, annotations and categories as tables
- * in the step's folder, and a report of everything that was repaired or left out.
+ * Imports a dataset into the store: image files by content; images, annotations and categories as tables in the step's
+ * folder; and a report of everything repaired or left out.
  *
- * @throws UserError when the source is missing, is not COCO, or has no usable image
+ * @throws UserError if the source is missing, is not COCO, or has no usable image
  */
 export async function dataLoad(context: StepContext): Promise<DataLoadOutputs> {
   const { config, dir } = context;
@@ -93,7 +93,7 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
     expected: imagesSha256,
     ...store.forInputs,
   });
-  // A zip may hold its annotations beside the images.
+  // A zip may contain both annotations and images.
   if (annotations === null && !imageFiles.sha256)
     throw missing('data.annotations', 'a COCO JSON, a zip or a URL of either');
   const labels =
@@ -122,7 +122,7 @@ async function fromCoco({ config, store }: StepContext): Promise<Loaded> {
   }
 }
 
-/** One hash for the images of a folder: over their names and contents. */
+/** One hash over the names and contents of all images of a folder. */
 function contentHash({ images }: CocoDataset): string {
   const lines = images.map((image) => `${image.sha256}  ${image.file_name}\n`);
   return sha256(lines.sort().join(''));

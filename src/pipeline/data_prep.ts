@@ -19,7 +19,7 @@ import { annotate, type LabelledBox } from '../image/draw.js';
 import { datasetReport, type Sample } from '../report/dataset_report.js';
 import type { StepContext } from './runner/step.js';
 
-/** Images of each split shown in the report, and their longer side in pixels. */
+/** Number of images of each split in the report, and their longer side in pixels. */
 const SAMPLES: Record<Split, number> = { train: 12, val: 6, test: 6 };
 const SAMPLE_SIDE = 480;
 
@@ -42,10 +42,10 @@ export interface DataPrepOutputs {
 }
 
 /**
- * Keeps the configured categories, splits the images into train, val and test without an image or a copy of it in
- * two of them, and reports what is in each.
+ * Selects the configured categories, splits the images into train, val and test so that copies of an image stay
+ * together, and reports what each split contains.
  *
- * @throws UserError when a category is unknown or has no object, or a split would be empty
+ * @throws UserError if a category is unknown or has no object, or a split would be empty
  */
 export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: StepContext): Promise<DataPrepOutputs> {
   const { prep } = config;
@@ -91,7 +91,7 @@ export async function dataPrep(inputs: DataPrepInputs, { config, dir, store }: S
   };
 }
 
-/** Without `look` images are told apart by their bytes alone. */
+/** Without `look`, images are compared by their bytes alone. */
 async function fingerprint(images: readonly StoredImage[], store: Store, look: boolean): Promise<Fingerprint[]> {
   const progress = startProgress('compare', images.length);
   let done = 0;
@@ -111,12 +111,12 @@ function withLabels({ images, annotations }: CocoDataset, groups: readonly numbe
   return images.map(({ id }, i) => ({ labels: [...(labels.get(id) ?? [])], group: groups[i] }));
 }
 
-/** Crowds taken as the objects they are meant to be. */
+/** Turns crowds into ordinary objects. */
 function withoutCrowds<Image extends CocoImage>(dataset: CocoDataset<Image>): CocoDataset<Image> {
   return { ...dataset, annotations: dataset.annotations.map((annotation) => ({ ...annotation, iscrowd: 0 })) };
 }
 
-/** Images with objects from all over the split, with their boxes. */
+/** Draws images with objects, spread over the split, with their boxes. */
 async function drawSamples(
   { images, annotations, categories }: CocoDataset<StoredImage>,
   split: Split,

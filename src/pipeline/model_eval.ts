@@ -17,7 +17,7 @@ import type { StepContext } from './runner/step.js';
 export interface ModelEvalInputs {
   /** Folder of the bundle. */
   bundle: string;
-  /** Folder of the split, as `writeDataset` wrote it. */
+  /** Folder of the split, written by `writeDataset`. */
   dataset: string;
   /** An earlier evaluation on the same split, for comparison. */
   before?: Baseline;
@@ -27,14 +27,14 @@ export interface ModelEvalOutputs extends EvaluationSummary, EvaluationFiles {
   images: number;
   images_per_second: number;
   gate: Gate;
-  /** AP of the weights that training started from, on the same split; null from scratch. */
+  /** AP of the initial weights on the same split; null when trained from scratch. */
   before: { label: string; map: Figure; map50: Figure } | null;
 }
 
 /**
- * Runs the bundle over a split and writes its detections, metrics, report and annotated images.
- * A missed gate is in the outputs, not thrown: there is a report to look at.
- * @throws UserError when the split has a category that the bundle does not know
+ * Runs the bundle on a split and writes detections, metrics, report and annotated images. A missed gate is part of the
+ * outputs, not an error, because there is a report to look at.
+ * @throws UserError if the split has a category that the bundle does not know
  */
 export async function modelEval(inputs: ModelEvalInputs, context: StepContext): Promise<ModelEvalOutputs> {
   const bundle = await readBundle(inputs.bundle);
@@ -46,8 +46,8 @@ export async function modelEval(inputs: ModelEvalInputs, context: StepContext): 
 }
 
 /**
- * Judges and shows an evaluation again, by the gate and the number of images of now, from the detections it wrote.
- * @param earlier what {@link modelEval} gave
+ * Judges and reports an evaluation again from its detections, with the current gate and number of images.
+ * @param earlier outputs of {@link modelEval}
  */
 export async function showEvaluation(
   earlier: ModelEvalOutputs,

@@ -17,21 +17,21 @@ import { type ServerProcess, withServer } from './service_test/child.js';
 import { compareAnswers, type Tolerance } from './service_test/compare_answers.js';
 import { gateFailures } from './service_test/load_gate.js';
 
-/** A request without an answer for so long is an error. */
+/** A request without an answer after this time is an error. */
 const TIMEOUT_S = 30;
 
-/** The failure of a comparison without anything to compare. */
+/** Failure message if there is nothing to compare. */
 const NOTHING_FOUND =
   'nothing to compare: the model finds no object in its test image. Train longer, lower pack.confidence, or ' +
   'pack with an image in which it finds something';
 
-/** The test image, sent by `test.connections` clients that wait for each answer. */
+/** Figures for the test image, sent by `test.connections` clients that wait for each answer. */
 interface LoadFigures {
   requests: number;
   seconds: number;
-  /** Requests answered a second. */
+  /** Answers per second. */
   throughput: number;
-  /** Latencies of 2xx answers in milliseconds, to 0.1 %; null when there were none. */
+  /** Latencies of 2xx answers in milliseconds, to 0.1 %; null if there were none. */
   p50_ms: number | null;
   p90_ms: number | null;
   p99_ms: number | null;
@@ -40,34 +40,34 @@ interface LoadFigures {
   errors: number;
   /** Answers outside 200–299. */
   non2xx: number;
-  /** Whether the throughputs of the last three tenths of the time lie within 10 %. */
+  /** Whether the throughputs of the last three tenths of the time are within 10 %. */
   steady: boolean;
-  /** Cores that the server's processes kept busy, and the most memory they held; null when the run was too short to tell. */
+  /** Cores used by the server's processes, and their peak memory; null if the run was too short. */
   cpu_cores: number | null;
   rss_max_mb: number | null;
 }
 
 export interface ModelTestOutputs extends LoadFigures {
-  /** Objects of the reference answer, how many of them were answered, and objects answered too much. */
+  /** Number of objects in the reference answer, how many of them the service found, and additional objects it found. */
   reference: number;
   matched: number;
   missing: number;
   extra: number;
-  /** Of the server after SIGTERM: 0 when it shut down in order, null when it had to be killed. */
+  /** Exit code of the server after SIGTERM: 0 after an orderly shutdown, null if it had to be killed. */
   exit_code: number | null;
   /** Every load in full, a baseline for later tests, and the page that shows them. */
   load: string;
   report: string;
-  /** What is wrong, one line each; empty when the test is passed. */
+  /** Failures, one line each; empty if the test passed. */
   failures: string[];
 }
 
 /**
  * Starts the real server on a free port, compares its answer for the bundle's test image with the reference, puts it
  * under load, compares that with a baseline, and stops it. Writes result.json, result.txt, load.json and report.html.
- * `failures` says when the reference has no object, objects differ, a request failed, the baseline's gate was missed, or
- * the server did not stop in order.
- * @throws UserError when the baseline is of another load
+ * `failures` says if the reference has no object, objects differ, a request failed, the baseline's gate was missed, or
+ * the server did not shut down properly.
+ * @throws UserError if the baseline has another load
  */
 export async function modelTest(
   { bundle }: { bundle: string },
@@ -80,7 +80,7 @@ export async function modelTest(
   if (baseline) {
     for (const notice of checkBaseline(baselineFile as string, baseline, plan)) log(`model-test: ${notice}`);
   }
-  // Keys are for strangers: this server is for this machine alone, and secrets have no place on a command line.
+  // No API keys: this server is only for this machine, and secrets do not belong on a command line.
   const settings = {
     host: '127.0.0.1',
     port: 0,

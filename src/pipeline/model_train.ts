@@ -30,22 +30,22 @@ export interface ModelTrainInputs {
 }
 
 export interface ModelTrainOutputs {
-  /** Averaged weights of the best validated epoch (the last one where no AP could be measured), and of the last one. */
+  /** Averaged weights of the best validated epoch (the last epoch if no AP could be measured) and of the last epoch. */
   best: string;
   last: string;
-  /** Weights the run started from, fitted to its classes; null from scratch. */
+  /** Initial weights, fitted to the classes; null when training from scratch. */
   initial: string | null;
   log: string;
   report: string;
   epochs: number;
-  /** AP of the best epoch on the validation split; null where the split has no object to find. */
+  /** AP of the best epoch on the validation split; null if the split has no objects. */
   map: Figure;
   map50: Figure;
   images_per_second: number;
   seconds: number;
 }
 
-/** What the epochs of a run share. */
+/** State shared by the epochs of a run. */
 interface Run {
   context: StepContext;
   state: TrainState;
@@ -57,8 +57,8 @@ interface Run {
 }
 
 /**
- * Trains YOLOX on the train split, validating on the val split. Stopped at any time, the next call goes on after the
- * last completed epoch and, on a CPU, gives the same losses as an unbroken run.
+ * Trains YOLOX on the train split, validating on the val split. After an interruption, the next call continues after
+ * the last completed epoch and, on a CPU, gives the same losses as an uninterrupted run.
  */
 export async function modelTrain(inputs: ModelTrainInputs, context: StepContext): Promise<ModelTrainOutputs> {
   const started = performance.now();
@@ -190,7 +190,7 @@ function update({ state, context }: Run, { images, labels }: Batch, rate: number
   throw diverged(`step ${state.step}, learning rate ${rate.toPrecision(3)}`, received);
 }
 
-/** The weights to use after an epoch; a last step may have thrown them out of range without a later loss to tell. */
+/** Returns the weights after an epoch; the last step may have made them non-finite without a later loss to show it. */
 function finiteWeights({ state }: Run, epoch: number): Weights {
   const weights = state.averaged();
   for (const [name, { data }] of weights) {
@@ -227,7 +227,7 @@ function logStep(
   );
 }
 
-/** AP on the validation split; null where there is none. */
+/** AP on the validation split; null if there is none. */
 async function validate(run: Run, weights: Weights, epoch: number): Promise<Figure> {
   const { val, architecture, context } = run;
   const { config, store } = context;
@@ -255,7 +255,7 @@ async function validate(run: Run, weights: Weights, epoch: number): Promise<Figu
   return map;
 }
 
-/** Says before the first epoch that no epoch will be better than another. */
+/** Warns before the first epoch that epochs cannot be compared. */
 function tellUnmeasured(val: CocoDataset): void {
   if (hasObjects(val)) return;
   log(
@@ -264,7 +264,7 @@ function tellUnmeasured(val: CocoDataset): void {
   );
 }
 
-/** Whether there is something to measure AP on; a crowd is no object. */
+/** Whether there are objects to measure AP on; a crowd is not an object. */
 const hasObjects = ({ annotations }: CocoDataset): boolean => annotations.some(({ iscrowd }) => !iscrowd);
 
 function checkpointInfo(

@@ -5,7 +5,7 @@ import type { ModelPackOutputs } from './model_pack.js';
 import type { ModelTestOutputs } from './model_test.js';
 import type { ModelTrainOutputs } from './model_train.js';
 
-/** What each step hands to those after it. */
+/** Outputs of each step, which later steps read. */
 export interface Outputs {
   'data-load': DataLoadOutputs;
   'data-prep': DataPrepOutputs;

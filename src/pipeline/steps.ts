@@ -19,21 +19,21 @@ import { type Lineage, markUnfinished } from './runner/record.js';
 import type { StepContext, StepName } from './runner/step.js';
 import { judgeAgain } from './service_test/load_gate.js';
 
-/** The records of the steps before. */
+/** Records of the earlier steps. */
 export type Done = { [Name in StepName]: Lineage<Name> };
 
 /** SHA-256 by step and file: `data-prep/train/images.parquet`. */
 type InputFiles = Record<string, string>;
 
 interface Step<Name extends StepName> {
-  /** The files of earlier steps that go in: only a change of one of them is a reason to run again. */
+  /** Files of earlier steps that this one reads; it runs again only if one of them changes. */
   inputs(done: Done, config: Config): InputFiles | Promise<InputFiles>;
   /** Folders of tables whose images it reads from the store. */
   images(done: Outputs): string[];
   run(done: Outputs, context: StepContext): Promise<Outputs[Name]>;
-  /** What of the outputs is not good enough. Such a step is not finished: the next run does it again. */
+  /** Failures in the outputs. A step with failures is not finished and runs again next time. */
   failures?(outputs: Outputs[Name]): readonly string[];
-  /** Shows and judges finished outputs by other settings (see `shownSettings`), without the work before. */
+  /** Reports and judges finished outputs with other settings (see `shownSettings`), without repeating the work. */
   show?(outputs: Outputs[Name], done: Outputs, context: StepContext): Promise<Outputs[Name]>;
 }
 
@@ -81,7 +81,7 @@ export const STEPS: { [Name in StepName]: Step<Name> } = {
       return modelEval({ bundle: done['model-pack'].bundle, dataset: test, before }, context);
     },
     async show(outputs, done, context) {
-      // A kill in between leaves a step that is run again.
+      // If killed in between, the step runs again.
       await markUnfinished(context.dir);
       return showEvaluation(outputs, { bundle: done['model-pack'].bundle, dataset: done['data-prep'].test }, context);
     },
@@ -95,7 +95,7 @@ export const STEPS: { [Name in StepName]: Step<Name> } = {
   },
 };
 
-/** The files a step left whose names begin so; all of them by default. */
+/** Files of a step whose names start with one of these prefixes; by default all. */
 function filesOf({ step, files }: Lineage, ...beginnings: string[]): InputFiles {
   const wanted = (name: string) =>
     beginnings.length === 0 || beginnings.some((beginning) => name.startsWith(beginning));
@@ -110,7 +110,7 @@ function checkpointHash({ outputs, files }: Lineage<'model-train'>, checkpoint: 
   return files[basename(outputs[checkpoint])].sha256;
 }
 
-/** The files of a bundle; of its manifest all but the time of packing. */
+/** Files of a bundle, ignoring the time of packing in its manifest. */
 async function bundleFiles(packed: Lineage<'model-pack'>): Promise<InputFiles> {
   const { created, ...manifest } = await readJson<{ created: string }>(join(packed.outputs.bundle, BUNDLE_FILE));
   return {
@@ -119,13 +119,13 @@ async function bundleFiles(packed: Lineage<'model-pack'>): Promise<InputFiles> {
   };
 }
 
-/** What `yolox-node tune` saved in the bundle since: a server goes by it. */
+/** Tuning saved in the bundle since, which a server would use. */
 async function tuningOf({ outputs }: Lineage<'model-pack'>): Promise<InputFiles> {
   const path = join(outputs.bundle, TUNING_FILE);
   return existsSync(path) ? { [`model-pack/bundle/${TUNING_FILE}`]: await sha256File(path) } : {};
 }
 
-/** What the weights that training started from make of the test split. */
+/** Evaluates the initial weights on the test split. */
 async function evaluateStart(weights: string, split: string, { config, store }: StepContext) {
   const detector = await TfDetector.open(weights);
   const { confidence, iou, maxDetections } = config.eval;

@@ -10,29 +10,29 @@ import { type EvaluationFiles, prepareFolder, writeEvaluation } from './evaluati
 import { applyGate, describeGate, type Gate } from './gate.js';
 import { type CategoryMatch, matchCategories, toCategories } from './match_categories.js';
 
-/** Names told one by one. */
+/** Most names listed individually. */
 const MOST_NAMES = 5;
 
 export interface DatasetEvalOptions {
   model: ModelSource;
-  /** Folder of the images, and the COCO file. */
+  /** Folder of the images, and COCO annotations. */
   images: string;
   annotations: string;
-  /** Its `eval`, the limits of `data` and `pack.agnostic` count. */
+  /** Uses `eval`, the limits in `data`, and `pack.agnostic`. */
   config: Config;
   /** Folder for the report, metrics, detections and annotated images. */
   out?: string;
-  /** Refuse to evaluate on a part of the dataset. */
+  /** Fail if part of the dataset is left out. */
   strict?: boolean;
 }
 
 export interface DatasetEvaluation extends EvaluationSummary, Partial<EvaluationFiles> {
-  /** Images evaluated, and listed in the COCO file. */
+  /** Number of images evaluated, and listed in the COCO file. */
   images: number;
   listed_images: number;
-  /** Entries of images, annotations and categories left out, by kind of problem. */
+  /** Number of images, annotations and categories left out, by kind of problem. */
   left_out: Record<string, number>;
-  /** Categories that only one side has. */
+  /** Categories that only the dataset or only the model has. */
   unknown_to_model: string[];
   unknown_to_dataset: string[];
   images_per_second: number;
@@ -41,9 +41,10 @@ export interface DatasetEvaluation extends EvaluationSummary, Partial<Evaluation
 }
 
 /**
- * Evaluates any model on any COCO folder. What of the dataset is left out is told and counted.
+ * Evaluates any model on any COCO folder. Logs and counts what is left out of the dataset.
  *
- * @throws UserError when nothing can be evaluated, `strict` and something is left out, or `out` is no place for outputs
+ * @throws UserError if nothing can be evaluated, `strict` is set and something is left out, or `out` cannot hold
+ * outputs
  */
 export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<DatasetEvaluation> {
   const { model, images, annotations, config, out, strict = false } = options;
@@ -108,7 +109,7 @@ export async function evaluateOnDataset(options: DatasetEvalOptions): Promise<Da
   }
 }
 
-/** What the figures are not of, as sentences; none where they are of all. */
+/** Sentences about what the figures do not cover; none if they cover everything. */
 export function describePart({
   images,
   listed_images,
@@ -136,7 +137,7 @@ function countDropped({ items }: ValidationReport): Record<string, number> {
   return counts;
 }
 
-/** Image entries left out. */
+/** Number of image entries left out. */
 function countImages({ items }: ValidationReport): number {
   return items.filter(({ action, where }) => action === 'dropped' && where.startsWith('images[')).length;
 }

@@ -8,40 +8,40 @@ import type { Detection } from '../../detect/nms.js';
 import { CHECKED, type DecodeLimits, decodeImage } from '../../image/decode.js';
 import type { Image } from '../../image/image.js';
 
-/** Images decoded ahead of the detector; more would only take memory. */
+/** Images to decode ahead of the detector; more would only use memory. */
 const READ_AHEAD = 4;
 
 export interface EvaluateOptions {
-  /** Height, width of the detector's input: its images are decoded for it. */
+  /** Height and width of the detector's input, for which images are decoded. */
   fit: readonly [number, number];
   /** Categories in the order of the detector's classes. Default: those of the dataset. */
   categories?: readonly CocoCategory[];
   /** Name of the progress bar. */
   label?: string;
-  /** What the images may cost; by default they have been checked before. */
+  /** Limits of the images; by default, assumes they have been checked. */
   limits?: DecodeLimits;
-  /** Leave out images that cannot be decoded, instead of ending with the first. */
+  /** Leave out images that cannot be decoded instead of failing at the first. */
   skipUnreadable?: boolean;
 }
 
 export interface DetectorEvaluation<Listed extends CocoImage = CocoImage> {
-  /** What the figures are of: the dataset, less what was left out. */
+  /** The evaluated dataset, without what was left out. */
   dataset: CocoDataset<Listed>;
-  /** Images left out, and why. */
+  /** Images left out, with reasons. */
   unreadable: { image: Listed; reason: string }[];
   /** In the order of the dataset's images. */
   detections: CocoDetection[];
   evaluation: CocoEvaluation;
-  /** Decoding included. */
+  /** Includes decoding. */
   imagesPerSecond: number;
 }
 
 /**
- * Runs a detector over a dataset's images, one by one while the next are decoded, and takes COCO's metrics.
+ * Runs a detector on the images of a dataset, one by one while the next are decoded, and computes COCO's metrics.
  *
- * @param detect objects of an image, boxes in its pixels
- * @param pathOf where the file of an image is
- * @throws UserError for an image that cannot be decoded, unless these are skipped
+ * @param detect finds the objects of an image, with boxes in its pixels
+ * @param pathOf path of an image
+ * @throws UserError for an image that cannot be decoded, unless `skipUnreadable` is set
  */
 export async function evaluateDetector<Listed extends CocoImage>(
   detect: (image: Image) => Promise<Detection[]>,

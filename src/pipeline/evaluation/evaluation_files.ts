@@ -17,16 +17,16 @@ export interface EvaluationFilesOptions {
   title: string;
   /** Sentences above the figures. */
   remarks: readonly string[];
-  /** Confidence of matrix and images: what a user of the model would see, where AP also takes the tail below. */
+  /** Confidence of matrix and images, as a user of the model would see them; AP also counts lower scores. */
   confidence: number;
-  /** Most annotated images. */
+  /** Number of annotated images. */
   images: number;
   before?: Baseline;
   /** Further entries of metrics.json. */
   extra?: object;
 }
 
-/** Paths of what was written. */
+/** Paths of the written files. */
 export interface EvaluationFiles {
   report: string;
   metrics: string;
@@ -38,9 +38,9 @@ export interface EvaluationFiles {
 const [REPORT, METRICS, DETECTIONS, IMAGES] = ['report.html', 'metrics.json', 'detections.json', 'images'];
 
 /**
- * Makes the folder of an evaluation that a person has named.
- * @param inputs files and folders that must not be in it
- * @throws UserError for one that holds something else than an earlier evaluation
+ * Creates the output folder of an evaluation.
+ * @param inputs files and folders that must not lie inside it
+ * @throws UserError if it contains anything but an earlier evaluation
  */
 export async function prepareFolder(dir: string, inputs: readonly string[]): Promise<void> {
   await refuseReplacing(dir, inputs);
@@ -97,7 +97,7 @@ export async function writeEvaluation<Listed extends CocoImage>(
   return files;
 }
 
-/** Draws the chosen images into the folder `dir`, emptied before, and returns them for the report. */
+/** Empties the folder `dir`, draws the chosen images into it, and returns them for the report. */
 async function drawImages<Listed extends CocoImage>(
   dir: string,
   { images, categories }: CocoDataset<Listed>,

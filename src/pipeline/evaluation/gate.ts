@@ -1,17 +1,17 @@
 import { type EvaluationSummary, formatFigure } from '../../data/coco_eval/summary.js';
 
-/** A lower bound for AP at IoU .5, and whether an evaluation keeps it. */
+/** A lower bound for AP at IoU .5, and whether an evaluation passes it. */
 export interface Gate {
   minMap50: number | null;
   passed: boolean;
 }
 
-/** A gate on a figure that is absent is missed: nothing shows that the model is good enough. */
+/** A gate on a missing figure is missed, because nothing shows that the model is good enough. */
 export function applyGate({ map50 }: EvaluationSummary, minMap50: number | null): Gate {
   return { minMap50, passed: minMap50 === null || (map50 !== null && map50 >= minMap50) };
 }
 
-/** The gate as a sentence; none where there is no gate. */
+/** Describes the gate in a sentence; empty without a gate. */
 export function describeGate({ minMap50, passed }: Gate, { map50 }: EvaluationSummary): string[] {
   if (minMap50 === null) return [];
   const why = map50 === null ? 'missed, as there is no object to find' : passed ? 'passed' : 'missed';

@@ -2,19 +2,19 @@ import { UserError } from '../../base/errors.js';
 import type { CocoDataset } from '../../detect/coco.js';
 import type { Detection } from '../../detect/nms.js';
 
-/** How a model's classes and a dataset's categories were matched, by name. */
+/** Match of a model's classes with a dataset's categories, by name. */
 export interface CategoryMatch {
-  /** Place in the dataset's categories by class index; −1 for a class it does not have. */
+  /** Index in the dataset's categories by class index; −1 for classes the dataset lacks. */
   indexOf: number[];
-  /** Categories the model has no class for: their objects can't be found, and their AP is 0. */
+  /** Categories without a class in the model: their objects cannot be found, and their AP is 0. */
   unknownToModel: string[];
-  /** Classes the dataset has no category for: what is found of them is left out, as it can't be told right from wrong. */
+  /** Classes without a category in the dataset: their detections are left out, because they cannot be judged. */
   unknownToDataset: string[];
 }
 
 /**
- * Matches classes with the categories of the same name; of several categories of one name, with the one that has objects.
- * @throws UserError when no name is shared, or several categories of one name have objects
+ * Matches classes with categories of the same name; among several with the same name, with the one that has objects.
+ * @throws UserError if no name matches, or several categories of one name have objects
  */
 export function matchCategories(classes: readonly string[], { categories, annotations }: CocoDataset): CategoryMatch {
   const used = new Set(annotations.map(({ category_id }) => category_id));
@@ -48,7 +48,7 @@ export function matchCategories(classes: readonly string[], { categories, annota
   };
 }
 
-/** Detections with class indices that are places in the dataset's categories; those of other classes are left out. */
+/** Converts class indices of detections to indices of the dataset's categories, leaving out other classes. */
 export function toCategories(detections: readonly Detection[], { indexOf }: CategoryMatch): Detection[] {
   return detections
     .map((detection) => ({ ...detection, classIndex: indexOf[detection.classIndex] }))

@@ -11,7 +11,7 @@ import { BOX_TOLERANCE, compareOutputs, type Difference, SCORE_TOLERANCE, worse 
 export interface CheckOptions {
   images: readonly Image[];
   preprocess: Preprocess;
-  /** Score from which a box is shown. */
+  /** Lowest score of a shown box. */
   confidence: number;
 }
 

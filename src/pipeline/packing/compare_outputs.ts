@@ -1,23 +1,23 @@
 /** Largest difference of a box's centre and size, pixels. */
 export const BOX_TOLERANCE = 1e-3;
 
-/** Side of a box, pixels, up to which that is asked for: float32 cannot hold it much beyond. */
+/** Largest side of a box, pixels, to which this tolerance applies: float32 is not precise enough for larger ones. */
 const BOX_TOLERANCE_SIDE = 256;
 
 /** Largest difference of objectness and class probabilities. */
 export const SCORE_TOLERANCE = 1e-4;
 
 export interface Difference {
-  /** Pixels, of anchors confident enough to be served. */
+  /** Largest difference in pixels, for anchors confident enough to be served. */
   boxes: number;
   scores: number;
-  /** The largest share of its tolerance that any value of any anchor took; the outputs differ unless it is ≤ 1. */
+  /** Largest difference of any value divided by its tolerance; the outputs differ unless this is ≤ 1. */
   excess: number;
 }
 
 /**
- * Compares two outputs [A,5+C] of the same network. The boxes of anchors below `confidence` are never shown, and
- * the exponential makes the large ones among them noise in absolute pixels: they are compared relative to their size.
+ * Compares two outputs [A,5+C] of the same network. Boxes of anchors below `confidence` are never shown, and the
+ * exponential makes large ones noisy in absolute pixels, so they are compared relative to their size.
  */
 export function compareOutputs(a: Float32Array, b: Float32Array, classes: number, confidence: number): Difference {
   let total: Difference = { boxes: 0, scores: 0, excess: 0 };

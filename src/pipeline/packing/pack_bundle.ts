@@ -23,21 +23,21 @@ const TEST_RESULT = 'test_result.json';
 /** Images on which the exported model is compared with the network. */
 const CHECKED_IMAGES = 4;
 
-/** Images among which the test image is looked for, while one of them shows something. */
+/** Number of images from which the test image is chosen, if any of them contains an object. */
 const CANDIDATES = 64;
 
-/** Score from which a detection makes an image a good test image: far from the thresholds that may drop it. */
+/** Score of a confident detection, well above any threshold that might drop it. */
 const SURE = 0.5;
 
 export interface PackParts {
   network: OpenedNetwork;
   /** In the order of the network's classes. */
   categories: CocoCategory[];
-  /** Where the network was read, for messages. */
+  /** Path of the network, for messages. */
   weightsPath: string;
-  /** Files of images, at least one: those the test image is chosen from, and the export is checked on. */
+  /** Paths of at least one image, to choose the test image from and to check the export with. */
   images: readonly string[];
-  /** What they may cost; by default they have been checked before. */
+  /** Limits of the images; by default, assumes they have been checked. */
   limits?: DecodeLimits;
   settings: Config['pack'];
 }
@@ -52,8 +52,8 @@ export interface Packed {
 }
 
 /**
- * Writes the bundle of a network: ONNX checked against the network, test image with its reference answer, manifest.
- * The folder appears whole or not at all, and replaces a bundle that was there.
+ * Writes the bundle of a network: ONNX checked against the network, test image with its reference answer, manifest. The
+ * folder appears complete or not at all, and replaces an existing bundle.
  * @throws UserError for a network of other classes, or an export that computes something else
  */
 export async function packBundle(bundle: string, parts: PackParts): Promise<Packed> {
@@ -130,8 +130,9 @@ function checkClasses({ network: { architecture }, categories, weightsPath }: Pa
 }
 
 /**
- * Index of the image with the most sure detections, of equals that with the most detections, then the first. More than
- * `CANDIDATES` are looked at only while nothing was found: a reference without an object tests nothing.
+ * Index of the image with the most confident detections; among equals, with the most detections, then the first.
+ * Examines more than `CANDIDATES` images only until one contains an object, because a reference without objects tests
+ * nothing.
  */
 async function chooseTestImage(
   detector: Detector,
@@ -148,7 +149,7 @@ async function chooseTestImage(
   return best.index;
 }
 
-/** The bytes of a JPEG as they are, of any other image as a JPEG. */
+/** Returns a JPEG unchanged, and any other image converted to JPEG. */
 async function toJpeg(path: string): Promise<Uint8Array> {
   const bytes = await readFile(path);
   if (identifyImage(bytes) === 'jpeg') return bytes;

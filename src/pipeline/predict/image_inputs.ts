@@ -9,17 +9,17 @@ import { isImageName } from '../../data/sources/image_files.js';
 import { isAnnotated } from '../../image/draw.js';
 import { identifyImage } from '../../image/image_format.js';
 
-/** Bytes that tell what a file holds. */
+/** Bytes that suffice to identify a file. */
 const HEAD_BYTES = 4096;
 
-/** An image to look for objects in. */
+/** An image to find objects in. */
 export interface ImageInput {
   path: string;
-  /** What an output of it is called: its path inside the folder or below the fixed part of the glob it came from. */
+  /** Name for its output: its path inside the folder or below the fixed part of the glob it came from. */
   name: string;
 }
 
-/** What was found beside the images and left out, and why. */
+/** Files that were skipped, and why. */
 export interface Skipped {
   reason: string;
   count: number;
@@ -27,15 +27,15 @@ export interface Skipped {
 }
 
 export interface ImageInputs {
-  /** In the order of the arguments; those of a folder or glob by name. */
+  /** In the order of the arguments; within a folder or glob, by name. */
   images: ImageInput[];
   skipped: Skipped[];
 }
 
 /**
- * The images that arguments name. An argument is a file, a folder (looked through with its sub-folders), a glob, or
- * `@FILE`: a list of files and folders, one a line, relative to the working directory. What a folder or glob gives
- * besides images, by name or content, is skipped and counted, as are hidden files.
+ * Finds the images that arguments name. An argument is a file, a folder (searched with its subfolders), a glob, or
+ * `@FILE`: a list of files and folders, one per line, relative to the working directory. In folders and globs, files
+ * that are not images by name or content are skipped and counted, and so are hidden files.
  *
  * @param out folder of the outputs; images annotated by an earlier run in it are skipped
  * @throws UserError for a folder, glob or list without an image
@@ -123,7 +123,7 @@ class Finder {
     this.images.push(image);
   }
 
-  /** Whether something that was found had been taken before. */
+  /** Whether any of these files was already found before. */
   async #knows(found: readonly string[], base: string): Promise<boolean> {
     for (const file of found) if (this.#seen.has(await real(join(base, file)))) return true;
     return false;
@@ -142,14 +142,14 @@ class Finder {
   }
 }
 
-/** Whether a file holds an image, whatever it is called. */
+/** Whether a file is an image, whatever its name. */
 async function isImage(path: string): Promise<boolean> {
   return typeof identifyImage(await readHead(path, HEAD_BYTES)) === 'string';
 }
 
 const real = (path: string): Promise<string> => promisify(realpath)(path).catch(() => resolve(path));
 
-/** File system functions that note the folders they cannot read, which tinyglobby leaves out without a word. */
+/** File system functions that record unreadable folders, which tinyglobby silently skips. */
 function reporting(unreadable: string[]) {
   const note = (path: string, callback: (...answer: unknown[]) => void) => (error: unknown, entries: unknown) => {
     if (error) unreadable.push(path);

@@ -13,7 +13,7 @@ import type { Image } from '../../image/image.js';
 import type { ImageInput } from './image_inputs.js';
 import { type OutputPath, planOutputs } from './output_paths.js';
 
-/** What came of one image: its objects, or why it has none. */
+/** Result for one image: its objects, or an error. */
 export type Prediction =
   | { image: string; width: number; height: number; detections: FoundObject[]; annotated?: string }
   | { image: string; error: string };
@@ -29,20 +29,20 @@ export interface PredictOptions {
   /** Folder for annotated images. */
   out?: string;
   thresholds?: Partial<Thresholds>;
-  /** What the images may cost. */
+  /** Limits of the images. */
   limits?: DecodeLimits;
 }
 
-/** Images decoded ahead of the detector; more would only take memory. */
+/** Images to decode ahead of the detector; more would only use memory. */
 const READ_AHEAD = 4;
 
-/** Changed names that are told one by one. */
+/** Most changed names listed individually. */
 const MOST_TOLD = 5;
 
 /**
- * Looks for objects in images, in their order. One that cannot be read or drawn is told, and the others are done.
+ * Finds objects in images, in order. Reports an image that cannot be read or drawn, and continues with the others.
  *
- * @throws UserError when `out` is no folder and cannot be made one
+ * @throws UserError if `out` is not a folder and cannot be created
  */
 export async function predictImages(
   detector: Detector,
@@ -111,7 +111,7 @@ async function draw(
   await writeAtomic(file, await annotate(image, boxes));
 }
 
-/** Bad input is an answer; all else is thrown. */
+/** Returns bad input as an error; throws everything else. */
 function userErrorOf(error: unknown): UserError {
   if (error instanceof UserError) return error;
   throw error;

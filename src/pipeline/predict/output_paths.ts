@@ -5,19 +5,19 @@ import { realPath } from '../../base/outputs.js';
 import { isAnnotated } from '../../image/draw.js';
 import type { ImageInput } from './image_inputs.js';
 
-/** Where the annotated image of an input goes. */
+/** Path of an annotated image. */
 export interface OutputPath {
   path: string;
-  /** Why it has not the name of its input; absent where it has. */
+  /** Why its name differs from that of its input; absent if it does not. */
   changed?: string;
 }
 
 const ENDING = '.jpg';
 
 /**
- * A file for each image: its name with `.jpg` below `out`. No output replaces an input, another output, or a file that
- * `predict` has not made: such names get `-2`, `-3` …; names that differ in case or Unicode form alone count as one. All
- * names that are free are given first, so that they do not depend on those that are not.
+ * Plans one file per image: its name with `.jpg` in `out`. No output replaces an input, another output, or a file not
+ * made by `predict`; such names get `-2`, `-3` …. Names that differ only in case or Unicode form count as the same.
+ * Free names are assigned first, so that they do not depend on the others.
  */
 export async function planOutputs(out: string, images: readonly ImageInput[]): Promise<OutputPath[]> {
   const taken = new Map<string, string>();
@@ -31,7 +31,7 @@ export async function planOutputs(out: string, images: readonly ImageInput[]): P
     folders.set(folder, found);
     return found;
   };
-  /** Takes a path where it is free; else says who has it. */
+  /** Claims a path if it is free; else returns the reason. */
   const claim = async (path: string, image: ImageInput): Promise<string | undefined> => {
     const key = keyOf(join(await realFolder(dirname(path)), basename(path)));
     const owner = taken.get(key) ?? ((await isOthers(path)) ? 'another file' : undefined);
@@ -65,11 +65,11 @@ const stemOf = (name: string): string => basename(name, extname(name));
 
 const isShortened = (path: string, { name }: ImageInput): boolean => basename(path) !== stemOf(name) + ENDING;
 
-/** There is something that `predict` has not made. */
+/** The file exists and was not made by `predict`. */
 async function isOthers(path: string): Promise<boolean> {
   const info = await stat(path).catch(() => undefined);
   return info !== undefined && !(info.isFile() && (await isAnnotated(path)));
 }
 
-/** As file systems compare names that know neither case nor Unicode forms. */
+/** Normalises names as file systems without case and Unicode forms do. */
 const keyOf = (path: string): string => path.normalize('NFC').toLowerCase();

@@ -5,7 +5,7 @@ import type { StepName } from './step.js';
 /** Values of configuration keys, by key. */
 export type Settings = Record<string, unknown>;
 
-/** Sections of the configuration that each step reads for what it makes. */
+/** Sections of the configuration that affect the outputs of each step. */
 const SECTIONS: Record<StepName, readonly string[]> = {
   'data-load': ['data'],
   'data-prep': ['prep'],
@@ -18,10 +18,10 @@ const SECTIONS: Record<StepName, readonly string[]> = {
 /** Keys of files and folders: their contents count instead (see sources.ts). */
 const BY_CONTENT = ['data.images', 'data.annotations', 'train.weights', 'test.baseline'];
 
-/** Checks of what comes in: made each time. */
+/** Checks of inputs, made every time. */
 const CHECKS = ['data.imagesSha256', 'data.annotationsSha256'];
 
-/** How a result is shown and judged: a change of it does that anew, without the work before. */
+/** How a result is reported and judged; changing these repeats only that, not the work. */
 const SHOWN: Record<StepName, readonly string[]> = {
   'data-load': [],
   'data-prep': [],
@@ -31,7 +31,7 @@ const SHOWN: Record<StepName, readonly string[]> = {
   'model-test': ['test.gate'],
 };
 
-/** How the work is done, and with whom a service speaks: the outputs are the same. */
+/** How the work is done and where a service listens; the outputs stay the same. */
 const INDIFFERENT = [
   'train.workers',
   'train.threads',
@@ -54,23 +54,23 @@ const INDIFFERENT = [
 ];
 
 /**
- * What decides which epoch is the best, but changes no weights: not worth training again. `train.validateEvery` also
- * decides where a training with `train.patience` stops, and then counts.
+ * Settings that decide which epoch is best but change no weights, so that retraining is not worthwhile.
+ * `train.validateEvery` also decides when training with `train.patience` stops, and then counts.
  */
 const CHOICE_OF_BEST = ['eval.confidence', 'eval.iou', 'eval.maxDetections'];
 
-/** Settings that shape the outputs of a step: a change of one makes a new output. */
+/** Settings that affect the outputs of a step; changing one requires a new run. */
 export function countedSettings(step: StepName, config: Config): Settings {
   const never = new Set([...BY_CONTENT, ...CHECKS, ...SHOWN[step], ...INDIFFERENT, ...withoutEffect(config)]);
   return pick(config, (key) => SECTIONS[step].some((section) => key.startsWith(`${section}.`)) && !never.has(key));
 }
 
-/** Settings of how a step's outputs are shown and judged. */
+/** Settings for reporting and judging a step's outputs. */
 export function shownSettings(step: StepName, config: Config): Settings {
   return pick(config, (key) => SHOWN[step].includes(key));
 }
 
-/** Settings that a finished step did not ask about again though they were others then: worth a word. */
+/** Settings that have changed since a finished step ran but do not repeat it; they are worth a message. */
 export function ignoredSettings(step: StepName, config: Omit<Config, 'store'>): Settings {
   if (step !== 'model-train') return {};
   return pick(config, (key) => CHOICE_OF_BEST.includes(key) || (key === 'train.validateEvery' && !stopsEarly(config)));
@@ -78,7 +78,7 @@ export function ignoredSettings(step: StepName, config: Omit<Config, 'store'>): 
 
 const stopsEarly = ({ train }: Pick<Config, 'train'>): boolean => train.patience !== null;
 
-/** Keys that the rest of the configuration leaves without effect. */
+/** Keys that have no effect with the rest of the configuration. */
 function withoutEffect({ data, train }: Config): string[] {
   const [used, unused] = [`data.${data.source}.`, 'data.builtin.'];
   return CONFIG_KEYS.filter((key) => {

@@ -5,15 +5,15 @@ import type { Settings } from './counted.js';
 import type { Job } from './job.js';
 import { type Ingredients, type Lineage, readLineages, SUCCESS } from './record.js';
 
-/** What is compared of a run. */
+/** The parts of a run that are compared. */
 type Compared = Ingredients & Pick<Lineage, 'sourceFiles'>;
 
-/** Differences named in one line. */
+/** Most differences named in one line. */
 const NAMED = 3;
 
 /**
- * Why a step runs though there are outputs of earlier runs: the differences from the one that is nearest, of equally
- * near ones the last. Empty where there is none.
+ * Why a step runs although earlier outputs exist: the differences from the nearest run, or the latest of equally near
+ * ones. Empty without earlier outputs.
  */
 export async function reasonsToRun(job: Job): Promise<string[]> {
   const { name, parent, dir } = job;
@@ -25,7 +25,10 @@ export async function reasonsToRun(job: Job): Promise<string[]> {
   return unread ? ['its earlier outputs are of another layout of the store'] : [];
 }
 
-/** The fewest differences of a job from earlier outputs; undefined where there are none. @param earlier last one first */
+/**
+ * The smallest set of differences between a job and earlier outputs; undefined without earlier outputs. @param earlier
+ * latest first
+ */
 export function nearestDifferences(
   { ingredients, sourceFiles }: Job,
   earlier: readonly Compared[],
@@ -36,7 +39,7 @@ export function nearestDifferences(
     .at(0);
 }
 
-/** Each difference between two runs of a step, in words. */
+/** Describes each difference between two runs of a step. */
 export function differences(before: Compared, now: Compared): string[] {
   return [
     ...(before.version === now.version ? [] : [`yolox-node ${before.version} → ${now.version}`]),
@@ -53,7 +56,7 @@ export function settingChanges(before: Settings, now: Settings): string[] {
   return changedKeys(before, now).map((key) => `${key} ${text(before, key)} → ${text(now, key)}`);
 }
 
-/** What differs from outside: `data.images: part/003.png changed, part/007.png is new`. */
+/** Differences in external files: `data.images: part/003.png changed, part/007.png is new`. */
 export function sourceChanges(
   before: Pick<Compared, 'sources' | 'sourceFiles'>,
   now: Pick<Compared, 'sources' | 'sourceFiles'>,
@@ -71,7 +74,7 @@ export function sourceChanges(
   });
 }
 
-/** By step: which of its files go in with another content. */
+/** Changed input files, by step. */
 function inputChanges(before: Record<string, string>, now: Record<string, string>): string[] {
   const byStep = new Map<string, string[]>();
   for (const key of changedKeys(before, now)) {

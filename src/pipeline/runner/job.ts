@@ -8,14 +8,14 @@ import type { Ingredients, Lineage } from './record.js';
 import type { Sources } from './sources.js';
 import type { StepName } from './step.js';
 
-/** A step as one run wants it. */
+/** A step with the ingredients of one run. */
 export interface Job<Name extends StepName = StepName> {
   name: Name;
   config: Config;
   store: Store;
   ingredients: Ingredients;
   sourceFiles: Lineage['sourceFiles'];
-  /** Folder of all outputs of this step in this pipeline, and of those of these ingredients. */
+  /** Folder of all outputs of this step in this pipeline, and the folder for these ingredients. */
   parent: string;
   fingerprint: string;
   dir: string;
@@ -23,7 +23,7 @@ export interface Job<Name extends StepName = StepName> {
   lock: string;
 }
 
-/** The job of a step, given what goes into it from outside and from the steps before. */
+/** Creates the job of a step from external sources and earlier steps. */
 export function makeJob<Name extends StepName>(
   name: Name,
   config: Config,
@@ -46,7 +46,7 @@ export function makeJob<Name extends StepName>(
   return { name, config, store, ingredients, sourceFiles, parent, fingerprint, dir, lock };
 }
 
-/** The same value with the keys of all objects in order, so that equal values give equal text. */
+/** Sorts the keys of all objects, so that equal values give equal JSON. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

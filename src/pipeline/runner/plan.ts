@@ -8,23 +8,23 @@ import { readLineage, readLineages, verifyFiles } from './record.js';
 import { readSources } from './sources.js';
 import { STEP_NAMES, type StepName } from './step.js';
 
-/** What a run would do with a step, and why. */
+/** What a run would do for a step, and why. */
 export interface StepPlan {
   step: StepName;
   /**
-   * `finished`: used as it is; `shown anew`: only judged and shown by other settings; `runs`; `depends`: runs if a step
-   * before it that runs gives something else than it did.
+   * `finished`: used as it is; `shown anew`: only reported and judged again with other settings; `runs`; `depends`:
+   * runs if an earlier step that runs gives a different result.
    */
   state: 'finished' | 'shown anew' | 'runs' | 'depends';
   reasons: string[];
-  /** The step's folder, null where it depends on a step that has not run. */
+  /** The step's folder; null if it depends on a step that has not run. */
   dir: string | null;
 }
 
 /**
- * Tells for each step up to `target` what `runPipeline` would do and why, and does none of it: nothing is downloaded,
- * run or locked.
- * @throws UserError when an input is missing or a finished step is damaged
+ * Says for each step up to `target` what `runPipeline` would do and why, without downloading, running or locking
+ * anything.
+ * @throws UserError if an input is missing or a finished step is damaged
  */
 export async function planPipeline(config: Config, target: StepName): Promise<StepPlan[]> {
   const store = new Store(config.store);
@@ -65,7 +65,7 @@ export async function planPipeline(config: Config, target: StepName): Promise<St
   return plans;
 }
 
-/** The plan for a person, a line per step. */
+/** Formats the plan for people, one line per step. */
 export function planText(plans: readonly StepPlan[]): string {
   const width = Math.max(...plans.map(({ step }) => step.length));
   return plans

@@ -9,34 +9,34 @@ import type { Outputs } from '../outputs.js';
 import type { Settings } from './counted.js';
 import type { StepName } from './step.js';
 
-/** Its presence makes a step finished; it holds the SHA-256 of the record. */
+/** Marks a step as finished; contains the SHA-256 of the record. */
 export const SUCCESS = '_SUCCESS';
 const LINEAGE = 'lineage.json';
-/** Version of the record; another is of another layout of the store. */
+/** Version of the record and of the store's layout. */
 const FORMAT = 2;
 
-/** What shapes the outputs of a step: equal ingredients, equal outputs. */
+/** What determines the outputs of a step: equal ingredients give equal outputs. */
 export interface Ingredients {
-  /** Of yolox-node. */
+  /** Version of yolox-node. */
   version: string;
   settings: Settings;
-  /** SHA-256 of files and folders from outside, by configuration key. */
+  /** SHA-256 of external files and folders, by configuration key. */
   sources: Record<string, string>;
   /** SHA-256 of files of earlier steps, by step and name: `data-prep/train/images.parquet`. */
   inputs: Record<string, string>;
 }
 
-/** How a step's outputs came to be, stored beside them. */
+/** Record of how a step's outputs were made, stored beside them. */
 export interface Lineage<Name extends StepName = StepName> extends Ingredients {
   step: Name;
   fingerprint: string;
-  /** How the outputs are shown and judged; see `shownSettings`. */
+  /** Settings for reporting and judging; see `shownSettings`. */
   shown: Settings;
   /** For sources that are folders, SHA-256 by file name. */
   sourceFiles: Record<string, Record<string, string>>;
-  /** Without the place of the store, which can be moved, and without secrets. */
+  /** Without the path of the store, which can be moved, and without secrets. */
   config: Omit<Config, 'store'>;
-  /** Paths in it are absolute here, and relative to the step's folder in the file. */
+  /** Paths are absolute in memory and relative to the step's folder in the file. */
   outputs: Outputs[Name];
   /** Size and SHA-256 of every file the outputs name, by its path in the step's folder. */
   files: Record<string, { bytes: number; sha256: string }>;
@@ -46,14 +46,12 @@ export interface Lineage<Name extends StepName = StepName> extends Ingredients {
   seconds: number;
 }
 
-/** A path in a record, relative to the step's folder: a store can be moved. */
+/** A path in a record, relative to the step's folder, so that a store can be moved. */
 interface PortablePath {
   $path: string;
 }
 
-/**
- * Writes the record of a step, which makes it finished. @throws Error when the step names an output that is not there
- */
+/** Writes the record of a step, which makes it finished. @throws Error if the step names a missing output */
 export async function writeLineage<Name extends StepName>(
   dir: string,
   lineage: Omit<Lineage<Name>, 'files'>,
@@ -67,14 +65,14 @@ export async function writeLineage<Name extends StepName>(
   return { ...lineage, files };
 }
 
-/** From here on the step counts as interrupted. */
+/** From now on the step counts as interrupted. */
 export async function markUnfinished(dir: string): Promise<void> {
   await rm(join(dir, SUCCESS), { force: true });
 }
 
 /**
- * The record of a step that is finished, undefined of any other.
- * @throws UserError when it is damaged
+ * Reads the record of a finished step; undefined for other steps.
+ * @throws UserError if it is damaged
  */
 export async function readLineage<Name extends StepName>(dir: string, step: Name): Promise<Lineage<Name> | undefined> {
   const expected = await readFile(join(dir, SUCCESS), 'utf8').catch(() => undefined);
@@ -90,7 +88,7 @@ export async function readLineage<Name extends StepName>(dir: string, step: Name
   return format === FORMAT ? { ...stored, outputs: fromPortable(stored.outputs, dir) } : undefined;
 }
 
-/** The records of all finished runs of a step that can be read, last finished first. */
+/** Reads the valid records of all finished runs of a step, latest first. */
 export async function readLineages<Name extends StepName>(parent: string, step: Name): Promise<Lineage<Name>[]> {
   const names = await readdir(parent).catch(() => []);
   const found = await Promise.all(names.map((name) => readLineage(join(parent, name), step).catch(() => undefined)));
@@ -99,7 +97,7 @@ export async function readLineages<Name extends StepName>(parent: string, step: 
     .sort((a, b) => (a.finished < b.finished ? 1 : a.finished > b.finished ? -1 : 0));
 }
 
-/** @throws UserError naming the first file that is not as the step left it, and the command that makes it anew */
+/** @throws UserError naming the first changed file and the command that restores it */
 export async function verifyFiles(dir: string, { step, files }: Lineage): Promise<void> {
   for (const [name, { bytes, sha256: expected }] of Object.entries(files)) {
     const path = join(dir, name);

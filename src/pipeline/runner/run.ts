@@ -21,7 +21,7 @@ import { readSources } from './sources.js';
 import { STEP_NAMES, type StepContext, type StepName } from './step.js';
 
 export interface RunOptions {
-  /** Do the last step again even where it is finished. */
+  /** Run the last step again even if it is finished. */
   force?: boolean;
 }
 
@@ -29,10 +29,10 @@ export interface RunOptions {
 export type RunOutputs = Partial<Outputs>;
 
 /**
- * Runs the pipeline up to `target`. Every step writes into a folder named by a fingerprint of what goes in and the
- * settings that shape its outputs, `<store>/<pipeline>/<step>/<fingerprint>`: a finished one is used as it is, an
- * interrupted one goes on. Contents go in, not names or times: an input or an earlier step that gives the same as
- * before leaves all that follows finished.
+ * Runs the pipeline up to `target`. Every step writes into a folder named by a fingerprint of its inputs and the
+ * settings that affect its outputs, `<store>/<pipeline>/<step>/<fingerprint>`. A finished folder is used as it is; an
+ * interrupted one is continued. Only contents count, not names or times: if an input or an earlier step gives the same
+ * result as before, all later steps stay finished.
  */
 export async function runPipeline(config: Config, target: StepName, options: RunOptions = {}): Promise<RunOutputs> {
   const store = new Store(config.store);
@@ -40,11 +40,11 @@ export async function runPipeline(config: Config, target: StepName, options: Run
   const done = {} as Done;
   const outputs = {} as Outputs;
   try {
-    // What is missing is said now, not after hours of training.
+    // Report missing files now, not after hours of training.
     const found = await Promise.all(names.map((name) => readSources(name, config, store)));
     for (const [i, name] of names.entries()) {
       const inputs = await STEPS[name].inputs(done, config);
-      // Hours later they may be others.
+      // They may have changed hours later.
       const sources = i === 0 ? found[0] : await readSources(name, config, store);
       const job = makeJob(name, config, store, sources, inputs);
       const lineage = await finish(job, outputs, options.force === true && name === target);
@@ -52,13 +52,13 @@ export async function runPipeline(config: Config, target: StepName, options: Run
       Object.assign(outputs, { [name]: lineage.outputs });
     }
   } finally {
-    // Without them the next run takes longer, that is all.
+    // Without the hashes, the next run merely takes longer.
     await store.saveHashes().catch(() => undefined);
   }
   return outputs;
 }
 
-/** The record of the step: as it was finished before, or by this run or one beside it. */
+/** Returns the record of the step, finished earlier, by this run, or by a concurrent one. */
 async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, force: boolean): Promise<Lineage<Name>> {
   const { name, dir, lock, config } = job;
   const before = force ? undefined : await finishedBefore(job);
@@ -76,7 +76,7 @@ async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, forc
   );
 }
 
-/** The record of the step, its files verified, or undefined where it is not finished. */
+/** Returns the record of the step after verifying its files; undefined if it is not finished. */
 async function finishedBefore<Name extends StepName>({ name, dir }: Job<Name>): Promise<Lineage<Name> | undefined> {
   const lineage = await readLineage(dir, name);
   if (lineage) await verifyFiles(dir, lineage);
@@ -93,7 +93,7 @@ function tellFinished<Name extends StepName>({ name, dir, config }: Job<Name>, l
 const isShown = ({ step, shown }: Lineage, config: Config): boolean =>
   settingChanges(shown, shownSettings(step, config)).length === 0;
 
-/** Shows and judges finished outputs by the settings of now. */
+/** Reports and judges finished outputs with the current settings. */
 async function showAnew<Name extends StepName>(
   job: Job<Name>,
   lineage: Lineage<Name>,
@@ -147,7 +147,7 @@ function hasFailed<Name extends StepName>(name: Name, outputs: Outputs[Name]): b
   return (STEPS[name].failures?.(outputs).length ?? 0) > 0;
 }
 
-/** Images are read by their names in the store; what they hold is looked at once, before the work. */
+/** Steps read images by their names in the store, so their contents are verified once, before the work. */
 async function verifyImages(name: StepName, done: Outputs, store: Store): Promise<void> {
   for (const tables of STEPS[name].images(done)) {
     const { images } = await readDataset(tables);
@@ -155,7 +155,7 @@ async function verifyImages(name: StepName, done: Outputs, store: Store): Promis
   }
 }
 
-/** What was read may be half of the old and half of the new. */
+/** The step may have read a mix of old and new files. */
 async function refuseChanged({ name, config, store, ingredients, sourceFiles }: Job): Promise<void> {
   const now = makeJob(name, config, store, await readSources(name, config, store), ingredients.inputs);
   const changes = sourceChanges({ sources: ingredients.sources, sourceFiles }, { ...now.ingredients, ...now });
@@ -168,12 +168,12 @@ async function refuseChanged({ name, config, store, ingredients, sourceFiles }: 
   });
 }
 
-/** Removes what a killed run was writing (see `writeAtomic`). */
+/** Removes temporary files of killed runs (see `writeAtomic`). */
 async function sweep(dir: string): Promise<void> {
   for (const name of await readdir(dir)) if (name.endsWith(TEMPORARY)) await rm(join(dir, name), { recursive: true });
 }
 
-/** Out of the way at once, then gone: a kill in between leaves no half-deleted step that looks usable. */
+/** Renames first, then deletes, so that a kill in between leaves no half-deleted step that looks usable. */
 async function discard(dir: string): Promise<void> {
   if (!existsSync(dir)) return;
   const aside = `${dir}.discarded`;

@@ -7,13 +7,13 @@ import { bringHere, type LocalInput } from '../../data/sources/inputs.js';
 import type { Store } from '../../data/store.js';
 import type { StepName } from './step.js';
 
-/** Contents of the files and folders from outside that go into a step, by configuration key. */
+/** Contents of the external files and folders that a step reads, by configuration key. */
 export type Sources = Record<string, Content>;
 
 /**
- * Reads what a step takes from outside; what was read before and has not been touched since is not read again.
- * @param fetch false downloads nothing: what is not here yet counts as unknown
- * @throws UserError when something is missing, or is not of the SHA-256 that the configuration expects
+ * Reads the external inputs of a step. Files that have not been touched since the last time are not read again.
+ * @param fetch if false, downloads nothing; files not yet downloaded count as unknown
+ * @throws UserError if something is missing or does not have the SHA-256 that the configuration expects
  */
 export async function readSources(
   step: StepName,
@@ -64,7 +64,7 @@ async function readData(data: Config['data'], store: Store, fetch: boolean): Pro
   };
 }
 
-/** Of a zip with the entry that is meant, as another may hold other annotations. */
+/** For a zip, includes the entry, because another may contain other annotations. */
 function fileContent({ sha256 = 'a folder', entry }: LocalInput): Content {
   return { sha256: entry === undefined ? sha256 : `${sha256}#${entry}` };
 }

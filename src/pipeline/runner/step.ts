@@ -5,7 +5,7 @@ import type { Store } from '../../data/store.js';
 export interface StepContext {
   /** The resolved configuration; it is stored with the run. */
   config: Config;
-  /** The step's own output folder; it exists and holds what an interrupted earlier run of the same step left. */
+  /** The step's output folder; it exists and may contain files of an interrupted run. */
   dir: string;
   store: Store;
 }

@@ -16,11 +16,11 @@ const LOG_LENGTH = 4000;
 
 type Child = ChildProcess & { stdout: Readable; stderr: Readable };
 
-/** How a process ended: 0 when in order. */
+/** How a process ended; code 0 means properly. */
 interface Ending {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** Whether it did not stop when asked and was killed by us. */
+  /** Whether we killed it because it did not stop. */
   forced?: boolean;
 }
 
@@ -31,10 +31,10 @@ export interface ServerProcess {
 }
 
 /**
- * Runs `use` against a server in a process of its own, started by `yolox-node serve` with these arguments. The server ends
- * with this process, however that ends.
- * `exitCode` is the server's after SIGTERM: 0 when it shut down in order, null when it had to be killed.
- * @throws UserError with the end of the server's log when it does not get ready, or dies before it is asked to stop
+ * Runs `use` with a server in a separate process, started by `yolox-node serve` with these arguments. The server ends
+ * with this process, however that ends. `exitCode` is that of the server after SIGTERM: 0 after an orderly shutdown,
+ * null if it had to be killed.
+ * @throws UserError with the end of the server's log if it does not become ready, or dies before it is stopped
  */
 export async function withServer<T>(
   args: readonly string[],
@@ -67,7 +67,7 @@ export async function withServer<T>(
       const ending = await stop(child, exited);
       return { result, exitCode: ending.code };
     } catch (cause) {
-      // A server that has died is why nothing answers; one that lives stops in order.
+      // If the server has died, that is the reason for missing answers; otherwise it stops properly.
       const ending = await stop(child, exited);
       throw ending.code === 0 || ending.forced
         ? cause
@@ -79,7 +79,7 @@ export async function withServer<T>(
   }
 }
 
-/** The command line of this very checkout or package, under the same loader; the channel tells it when we end. */
+/** Starts the command line of this checkout or package with the same loader; the IPC channel tells it when we exit. */
 function spawnCli(args: readonly string[]): Child {
   const entry = fileURLToPath(new URL(`../../cli/index${extname(import.meta.filename)}`, import.meta.url));
   return spawn(process.execPath, [...process.execArgv, entry, ...args], {
@@ -116,7 +116,7 @@ async function announcedUrl(child: Child, exited: Promise<Ending>): Promise<stri
   });
   const [line] = await Promise.race([announced, died]);
   const { url } = JSON.parse(line) as { url?: string };
-  // Without one the line is that of an error, and the process ends.
+  // Without an address, the line is an error and the process exits.
   return url ?? died;
 }
 

@@ -4,7 +4,7 @@ import { describeComparison } from '../../loadtest/describe.js';
 import type { LoadTestResult } from '../../loadtest/result.js';
 import type { StepContext } from '../runner/step.js';
 
-/** What a load's comparison with its baseline misses of the gate `test.gate`, one line each; null is no gate. */
+/** Comparisons with the baseline that miss the gate `test.gate`, one line each; null sets no gate. */
 export function gateFailures(comparisons: readonly Comparison[], gate: number | null): string[] {
   if (gate === null) return [];
   return missedGate(comparisons, gate).map(
@@ -12,7 +12,7 @@ export function gateFailures(comparisons: readonly Comparison[], gate: number | 
   );
 }
 
-/** Judges a model-test that has passed by today's gate. Returns its outputs with what the gate finds wrong. */
+/** Judges a passed model-test by the current gate. Returns its outputs with the failures. */
 export async function judgeAgain<Outputs extends { load: string; failures: readonly string[] }>(
   outputs: Outputs,
   { config }: StepContext,

@@ -7,11 +7,11 @@ import { assertNumbers } from '../../model/weights/numbers.js';
 import { readSafetensors, type TensorData, writeSafetensors } from '../../model/weights/safetensors.js';
 import type { Weights } from '../../model/weights/weights.js';
 
-/** What a training run is besides its tensors. */
+/** State of a training run besides its tensors. */
 export interface RunProgress {
   /** Epochs completed. */
   epoch: number;
-  /** Best AP on the validation split and its epoch; null where there is none, and before the first validation. */
+  /** Best AP on the validation split and its epoch; null before the first validation or without an AP. */
   bestMap: number | null;
   bestEpoch: number;
   /** Validations since the best one. */
@@ -20,7 +20,7 @@ export interface RunProgress {
 
 const RESUME_FILE = 'resume.safetensors';
 
-/** What to do when an interrupted training has left something damaged. */
+/** Remedy for damaged files of interrupted training. */
 export const START_OVER =
   'The training cannot go on from it: `npx yolox-node model-train --force` with the same configuration starts over.';
 
@@ -29,7 +29,7 @@ export async function saveWeights(path: string, weights: Weights, info: Checkpoi
   await writeSafetensors(path, weights, checkpointMetadata(info));
 }
 
-/** Everything a stopped run needs to go on as if it had not stopped. */
+/** Saves everything that an interrupted run needs to continue as if uninterrupted. */
 export async function saveResume(dir: string, snapshot: TrainSnapshot, progress: RunProgress): Promise<void> {
   const tensors = new Map<string, TensorData>();
   const put = (prefix: string, weights: Weights) => {

@@ -1,10 +1,10 @@
 import { messageOf, UserError } from '../../base/errors.js';
 import type { TrainConfig } from '../../config/schema.js';
 
-/** TensorFlow's code for memory it could not get (tsl/platform/error.h: RESOURCE_EXHAUSTED), as tfjs-node words it. */
+/** TensorFlow's error for insufficient memory (tsl/platform/error.h: RESOURCE_EXHAUSTED), as tfjs-node words it. */
 const OUT_OF_MEMORY = /TF_Status: 8\b|\bOOM\b|ran out of memory/;
 
-/** Training that has left the range of numbers, at `place`. */
+/** Error for training that produced non-finite numbers at `place`. */
 export function diverged(place: string, received: string): UserError {
   return new UserError({
     where: 'model-train',
@@ -17,7 +17,7 @@ export function diverged(place: string, received: string): UserError {
   });
 }
 
-/** Why a step could not be computed: a UserError where memory ran out, else the error as it is. */
+/** Explains why a step failed: a UserError if memory ran out, else the original error. */
 export function explainStepError(error: unknown, { batch, multiscale }: TrainConfig): unknown {
   if (!OUT_OF_MEMORY.test(messageOf(error))) return error;
   return new UserError(

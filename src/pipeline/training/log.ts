@@ -17,7 +17,7 @@ export class TrainingLog {
     this.#board = tf.node.summaryFileWriter(boardDir);
   }
 
-  /** Opens the log of a run that has completed `epochs`; what an interrupted epoch left is dropped. */
+  /** Opens the log of a run that has completed `epochs`; entries of an interrupted epoch are dropped. */
   static async open(dir: string, epochs: number): Promise<TrainingLog> {
     const path = join(dir, 'log.jsonl');
     const entries = existsSync(path) ? await readLog(path) : [];
@@ -51,7 +51,10 @@ export class TrainingLog {
   }
 }
 
-/** The entries of a log; a last line cut short by a crash is left out. @throws UserError when another is damaged */
+/**
+ * Reads the entries of a log, without a last line that a crash has cut short. @throws UserError if another line is
+ * damaged
+ */
 export async function readLog(path: string): Promise<TrainingLogEntry[]> {
   const lines = (await readText(path)).split('\n');
   return lines.slice(0, -1).map((line, i) => {

@@ -12,15 +12,15 @@ import type { Weights } from '../../model/weights/weights.js';
 
 export interface Start {
   weights: Weights;
-  /** Whether the weights are somebody's, not random. */
+  /** Whether the weights are pretrained, not random. */
   pretrained: boolean;
-  /** Normalise with the stored statistics: asked for, or needed because there are none but those. */
+  /** Normalise with the stored statistics, because it was requested or there are no others. */
   fixedBatchNorm: boolean;
   /** For people. */
   source: string;
 }
 
-/** The weights a run starts from: random ones, or a file fitted to the run's classes. */
+/** Initial weights: random, or from a file, fitted to the run's classes. */
 export async function startingWeights(
   { train, model }: Config,
   architecture: Architecture,
@@ -51,7 +51,7 @@ export async function startingWeights(
   return { weights, pretrained: true, fixedBatchNorm, source: `fine-tuned from sha256:${loaded.sha256}` };
 }
 
-/** Weights fed with colours they have not learnt find nothing, and training hides it for hours. */
+/** With colours they were not trained on, weights find nothing, and training hides that for hours. */
 function checkColours({ legacy, path }: LoadedWeights, { color }: Preprocess): void {
   if (legacy === null || (color === LEGACY_PREPROCESS.color) === legacy) return;
   const { mean, std } = LEGACY_PREPROCESS;
@@ -67,7 +67,7 @@ function checkColours({ legacy, path }: LoadedWeights, { color }: Preprocess): v
   });
 }
 
-/** For each category the class of the weights with its name; weights without names and with 80 classes are COCO's. */
+/** For each category, finds the class of the weights with the same name; unnamed weights with 80 classes are COCO's. */
 function matchClasses(
   { weights, info }: LoadedWeights,
   categories: readonly CocoCategory[],

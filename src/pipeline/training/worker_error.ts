@@ -1,6 +1,6 @@
 import { messageOf, UserError } from '../../base/errors.js';
 
-/** Why a worker thread ended, and what helps, by the code of its error. */
+/** Causes and remedies of worker failures, by error code. */
 const DEATHS: Record<string, { received: string; hint: string }> = {
   ERR_WORKER_OUT_OF_MEMORY: {
     received: 'out of memory',
@@ -13,7 +13,7 @@ const DEATHS: Record<string, { received: string; hint: string }> = {
 };
 DEATHS.ERR_MODULE_NOT_FOUND = DEATHS.MODULE_NOT_FOUND;
 
-/** What a thread that makes training batches died of: a UserError where there is a remedy, else an Error that names it. */
+/** Explains the death of a batch worker: a UserError if there is a remedy, else an Error that names the cause. */
 export function explainWorkerError(error: unknown): Error {
   const death = DEATHS[(error as NodeJS.ErrnoException).code ?? ''];
   if (!death) return new Error(`A worker that makes training batches failed: ${messageOf(error)}`, { cause: error });
