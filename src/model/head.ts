@@ -2,7 +2,7 @@ import { type Tensor, tf } from '../kernels/tf.js';
 import type { LevelOutput } from './network.js';
 import type { Node } from './tf_layers.js';
 
-/** The levels' outputs as one tensor [N,A,5+C]: tx, ty, tw, th, objectness, classes; the caller owns it. */
+/** Joins the outputs of the levels to one tensor [N,A,5+C]: tx, ty, tw, th, objectness, classes; the caller owns it. */
 export function joinLevels(levels: readonly LevelOutput<Node>[]): Tensor {
   return tf.tidy(() =>
     tf.concat(
@@ -16,7 +16,7 @@ export function joinLevels(levels: readonly LevelOutput<Node>[]): Tensor {
   );
 }
 
-/** The gradient of `joinLevels`' result, back on the outputs it was made of. Disposes of `grad`. */
+/** Splits the gradient of `joinLevels`' result into gradients of the levels' outputs. Disposes of `grad`. */
 export function splitLevels(grad: Tensor, levels: readonly LevelOutput<Node>[]): { node: Node; grad: Tensor }[] {
   const cells = levels.map(({ obj }) => obj.value.shape.slice(1, 3).reduce((a, b) => a * b, 1));
   const parts: Tensor[] = tf.tidy(() =>

@@ -24,7 +24,7 @@ export class Model {
   readonly #tensors: Map<string, Tensor>;
   readonly #where?: string;
 
-  /** @param where what errors call the weights */
+  /** @param where name of the weights in errors */
   constructor(weights: Weights, architecture: Architecture, where?: string) {
     this.architecture = architecture;
     this.#where = where;
@@ -32,8 +32,8 @@ export class Model {
   }
 
   /**
-   * Detections of every one of some preprocessed images [N,H,W,3], in input pixels.
-   * @throws UserError where outputs are infinity or NaN, which no threshold would let through
+   * Finds the objects in each of the preprocessed images [N,H,W,3], in input pixels.
+   * @throws UserError for infinite or NaN outputs, which would never pass a threshold
    */
   detect(images: Tensor, options: DecodeNmsOptions): DecodedDetections[] {
     const { raw, anchors } = this.#forward(images);

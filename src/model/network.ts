@@ -12,8 +12,8 @@ export interface ConvShape {
 }
 
 /**
- * The layers YOLOX is made of. One network definition (`yolox`) is read by several interpreters of this interface:
- * the tfjs forward pass, the ONNX exporter, and the parameter list. `name` is the Megvii key prefix of the weights.
+ * The layers of YOLOX. Several implementations of this interface interpret the one network definition (`yolox`): the
+ * tfjs forward pass, the ONNX exporter, and the parameter list. `name` is the Megvii key prefix of the weights.
  */
 export interface Layers<T> {
   /** Space to depth: [N,H,W,C] → [N,H/2,W/2,4C], patches top-left, bottom-left, top-right, bottom-right. */
@@ -22,12 +22,12 @@ export interface Layers<T> {
   convBnSilu(x: T, name: string, shape: ConvShape): T;
   /** Convolution `name.weight` with bias `name.bias`. */
   conv(x: T, name: string, shape: ConvShape): T;
-  /** Along channels. */
+  /** Concatenates along channels. */
   concat(xs: readonly T[]): T;
   add(a: T, b: T): T;
-  /** x beside its maxima over the windows of SPP_KERNELS, stride 1, same size: [N,H,W,C] → [N,H,W,4C]. */
+  /** Concatenates x with its maxima over the windows of SPP_KERNELS, stride 1, same size: [N,H,W,C] → [N,H,W,4C]. */
   spp(x: T): T;
-  /** `coarse` at twice its height and width (nearest neighbour) beside `fine`. */
+  /** Upsamples `coarse` by two (nearest neighbour) and concatenates it with `fine`. */
   upsampleConcat(coarse: T, fine: T): T;
 }
 
@@ -62,7 +62,7 @@ class Blocks<T> {
     return Math.trunc(full * this.architecture.width);
   }
 
-  /** k×k convolution; depthwise separable where the architecture asks for it. */
+  /** k×k convolution, depthwise separable if the architecture says so. */
   conv(x: T, name: string, shape: ConvShape): T {
     if (!this.architecture.depthwise) return this.layers.convBnSilu(x, name, shape);
     const { in: channels, out } = shape;
@@ -70,7 +70,7 @@ class Blocks<T> {
     return this.layers.convBnSilu(depth, `${name}.pconv`, { in: channels, out, kernel: 1 });
   }
 
-  /** CSP layer: half the channels through `n` bottlenecks, half straight, joined by a 1×1. */
+  /** CSP layer: half of the channels pass through `n` bottlenecks, half bypass them; a 1×1 convolution joins both. */
   csp(x: T, name: string, shape: { in: number; out: number; n: number; shortcut: boolean }): T {
     const { layers } = this;
     const hidden = shape.out / 2;
@@ -89,7 +89,7 @@ class Blocks<T> {
     });
   }
 
-  /** Spatial pyramid pooling between two 1×1s. */
+  /** Spatial pyramid pooling between two 1×1 convolutions. */
   spp(x: T, name: string, channels: number): T {
     const { layers } = this;
     const hidden = channels / 2;

@@ -4,7 +4,7 @@ import { tfShape, toTensor, toTorch } from './layout.js';
 import type { Parameter } from './parameters.js';
 import type { Weights, WeightTensor } from './weights/weights.js';
 
-/** Parameters kept as one flat vector with its moving average, and seen as tensors by name. */
+/** Parameters stored as one flat vector with its moving average, and accessible as tensors by name. */
 export class ParameterGroup {
   readonly parameters: readonly Parameter[];
   #vector: Tensor;
@@ -34,7 +34,9 @@ export class ParameterGroup {
     this.#tensors = this.#view(vector);
   }
 
-  /** Moves the values towards others, which are disposed of: by name, `decay` the weight of the present ones. */
+  /**
+   * Moves the values towards `others`, given by name, with weight `decay` for the current values. Disposes of `others`.
+   */
   follow(others: ReadonlyMap<string, Tensor>, decay: number): void {
     this.update(averageStep(this.#vector, this.inOrder(others), decay));
     tf.dispose([...others.values()]);
@@ -44,17 +46,17 @@ export class ParameterGroup {
     this.#average = averageStep(this.#average, [this.#vector], decay);
   }
 
-  /** Name and tensor in TensorFlow's layout; they change with every update. */
+  /** Names and tensors in TensorFlow's layout; every update replaces the tensors. */
   entries(): [string, Tensor][] {
     return this.parameters.map(({ name }, i) => [name, this.#tensors[i]]);
   }
 
-  /** Tensors by name → the same in this group's order. */
+  /** Orders tensors as in this group. */
   inOrder(tensors: ReadonlyMap<string, Tensor>): Tensor[] {
     return this.parameters.map(({ name }) => tensors.get(name) as Tensor);
   }
 
-  /** Weights by name → one flat vector in this group's order. */
+  /** Packs weights into one flat vector in this group's order. */
   pack(weights: Weights): Tensor {
     const tensors = this.parameters.map((parameter) =>
       toTensor(weights.get(parameter.name) as WeightTensor, parameter),
@@ -64,7 +66,7 @@ export class ParameterGroup {
     return vector;
   }
 
-  /** One flat vector → weights by name, in PyTorch's layout. */
+  /** Unpacks a flat vector into weights by name, in PyTorch's layout. */
   unpack(vector: Tensor): Weights {
     const tensors = this.#view(vector);
     const weights = new Map(this.parameters.map((parameter, i) => [parameter.name, toTorch(tensors[i], parameter)]));

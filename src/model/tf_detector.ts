@@ -15,18 +15,18 @@ import { Model } from './inference.js';
 import { type OpenedNetwork, type OpenOptions, openNetwork } from './weights/open.js';
 import type { Weights } from './weights/weights.js';
 
-/** A network in memory, with what it takes to use it. */
+/** A network in memory with its preprocessing and categories. */
 export interface TfModel {
   weights: Weights;
   architecture: Architecture;
   preprocess: Preprocess;
   /** In the order of the network's classes. */
   categories: readonly CocoCategory[];
-  /** For people and errors. */
+  /** Name for people and errors. */
   name: string;
 }
 
-/** The network on TensorFlow. Its thresholds are those a bundle of the weights would get. */
+/** A detector on TensorFlow. Its thresholds are those of a bundle packed from the weights. */
 export class TfDetector implements Detector {
   readonly name: string;
   readonly categories: readonly CocoCategory[];
@@ -46,11 +46,10 @@ export class TfDetector implements Detector {
   }
 
   /**
-   * Opens any weights file the product reads.
+   * Opens weights in any supported format.
    *
-   * @throws UserError for a file that is no YOLOX, or whose classes have no names
-   * @example
-   * const detector = await TfDetector.open('yolox_s.pth');
+   * @throws UserError for a file that is not a YOLOX, or whose classes have no names
+   * @example const detector = await TfDetector.open('yolox_s.pth');
    */
   static async open(path: string, options: OpenOptions = {}): Promise<TfDetector> {
     const network = await openNetwork(path, options);
@@ -63,7 +62,7 @@ export class TfDetector implements Detector {
     const [height, width] = this.size;
     const { data, ratio } = letterbox(image, this.#preprocess, 'nhwc');
     if (thresholds.classes) {
-      // The op has no filter of classes, which must come before suppression where that goes across classes.
+      // The op cannot filter classes, which class-agnostic suppression needs to happen first.
       const output = this.#model.predict(data, [1, height, width]);
       const classCount = this.categories.length;
       const shape = { anchors: output.length / (5 + classCount), classCount };
@@ -91,7 +90,7 @@ function detectionsOf({ boxes, objectness, probability, classIndex }: DecodedDet
 }
 
 /**
- * The names of a network's classes: the file's, those given, or COCO's where there are as many.
+ * Categories of a network: from the file, as given, or COCO's if the count matches.
  *
  * @throws UserError for other unnamed classes
  */

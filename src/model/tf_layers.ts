@@ -7,7 +7,7 @@ import { type Tensor, tf } from '../kernels/tf.js';
 import { upsampleConcat, upsampleConcatGrad } from '../kernels/upsample/index.js';
 import type { ConvShape, Layers } from './network.js';
 
-/** A value of the forward pass, [N,H,W,C], and the gradient that has reached it so far. */
+/** A value [N,H,W,C] of the forward pass and its accumulated gradient. */
 export interface Node {
   value: Tensor;
   grad?: Tensor;
@@ -15,15 +15,15 @@ export interface Node {
 }
 
 export interface TfLayersOptions {
-  /** Keeps what the backward pass needs; false for inference. */
+  /** Whether to keep what the backward pass needs; false for inference. */
   record: boolean;
-  /** Parameters that don't learn: no gradient, stored batch-norm statistics. */
+  /** Whether a parameter is frozen: no gradient, stored batch-norm statistics. */
   isFrozen?: (name: string) => boolean;
   /** Normalise with the stored statistics everywhere. */
   fixedBatchNorm?: boolean;
 }
 
-/** One step of the forward pass, enough to go back over it. */
+/** One recorded step of the forward pass. */
 interface Step {
   output: Node;
   saved: Tensor[];
@@ -31,8 +31,8 @@ interface Step {
 }
 
 /**
- * The network on TensorFlow, forward and backward. Not tfjs' own tape: that one holds every activation and gradient
- * to the end of the step; here both go as soon as the step that made them has been passed on the way back.
+ * The network on TensorFlow, forward and backward. We do not use tfjs' tape, which keeps every activation and gradient
+ * to the end of the step; here both are freed as soon as the backward pass is done with them.
  */
 export class TfLayers implements Layers<Node> {
   /** d loss / d parameter by name, in TensorFlow's layout; owned by the caller after `backward`. */
@@ -116,13 +116,16 @@ export class TfLayers implements Layers<Node> {
     });
   }
 
-  /** Goes back from the outputs, whose gradients it takes over; releases everything the forward pass kept. */
+  /**
+   * Runs the backward pass from the outputs, takes ownership of their gradients, and frees everything the forward pass
+   * kept.
+   */
   backward(outputs: readonly { node: Node; grad: Tensor }[]): void {
     for (const { node, grad } of outputs) this.#accumulate(node, grad);
     this.release();
   }
 
-  /** Frees the values of the forward pass, passing gradients back where there are any. */
+  /** Frees the values of the forward pass, propagating any gradients. */
   release(): void {
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       const { output, saved, backward } = step;

@@ -19,7 +19,7 @@ export interface TrainOptions {
   optimizer: TrainConfig['optimizer'];
   ema: TrainConfig['ema'];
   freeze: TrainConfig['freeze'];
-  /** Normalise with the stored statistics and leave them alone. */
+  /** Normalise with the stored statistics and do not update them. */
   fixedBatchNorm: boolean;
   assigner: AssignerName;
 }
@@ -28,11 +28,11 @@ export interface StepResult {
   losses: Losses;
   /** Anchors matched to objects in the batch. */
   numFg: number;
-  /** False where a gradient was infinite or NaN: the parameters have stayed as they were. */
+  /** False if a gradient was infinite or NaN; the parameters are then unchanged. */
   applied: boolean;
 }
 
-/** Everything a run needs to go on exactly where it was. */
+/** Everything a run needs to continue exactly where it stopped. */
 export interface TrainSnapshot {
   step: number;
   weights: Weights;
@@ -46,9 +46,9 @@ export class TrainState {
   readonly architecture: Architecture;
   readonly #options: TrainOptions;
   readonly #learnt: ParameterGroup;
-  /** Running statistics of the batch norms that follow the data. */
+  /** Running statistics of the batch norms that are not frozen. */
   readonly #statistics?: ParameterGroup;
-  /** Parameters that stay as they came. */
+  /** Parameters that do not change. */
   readonly #constants: Weights;
   readonly #constantTensors: Map<string, Tensor>;
   /** Whether weight decay applies, by learnt parameter. */
@@ -91,7 +91,7 @@ export class TrainState {
   update(images: Tensor, labels: Float32Array, lr: number, useL1: boolean): StepResult {
     const { assigner, fixedBatchNorm, ema } = this.#options;
     const [batch, height, width] = images.shape;
-    // Before the network is queued.
+    // Upload before the network is queued.
     const objects = upload(tf.tensor3d(labels, [batch, labels.length / 5 / batch, 5]));
     const tensors = this.#tensors();
     const layers = new TfLayers(tensors, { record: true, fixedBatchNorm, isFrozen: (name) => this.#isFrozen(name) });
@@ -109,7 +109,7 @@ export class TrainState {
     const applied = this.#learn(layers.gradients, lr, averageDecay);
     this.#statistics?.follow(layers.statistics, 1 - BATCH_NORM_MOMENTUM);
     if (ema.enabled) this.#statistics?.updateAverage(averageDecay);
-    // The only wait for the device, when all of the step is on its way.
+    // The only wait for the device, after the whole step has been queued.
     const result = {
       losses: readLosses(losses),
       numFg: assignment.numFg.dataSync()[0],
@@ -119,7 +119,7 @@ export class TrainState {
     return result;
   }
 
-  /** The weights to use: the moving average where it is on. */
+  /** The weights to use: the moving average, if enabled. */
   averaged(): Weights {
     return this.#collect((group) => (this.#options.ema.enabled ? group.average : group.vector));
   }
@@ -146,7 +146,7 @@ export class TrainState {
     return new Map([...this.#constantTensors, ...this.#groups().flatMap((group) => group.entries())]);
   }
 
-  /** Whether a layer, or the layer of a parameter, doesn't learn. */
+  /** Whether a layer, or the layer of a parameter, is frozen. */
   #isFrozen(name: string): boolean {
     return this.#options.freeze === 'backbone' && name.startsWith('backbone.backbone.');
   }

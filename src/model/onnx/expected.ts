@@ -1,7 +1,10 @@
 import type { Architecture } from '../../config/network.js';
 import { type ConvShape, type Layers, type LevelOutput, yolox } from '../network.js';
 
-/** A value of the network, by the layer that makes it and what that reads: what a graph is compared with. */
+/**
+ * A value of the network, described by the layer that computes it and the values this reads; graphs are compared with
+ * it.
+ */
 export type Expected =
   | { kind: 'image' }
   | { kind: 'focus'; x: Expected }
@@ -14,7 +17,7 @@ export type Expected =
 /** A layer that has weights. */
 export type ConvLayer = Extract<Expected, { shape: ConvShape }>;
 
-/** The outputs of a network of this architecture, down to the image. */
+/** Describes the outputs of a network of this architecture, down to the image. */
 export const expectedOutputs = (architecture: Architecture): LevelOutput<Expected>[] =>
   yolox(layers, { kind: 'image' }, architecture);
 

@@ -8,11 +8,11 @@ import { mergeFocus } from './focus.js';
 import { GraphBuilder } from './graph.js';
 import { DATA_TYPE, encodeModel, type OnnxValue } from './schema.js';
 
-/** Operators of ONNX 1.12, which every onnxruntime since 1.12 runs, and the file version that goes with them. */
+/** Operator set of ONNX 1.12, which every onnxruntime since 1.12 supports, and the matching IR version. */
 const OPSET = 17;
 const IR_VERSION = 8;
 
-/** Name of the image in every model written here. */
+/** Name of the input in every model we write. */
 export const INPUT = 'images';
 const OUTPUT = 'output';
 
@@ -21,10 +21,10 @@ export interface OnnxLabels extends Omit<CheckpointInfo, 'architecture' | 'prepr
 }
 
 /**
- * A network as an ONNX file. Input `images` float32 [batch,3,H,W], already preprocessed; output `output` float32
- * [batch,A,5+C]: centre x, y, width, height in input pixels, objectness and class probabilities; levels of stride
- * 8, 16, 32 one after the other, each row-major. `weights` must hold every parameter of the architecture; `labels`
- * and the rest of what the file says about itself go into its `metadata_props`.
+ * Exports a network as an ONNX file. Input `images` float32 [batch,3,H,W], already preprocessed; output `output`
+ * float32 [batch,A,5+C]: centre x, y, width, height in input pixels, objectness and class probabilities; levels of
+ * stride 8, 16, 32 in this order, each row-major. `weights` must contain every parameter of the architecture. Labels
+ * and other information about the file go into its `metadata_props`.
  */
 export function exportOnnx(
   weights: Weights,
@@ -42,7 +42,10 @@ export function exportOnnx(
   return encodeGraph(graph, name, input, [output], metadata);
 }
 
-/** The network up to its raw outputs, for any batch and size: those of each level are named after their value here. */
+/**
+ * Exports the network up to its raw outputs, for any batch and size; the outputs of each level are named after their
+ * values.
+ */
 export function exportHeads(
   weights: Weights,
   architecture: Architecture,
@@ -87,7 +90,7 @@ function valueInfo(name: string, dims: readonly (number | string)[]): OnnxValue 
   return { name, type: { tensorType: { elemType: DATA_TYPE.float, shape: { dim } } } };
 }
 
-/** Emits the network; a value is the name of an ONNX value, [N,C,H,W]. */
+/** Emits the network as nodes; values are names of ONNX values [N,C,H,W]. */
 class OnnxLayers implements Layers<string> {
   readonly #graph: GraphBuilder;
   readonly #weights: Weights;
@@ -97,7 +100,7 @@ class OnnxLayers implements Layers<string> {
     this.#weights = weights;
   }
 
-  /** Nothing: the stem's convolution takes it over. */
+  /** Emits nothing, because the stem's convolution includes it. */
   focus(x: string): string {
     return x;
   }
@@ -165,8 +168,8 @@ class OnnxLayers implements Layers<string> {
 }
 
 /**
- * xy = (p + grid) · stride, wh = exp(p) · stride, the rest through the sigmoid. Every map is turned to [N,H,W,C] right
- * after its convolution, where onnxruntime does it, and the sigmoid, on the way out of its own layout.
+ * xy = (p + grid) · stride, wh = exp(p) · stride, sigmoid for the rest. Every map is transposed to [N,H,W,C] right
+ * after its convolution, where onnxruntime merges the transposition and the sigmoid with the exit from its own layout.
  */
 function decode(
   graph: GraphBuilder,
@@ -179,7 +182,7 @@ function decode(
       const name = `level${i}.${part}`;
       const map = activate ? graph.op('Sigmoid', `${name}.probabilities`, [level[part]]) : level[part];
       const last = graph.op('Transpose', `${name}.last`, [map], { perm: [0, 2, 3, 1] });
-      // 0 keeps the batch, -1 takes the anchors of the level.
+      // 0 keeps the batch size; -1 stands for the anchors of the level.
       return graph.op('Reshape', `${name}.flat`, [last, graph.integers(`${part}.shape`, [0, -1, channels])]);
     });
     return graph.op('Concat', part, flat, { axis: 1 });
@@ -199,7 +202,7 @@ function decode(
   graph.op('Concat', OUTPUT, values, { axis: 2 });
 }
 
-/** Of every anchor, levels one after the other and row-major: its cell x, y, and its stride, for each of the two. */
+/** Cell (x, y) and stride (twice) of every anchor, level by level, row-major. */
 function anchors(height: number, width: number): { grid: Float32Array; strides: Float32Array } {
   const cells = STRIDES.flatMap((stride) =>
     Array.from({ length: (height / stride) * (width / stride) }, (_, i) => {

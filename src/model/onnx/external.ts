@@ -4,9 +4,9 @@ import { UserError } from '../../base/errors.js';
 import { EXTERNAL, type OnnxModel, type OnnxTensor } from './schema.js';
 
 /**
- * Puts the values that a model keeps in files beside it into its tensors. `path` is the model's own.
- * @returns whether there were any
- * @throws UserError for a file that is absent, too short, or outside the model's folder
+ * Loads values that a model stores in external files into its tensors. `path` is that of the model.
+ * @returns whether there were external values
+ * @throws UserError for a file that is missing, too short, or outside the model's folder
  */
 export async function inlineExternal(model: OnnxModel, path: string): Promise<boolean> {
   const constants = model.graph.node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t] : [])));

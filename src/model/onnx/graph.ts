@@ -4,7 +4,7 @@ import { ATTRIBUTE_TYPE, DATA_TYPE, type OnnxAttribute, type OnnxNode, type Onnx
 /** A value of an attribute: an integer, a list of integers, or text. */
 type AttributeValue = number | readonly number[] | string;
 
-/** Collects the nodes and constants of a graph. Values are known by name. */
+/** Collects the nodes and constants of a graph. Values are referred to by name. */
 export class GraphBuilder {
   readonly nodes: OnnxNode[] = [];
   readonly constants: OnnxTensor[] = [];

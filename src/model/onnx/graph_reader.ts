@@ -6,7 +6,7 @@ import { isFloatType } from './tensor.js';
 export class GraphReader {
   /** Name of the image's value. */
   readonly input: string;
-  /** Its type by `DATA_TYPE`, and its sides; undefined where they are left open. */
+  /** Its type by `DATA_TYPE`, and its dimensions; undefined if they are open. */
   readonly inputType: number | undefined;
   readonly inputShape: readonly (number | undefined)[];
   readonly outputs: readonly string[];
@@ -14,7 +14,7 @@ export class GraphReader {
   readonly #producers = new Map<string, OnnxNode>();
   readonly #constants: Map<string, OnnxTensor>;
 
-  /** UserError, naming `where`, for a graph with another number of inputs than one. */
+  /** @throws UserError naming `where`, unless the graph has exactly one input */
   constructor({ graph }: OnnxModel, where: string) {
     this.where = where;
     this.#constants = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
@@ -34,8 +34,8 @@ export class GraphReader {
   }
 
   /**
-   * The value that a value is equal to at inference but for its floating-point type: what Identity, Cast and Dropout
-   * are given.
+   * Follows a value through Identity, Cast and Dropout to the value it equals at inference, apart from its
+   * floating-point type.
    */
   trace(value: string): string {
     const seen = new Set<string>();
@@ -49,14 +49,14 @@ export class GraphReader {
     throw new UserError({ where: this.where, field: `value ${value}`, expected: 'a graph without circles' });
   }
 
-  /** The node that computes a value; undefined for the image and for constants. */
+  /** The node that computes a value; undefined for the input and for constants. */
   producer(value: string): OnnxNode | undefined {
     return this.#producers.get(this.trace(value));
   }
 
   /**
-   * A constant, be it an initializer, of a Constant node, or one of these as a vector (Unsqueeze of a number); undefined
-   * for what is computed.
+   * A constant from an initializer or a Constant node, also as a vector (Unsqueeze of a number); undefined for computed
+   * values.
    */
   constant(value: string | undefined): OnnxTensor | undefined {
     if (!value) return undefined;
@@ -70,7 +70,7 @@ export class GraphReader {
     return opName(node) === 'Constant' ? constantOf(node, traced) : undefined;
   }
 
-  /** Nodes that a value is computed by, stopping at those `isEnd` says yes to, which are included. */
+  /** Nodes that compute a value, up to and including those for which `isEnd` returns true. */
   ancestors(values: readonly string[], isEnd: (node: OnnxNode) => boolean): Set<OnnxNode> {
     const found = new Set<OnnxNode>();
     const queue = values.map((value) => this.#producers.get(value));
@@ -83,7 +83,7 @@ export class GraphReader {
     return found;
   }
 
-  /** What makes a value, for messages: `LeakyRelu /act/LeakyRelu`. */
+  /** Describes the origin of a value for messages: `LeakyRelu /act/LeakyRelu`. */
   describe(value: string): string {
     const traced = this.trace(value);
     const node = this.#producers.get(traced);
@@ -96,7 +96,7 @@ export class GraphReader {
 function assertUnique(names: readonly string[], where: string): void {
   const seen = new Set<string>();
   for (const name of names) {
-    // An output that is not wanted has no name.
+    // An unused output has no name.
     if (name === '') continue;
     if (seen.has(name)) {
       throw new UserError({ where, field: 'graph', expected: 'values of different names', received: `${name} twice` });
@@ -105,7 +105,7 @@ function assertUnique(names: readonly string[], where: string): void {
   }
 }
 
-/** The value of a Constant node, whichever of its attributes holds it; undefined for text and sparse tensors. */
+/** The value of a Constant node, in whichever attribute it is stored; undefined for text and sparse tensors. */
 function constantOf(node: OnnxNode, name: string): OnnxTensor | undefined {
   for (const { name: kind, t, i, f, ints, floats } of node.attribute) {
     if (kind === 'value' && t) return { ...t, name };
@@ -119,18 +119,18 @@ function constantOf(node: OnnxNode, name: string): OnnxTensor | undefined {
   return undefined;
 }
 
-/** Whether the node's output `value` is its first input at inference, but for the floating-point type. */
+/** Whether the node's output `value` equals its first input at inference, apart from the floating-point type. */
 function isPassThrough(node: OnnxNode, value: string): boolean {
   const name = opName(node);
   if (name === 'Identity' || (name === 'Dropout' && value === node.output[0] && !node.input[2])) return true;
   return name === 'Cast' && isFloatType(attributeOf(node, 'to')?.i ?? 0);
 }
 
-/** The operator: `Conv`, or with its domain `com.microsoft.FusedConv` where it is not ONNX's own. */
+/** The operator: `Conv`, or with its domain, `com.microsoft.FusedConv`, if it is not a standard one. */
 export const opName = ({ domain, opType }: OnnxNode): string =>
   domain && domain !== 'ai.onnx' ? `${domain}.${opType}` : opType;
 
-/** A node for messages. */
+/** Describes a node for messages. */
 export const describeNode = (node: OnnxNode): string => `${opName(node)} ${node.name || node.output[0]}`;
 
 export const attributeOf = (node: OnnxNode, name: string): OnnxAttribute | undefined =>

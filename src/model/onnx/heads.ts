@@ -6,30 +6,31 @@ import { depthOf, widthOf } from '../weights/architecture.js';
 import { describeNode, type GraphReader, opName } from './graph_reader.js';
 import type { OnnxNode } from './schema.js';
 
-/** Most bottlenecks per CSP layer looked for: those of depth 4, the largest the configuration allows. */
+/** Most bottlenecks per CSP layer: those of depth 4, the largest the configuration allows. */
 const MAX_BOTTLENECKS = 12;
 
-/** Values of a graph that hold the raw outputs of the three levels, in the order of their strides. */
+/** Values of a graph with the raw outputs of the three levels, in order of their strides. */
 export interface Heads {
   levels: LevelOutput<string>[];
   architecture: Architecture;
 }
 
-/** A convolution that predicts, and those before it up to the stem of its level. */
+/** A prediction convolution, and the convolutions before it up to the stem of its level. */
 interface Prediction {
   node: OnnxNode;
-  /** Channels out of it and into it. */
+  /** Its output and input channels. */
   out: number;
   in: number;
   depthwise: boolean;
   stem: OnnxNode;
-  /** Channels into the stem. */
+  /** Input channels of the stem. */
   width: number;
 }
 
 /**
- * Finds the predictions of a YOLOX in a graph, after which no convolution comes, and its architecture. What lies before
- * them is not compared here. UserError for a graph that ends otherwise.
+ * Finds the predictions of a YOLOX in a graph (convolutions not followed by another one) and its architecture. Does not
+ * compare the layers before them.
+ * @throws UserError for a graph that ends differently
  */
 export function findHeads(graph: GraphReader): Heads {
   const last = [...graph.ancestors(graph.outputs, isConv)].filter(isConv);
@@ -70,7 +71,7 @@ const isConv = (node: OnnxNode): boolean => opName(node) === 'Conv';
 const fail = (graph: GraphReader, expected: string, received: string) =>
   new UserError({ where: graph.where, field: 'graph', expected, received, hint: 'Only YOLOX can be read.' });
 
-/** Two convolutions lie between a prediction and the stem of its level, each of two parts where they are separable. */
+/** Between a prediction and the stem of its level are two convolutions, each in two parts if separable. */
 function predictionOf(graph: GraphReader, node: OnnxNode): Prediction {
   const [out, channels] = weightShape(graph, node);
   const [before] = convsBefore(graph, node);
@@ -104,7 +105,7 @@ function weightShape(graph: GraphReader, node: OnnxNode): number[] {
   });
 }
 
-/** Boxes and objectness are predicted of the same features, classes of others. */
+/** Boxes and objectness are predicted from the same features, classes from others. */
 function levelOf(graph: GraphReader, members: Prediction[]) {
   const featuresOf = ({ node }: Prediction) => graph.trace(node.input[0]);
   const twins = members.filter((a) => members.some((b) => a !== b && featuresOf(a) === featuresOf(b)));
@@ -118,7 +119,7 @@ function levelOf(graph: GraphReader, members: Prediction[]) {
   return { reg, obj, cls, hidden: reg.in };
 }
 
-/** Depth of the network that has as many convolutions, or the nearest number of them. */
+/** Depth of the network with this number of convolutions, or the nearest. */
 function depthFor(count: number, depthwise: boolean): number {
   const counts = Array.from({ length: MAX_BOTTLENECKS + 1 }, (_, n) => {
     const list = parameters({ depth: depthOf(n), width: 1, depthwise, classes: 1 });

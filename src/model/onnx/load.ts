@@ -9,7 +9,10 @@ export interface LoadedOnnx extends OnnxNetwork {
   verify(preprocess: Preprocess): Promise<ImportCheck>;
 }
 
-/** Reads the network of an ONNX file at `path`, with the values it keeps in files beside it. UserError for others. */
+/**
+ * Reads the network of an ONNX file at `path`, including its external values.
+ * @throws UserError for other files
+ */
 export async function loadOnnx(file: Uint8Array, path: string): Promise<LoadedOnnx> {
   const model = decodeModel(file, path);
   const whole = (await inlineExternal(model, path)) ? encodeModel(model) : file;
@@ -17,7 +20,7 @@ export async function loadOnnx(file: Uint8Array, path: string): Promise<LoadedOn
   return {
     ...network,
     async verify(preprocess) {
-      // onnxruntime is loaded for ONNX files alone.
+      // Loads onnxruntime only for ONNX files.
       const { verifyImport } = await import('./verify.js');
       return verifyImport(whole, model, network, preprocess);
     },

@@ -17,25 +17,25 @@ import {
   windowOf,
 } from './windows.js';
 
-/** A convolution as the graph has it, its weight in the network's form. */
+/** A convolution of the graph, with its weight in the network's form. */
 export interface MatchedConv {
   weight: WeightTensor;
-  /** Absent where the graph adds none. */
+  /** Absent if the graph adds none. */
   bias?: WeightTensor;
-  /** The batch norm behind it, where it was not folded in. */
+  /** The following batch norm, if it was not folded. */
   norm?: BatchNorm;
 }
 
-/** Patches in the order the network's stem takes them: top-left, bottom-left, top-right, bottom-right. */
+/** Patches in the order of the network's stem: top-left, bottom-left, top-right, bottom-right. */
 const PATCHES: readonly Patch[] = [0, 1, 2, 3].map((i) => ({ row: i & 1, column: i >> 1 }));
 
-/** Nodes that show what was done to a model before it came here. */
+/** Remedies for nodes that reveal how a model was processed earlier. */
 const REMEDIES: readonly [RegExp, string][] = [
   [/quantize|Integer|QLinear/i, 'Quantised models cannot be read: give the model they were made of.'],
   [/^com\.microsoft/, 'It was optimised for onnxruntime: give the model it was made of.'],
 ];
 
-/** A difference between graph and network, found this many layers below an output. */
+/** A difference between graph and network, at this number of layers below an output. */
 class Mismatch extends UserError {
   constructor(
     problem: ConstructorParameters<typeof UserError>[0],
@@ -46,13 +46,13 @@ class Mismatch extends UserError {
 }
 
 /**
- * Compares a graph with a network, from outputs to image: every layer must be there, made of the operators that
- * compute it, and read what it should. Collects the convolutions by layer.
+ * Compares a graph with a network, from outputs to image: every layer must exist, consist of the right operators, and
+ * read the right values. Collects the convolutions by layer.
  */
 export class GraphMatcher {
   readonly convs = new Map<ConvLayer, MatchedConv>();
   readonly #graph: GraphReader;
-  /** Values of the graph by what they were found to be. */
+  /** Values of the graph by the network values they match. */
   readonly #bound = new Map<Expected, string>();
   #depth = 0;
 
@@ -60,7 +60,7 @@ export class GraphMatcher {
     this.#graph = graph;
   }
 
-  /** UserError, naming node and layer, when `value` is something else than expected. */
+  /** @throws UserError naming node and layer if `value` is not as expected */
   match(expected: Expected, value: string): void {
     const traced = this.#graph.trace(value);
     const bound = this.#bound.get(expected);
@@ -97,7 +97,7 @@ export class GraphMatcher {
     for (const [i, one] of expected.entries()) this.match(one, values[i]);
   }
 
-  /** The value that the activation of layer `name` is taken of. */
+  /** The input of the activation of layer `name`. */
   #beforeSilu(name: string, value: string): string {
     const graph = this.#graph;
     const node = graph.producer(value);
@@ -159,7 +159,7 @@ export class GraphMatcher {
     this.convs.set(layer, { weight: patched, bias, norm });
   }
 
-  /** For each patch of the network's focus, its place in that of the graph. */
+  /** For each patch of the network's focus, its index in the graph's. */
   #focus(image: Expected, value: string): number[] {
     const found = patchesOf(this.#graph, value);
     const order = PATCHES.map(({ row, column }) => {
@@ -181,7 +181,9 @@ export class GraphMatcher {
     throw this.#mismatch(`Concat of ${count} along the channels`, value, '', received);
   }
 
-  /** A sum has no order; the difference that shows further down is that of the right one. */
+  /**
+   * A sum has no order. Of both assignments, the one that fails further down was right, so its difference is reported.
+   */
   #add(a: Expected, b: Expected, value: string): void {
     const node = this.#graph.producer(value);
     if (node === undefined || opName(node) !== 'Add') throw this.#mismatch('Add of a shortcut', value);

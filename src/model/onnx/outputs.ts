@@ -9,14 +9,14 @@ export interface LevelMap {
   data: Float32Array;
 }
 
-/** What an output may hold: one column for each box value, objectness or class. */
+/** One column of an output: a box value, objectness or class. */
 interface Column {
-  /** Of each anchor. */
+  /** Value of each anchor. */
   values: Float32Array;
   kind: 'raw' | 'pixels' | 'score';
 }
 
-/** The columns of all anchors, or of those of a level. */
+/** Columns of all anchors, or of those of one level. */
 interface Columns {
   anchors: number;
   /** 4 box values, objectness, classes. */
@@ -25,18 +25,18 @@ interface Columns {
   decoded: Column[];
 }
 
-/** How far a value may be from what it should be: float32 rounds to less. */
+/** Largest allowed difference of a value; float32 rounding errors are smaller. */
 const TOLERANCE: Readonly<Record<Column['kind'], (value: number) => number>> = {
   raw: (value) => 1e-4 * Math.max(1, Math.abs(value)),
   pixels: (value) => 1e-3 * Math.max(1, Math.abs(value)),
-  // onnxruntime's sigmoid is right to about 1e-7, not to a share of the smallest scores.
+  // onnxruntime's sigmoid has an absolute error of about 1e-7, which is large relative to the smallest scores.
   score: (value) => 2e-6 + 1e-2 * value * (1 - value),
 };
 
 /**
- * Whether an output of a model holds what the network's raw outputs mean: boxes, objectness or classes or all of them,
- * boxes raw or decoded, the others before or after the sigmoid, of all anchors or of one level's, anchors or columns
- * first. `dims` and `data` are those of one image.
+ * Whether an output of a model agrees with the network's raw outputs. It may contain boxes, objectness, classes or all
+ * of them, raw or decoded boxes, the others before or after the sigmoid, for all anchors or one level, anchors or
+ * columns first. `dims` and `data` are those of one image.
  */
 export function isKnownOutput(dims: readonly number[], data: Float32Array, levels: LevelOutput<LevelMap>[]): boolean {
   const each = levels.map((level, i) => columnsOf(level, STRIDES[i]));

@@ -5,7 +5,7 @@ import { isFloatType, readFloats } from './tensor.js';
 const isNarrow = (code: number | undefined): boolean =>
   code !== undefined && code !== DATA_TYPE.float && isFloatType(code);
 
-/** Whether a model computes with floating-point numbers of another size than 32 bits anywhere. */
+/** Whether a model uses floating-point numbers other than 32-bit anywhere. */
 export function mixesPrecision({ graph }: OnnxModel): boolean {
   const values = [...graph.input, ...graph.output].map(({ type }) => type?.tensorType?.elemType);
   const constants = graph.node.flatMap(({ attribute }) => attribute.flatMap(({ t }) => (t ? [t.dataType] : [])));
@@ -14,8 +14,8 @@ export function mixesPrecision({ graph }: OnnxModel): boolean {
 }
 
 /**
- * The same model computing in float32 throughout. Values of types that don't go together, which onnxruntime refuses,
- * become one; and rounding to 16 bits no longer hides what is compared.
+ * Converts a model to float32 throughout. This unifies mixed types, which onnxruntime refuses, and avoids 16-bit
+ * rounding that would hide differences.
  */
 export function inFloat32(model: OnnxModel, where: string): OnnxModel {
   const { graph } = model;

@@ -13,16 +13,18 @@ export interface OnnxNetwork {
   architecture: Architecture;
   /** The file's `metadata_props`. */
   metadata: Record<string, string>;
-  /** Input height, width where the graph fixes them. */
+  /** Input height and width, if the graph fixes them. */
   size?: [number, number];
   graph: GraphReader;
-  /** Values of the graph that hold the raw outputs, levels in the order of their strides. */
+  /** Values of the graph with the raw outputs, levels in order of their strides. */
   levels: LevelOutput<string>[];
 }
 
 /**
- * Reads the network of an ONNX model of any exporter and with any names of values: from outputs to image, every operator must be one that YOLOX has at that place. Batch norms that are folded into the convolutions come back
- * as ones that only add the bias. UserError (naming `where` and the node) for any other graph.
+ * Reads the network of an ONNX model, whatever its exporter and the names of its values. From outputs to image, every
+ * operator must be the one YOLOX has there. Batch norms folded into convolutions become batch norms that only add the
+ * bias.
+ * @throws UserError naming `where` and the node for any other graph
  */
 export function readOnnxNetwork(model: OnnxModel, where: string): OnnxNetwork {
   const graph = new GraphReader(model, where);
@@ -37,11 +39,11 @@ export function readOnnxNetwork(model: OnnxModel, where: string): OnnxNetwork {
   return { weights: weightsOf(matcher.convs), architecture, metadata, size, graph, levels };
 }
 
-/** The same of a model's bytes, all of them in one file. */
+/** Like `readOnnxNetwork`, for the bytes of a model in one file. */
 export const parseOnnxWeights = (bytes: Uint8Array, where: string): OnnxNetwork =>
   readOnnxNetwork(decodeModel(bytes, where), where);
 
-/** The tensors by Megvii key. One batch norm folded in, or of another ε, has all of them folded. */
+/** Tensors by Megvii key. If one batch norm is folded or has another ε, all of them are folded. */
 function weightsOf(convs: ReadonlyMap<ConvLayer, MatchedConv>): Weights {
   const weights: Weights = new Map();
   const epsilon = Math.fround(BATCH_NORM_EPSILON);

@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs';
 import { messageOf, UserError } from '../../base/errors.js';
 
-/** The part of the ONNX format that is read and written here; names and field numbers as in onnx.proto. */
+/** The part of the ONNX format that we read and write; names and field numbers as in onnx.proto. */
 const SCHEMA = `
 syntax = "proto2";
 message Attribute {
@@ -87,23 +87,23 @@ export const DATA_TYPE = {
   bfloat16: 16,
 } as const;
 
-/** `TensorProto.DataLocation` of values in another file. */
+/** `TensorProto.DataLocation` of external values. */
 export const EXTERNAL = 1;
 
 export interface OnnxTensor {
   name: string;
   dims: number[];
   dataType: number;
-  /** Values lie in exactly one of these, or in another file. */
+  /** Values are in exactly one of these fields, or external. */
   rawData?: Uint8Array;
   floatData?: number[];
-  /** 32-bit integers, and the bits of smaller types and 16-bit floats, one a number. */
+  /** 32-bit integers, smaller integers, and 16-bit floats as bits, one per number. */
   int32Data?: number[];
   int64Data?: number[];
   doubleData?: number[];
   segment?: object;
   dataLocation?: number;
-  /** Of values in another file: `location`, `offset`, `length`. */
+  /** For external values: `location`, `offset`, `length`. */
   externalData?: { key: string; value: string }[];
 }
 
@@ -122,7 +122,7 @@ export interface OnnxAttribute {
 export interface OnnxNode {
   name?: string;
   opType: string;
-  /** Empty or absent for the operators of ONNX itself. */
+  /** Empty or absent for standard operators. */
   domain?: string;
   input: string[];
   output: string[];
@@ -163,14 +163,17 @@ export function encodeModel(model: OnnxModel): Uint8Array {
 }
 
 /**
- * What appended to the bytes of a model gives its graph these outputs too: of a message met twice, Protocol Buffers
- * read the lists one after the other. Nothing else of the model is touched.
+ * Encodes additional outputs to append to the bytes of a model. If a message occurs twice, Protocol Buffers concatenate
+ * its lists, so the rest of the model stays unchanged.
  */
 export function encodeOutputs(names: readonly string[]): Uint8Array {
   return modelType.encode(modelType.fromObject({ graph: { output: names.map((name) => ({ name })) } })).finish();
 }
 
-/** Fields that are absent take their defaults. UserError when `bytes`, named by `where`, are no ONNX model. */
+/**
+ * Decodes a model; missing fields get their defaults.
+ * @throws UserError naming `where` if `bytes` are not an ONNX model
+ */
 export function decodeModel(bytes: Uint8Array, where: string): OnnxModel {
   try {
     const model = modelType.toObject(modelType.decode(bytes), { longs: Number, arrays: true }) as Partial<OnnxModel>;

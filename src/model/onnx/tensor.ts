@@ -25,7 +25,7 @@ const TYPE_NAMES = [
 
 export const typeName = (code: number): string => TYPE_NAMES[code] ?? `data type ${code}`;
 
-/** The fields that hold values outside `rawData`, by their names in onnx.proto. */
+/** The fields for values outside `rawData`, by their names in onnx.proto. */
 const FIELDS = {
   float_data: 'floatData',
   int32_data: 'int32Data',
@@ -34,7 +34,7 @@ const FIELDS = {
 } as const;
 type Field = keyof typeof FIELDS;
 
-/** Types weights may have, and the field of their values outside `rawData`. */
+/** Types of weights, and the fields for their values outside `rawData`. */
 const FLOATS: Readonly<Record<number, { dtype: Dtype; field: Field }>> = {
   [DATA_TYPE.float]: { dtype: 'F32', field: 'float_data' },
   [DATA_TYPE.double]: { dtype: 'F64', field: 'double_data' },
@@ -44,7 +44,10 @@ const FLOATS: Readonly<Record<number, { dtype: Dtype; field: Field }>> = {
 
 export const isFloatType = (code: number): boolean => Object.hasOwn(FLOATS, code);
 
-/** The values of a floating-point tensor, whichever field holds them. UserError, naming `where`, for other tensors. */
+/**
+ * Reads the values of a floating-point tensor from whichever field contains them.
+ * @throws UserError naming `where` for other tensors
+ */
 export function readFloats(tensor: OnnxTensor, where: string): WeightTensor {
   const { name, dims: shape, dataType, rawData } = tensor;
   const fail = (expected: string, received: unknown, hint?: string) =>
@@ -66,13 +69,16 @@ export function readFloats(tensor: OnnxTensor, where: string): WeightTensor {
   throw fail(`${length} values of ${typeName(dataType)} for shape [${shape}]`, describeStorage(tensor));
 }
 
-/** 16-bit floats come as their bits, one a number. */
+/** 16-bit floats are stored as bits, one per number. */
 const fromField = (dtype: Dtype, values: readonly number[]): Float32Array =>
   dtype === 'F16' || dtype === 'BF16'
     ? toFloat32(dtype, new Uint8Array(Uint16Array.from(values).buffer))
     : Float32Array.from(values);
 
-/** The values of an integer tensor. UserError for other tensors. */
+/**
+ * Reads the values of an integer tensor.
+ * @throws UserError for other tensors
+ */
 export function readIntegers(tensor: OnnxTensor, where: string): number[] {
   const { name, dims, dataType, rawData, int32Data, int64Data } = tensor;
   assertInside(tensor, where);
@@ -94,7 +100,7 @@ function assertInside({ name, dataLocation, segment }: OnnxTensor, where: string
   if (received) throw new UserError({ where, field: `tensor ${name}`, expected: 'values inside the file', received });
 }
 
-/** What a tensor holds, for messages: `12 bytes of raw_data`. */
+/** Describes the storage of a tensor for messages: `12 bytes of raw_data`. */
 function describeStorage(tensor: OnnxTensor): string {
   const raw = tensor.rawData?.length ? [`${tensor.rawData.length} bytes of raw_data`] : [];
   const typed = Object.entries(FIELDS).flatMap(([field, key]) => {

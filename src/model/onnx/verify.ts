@@ -10,13 +10,13 @@ import type { OnnxNetwork } from './read.js';
 import { DATA_TYPE, encodeModel, encodeOutputs, type OnnxModel } from './schema.js';
 
 /**
- * Largest difference of the raw outputs of a channel, as a share of their spread, and of their size: float32 rounds to
- * less (published nano: 3e-6 of the size).
+ * Largest difference of the raw outputs of a channel, relative to their spread and to their size. Float32 rounding
+ * errors are smaller (published nano: 3e-6 of the size).
  */
 const SPREAD_TOLERANCE = 1e-3;
 const SIZE_TOLERANCE = 1e-5;
 
-/** How far the network that was read is from the file it was read from, on a drawn image. */
+/** Difference between the network and the file it was read from, on a generated image. */
 export interface ImportCheck {
   /** Height, width of the image. */
   size: readonly [number, number];
@@ -26,9 +26,9 @@ export interface ImportCheck {
 }
 
 /**
- * Runs the file itself and the network read from it in onnxruntime on the same drawn image, and compares the raw
- * outputs of the head; then the file's own outputs with what those mean. `bytes` are those of the model in one file.
- * @throws UserError when they differ by more than rounding, or onnxruntime does not take the file
+ * Runs the file and the network read from it in onnxruntime on the same generated image and compares the raw outputs of
+ * the head, then checks the file's own outputs against them. `bytes` are those of the model in one file.
+ * @throws UserError if they differ by more than rounding, or onnxruntime rejects the file
  */
 export async function verifyImport(
   bytes: Uint8Array,
@@ -75,7 +75,7 @@ export async function verifyImport(
   return { size, difference, magnitude };
 }
 
-/** Compares two maps [batch,channels,height,width]; `excess` is the largest share of its tolerance that a value took. */
+/** Compares two maps [batch,channels,height,width]; `excess` is the largest difference divided by its tolerance. */
 function compareMaps(a: Tensor, b: Tensor): { difference: number; magnitude: number; excess: number } {
   if (a.dims.join() !== b.dims.join()) return { difference: Number.NaN, magnitude: Number.NaN, excess: Number.NaN };
   const [batch, channels, height, width] = b.dims;
@@ -94,7 +94,7 @@ function compareMaps(a: Tensor, b: Tensor): { difference: number; magnitude: num
   return total;
 }
 
-/** onnxruntime's words for an opset, an IR version or an operator that it has not. */
+/** Errors of onnxruntime for an unknown opset, IR version or operator. */
 const UNKNOWN_TO_ONNXRUNTIME = /opset|IR version|invalid model|not a registered|No opset|NOT_IMPLEMENTED/i;
 
 async function run(model: Uint8Array, feeds: Record<string, Tensor>, where: string): Promise<Record<string, Tensor>> {
@@ -114,7 +114,7 @@ async function run(model: Uint8Array, feeds: Record<string, Tensor>, where: stri
   }
 }
 
-/** The file's own outputs must mean what YOLOX's do: another sigmoid, grid or stride would give other boxes here. */
+/** The file's own outputs must mean the same as YOLOX's; another sigmoid, grid or stride would give other boxes. */
 function checkOutputs(
   graph: OnnxNetwork['graph'],
   values: Record<string, Tensor>,
@@ -142,7 +142,7 @@ function checkOutputs(
   }
 }
 
-/** Waves and noise in the range of images, prepared as the network wants them: [batch,3,height,width]. */
+/** Waves and noise in the range of images, preprocessed for the network: [batch,3,height,width]. */
 function drawImage([batch, channels, height, width]: number[], { scale, mean, std }: Preprocess): Float32Array {
   const random = new Random(1, 'verify import');
   const image = new Float32Array(batch * channels * height * width);

@@ -2,7 +2,7 @@ import { attributeOf, type GraphReader, integerOf, integersOf, opName, textOf } 
 import type { OnnxNode } from './schema.js';
 import { readFloats, readIntegers } from './tensor.js';
 
-/** How a convolution or a pooling goes over its input. */
+/** Window of a convolution or pooling. */
 export interface Window {
   kernel: number[];
   strides: number[];
@@ -25,20 +25,21 @@ function padsOf(node: OnnxNode, reach: number[], strides: number[]): number[] {
   const auto = textOf(node, 'auto_pad', 'NOTSET');
   if (auto === 'NOTSET') return integersOf(node, 'pads', [0, 0, 0, 0]);
   if (auto === 'VALID') return [0, 0, 0, 0];
-  // SAME pads by what makes the output as long as the input over the stride; an odd rest goes below, or above.
+  // SAME pads so that the output has the size of the input divided by the stride; an odd remainder goes to the end, or
+  // to the start.
   const total = reach.map((side, axis) => Math.max(0, side - strides[axis]));
   const less = total.map((pad) => Math.floor(pad / 2));
   const more = total.map((pad) => Math.ceil(pad / 2));
   return auto === 'SAME_LOWER' ? [...more, ...less] : [...less, ...more];
 }
 
-/** A window of one kernel side, symmetric padding that keeps the size (but for the stride), no dilation. */
+/** A square window with symmetric padding that keeps the size (apart from the stride) and no dilation. */
 export function sameWindow(kernel: number, stride = 1, group = 1): Window {
   const pad = Math.floor((kernel - 1) / 2);
   return { kernel: [kernel, kernel], strides: [stride, stride], pads: [pad, pad, pad, pad], dilations: [1, 1], group };
 }
 
-/** What differs between two windows, `strides [1,1]` and `strides [2,2]`; undefined when nothing does. */
+/** Describes the difference between two windows, `strides [1,1]` and `strides [2,2]`; undefined if they are equal. */
 export function windowDifference(
   expected: Window,
   received: Window,
@@ -51,8 +52,8 @@ export function windowDifference(
 }
 
 /**
- * Side of the window whose maxima `value` holds of `base`: poolings one after the other make one of a larger window.
- * 1 when they are the same; undefined when something else lies between.
+ * Side of the max-pooling window from `base` to `value`; successive poolings combine to a larger window. 1 if both are
+ * the same value; undefined if there are other nodes in between.
  */
 export function poolingOf(graph: GraphReader, value: string, base: string): number | undefined {
   let kernel = 1;
@@ -69,7 +70,7 @@ export function poolingOf(graph: GraphReader, value: string, base: string): numb
   return kernel;
 }
 
-/** From where in the input an output of a resizing comes, by `coordinate_transformation_mode`, at a scale of 2. */
+/** Input coordinate of an output of Resize by `coordinate_transformation_mode`, at a scale of 2. */
 const COORDINATES: Readonly<Record<string, (x: number) => number>> = {
   asymmetric: (x) => x / 2,
   half_pixel: (x) => (x + 0.5) / 2 - 0.5,
@@ -86,8 +87,8 @@ const ROUNDING: Readonly<Record<string, (x: number) => number>> = {
 };
 
 /**
- * Why a node is not an upsampling by two to the nearest neighbour: `mode linear`; undefined when it is one. Its sizes
- * need no look: what it is concatenated with has them.
+ * Why a node is not nearest-neighbour upsampling by two, e.g. `mode linear`; undefined if it is. Sizes need no check,
+ * because it is concatenated with a tensor of the right size.
  */
 export function upsamplingFault(graph: GraphReader, node: OnnxNode): string | undefined {
   const name = opName(node);
@@ -96,7 +97,7 @@ export function upsamplingFault(graph: GraphReader, node: OnnxNode): string | un
   if (mode !== 'nearest') return `${name} of mode ${mode}`;
   const scales = scalesOf(graph, node);
   if (scales && JSON.stringify(scales) !== '[1,1,2,2]') return `${name} by scales [${scales}]`;
-  // Upsample, and Resize before version 11 of the operators, know one way alone.
+  // Upsample, and Resize before opset 11, have only one mode of coordinates.
   const old = name === 'Upsample' || node.input.length <= 2;
   const from = textOf(node, 'coordinate_transformation_mode', old ? 'asymmetric' : 'half_pixel');
   const rounding = textOf(node, 'nearest_mode', old ? 'floor' : 'round_prefer_floor');
@@ -107,7 +108,7 @@ export function upsamplingFault(graph: GraphReader, node: OnnxNode): string | un
   return nearest ? undefined : `${name} of coordinates ${from}, rounding ${rounding}`;
 }
 
-/** Constant scales of a resizing; undefined when it is given sizes. */
+/** Constant scales of a Resize; undefined if it uses sizes. */
 function scalesOf(graph: GraphReader, node: OnnxNode): number[] | undefined {
   const attribute = attributeOf(node, 'scales')?.floats;
   if (attribute?.length) return attribute;
@@ -116,13 +117,13 @@ function scalesOf(graph: GraphReader, node: OnnxNode): number[] | undefined {
   return values?.length ? values : undefined;
 }
 
-/** Where the pixels of a patch lie in the squares of two by two that the focus takes apart. */
+/** Position of a patch's pixels in the 2×2 squares that the focus separates. */
 export interface Patch {
   row: number;
   column: number;
 }
 
-/** The patches that `value` holds of the channels of one value, in order, and that value; undefined when it does not. */
+/** If `value` concatenates patches of one value, returns that value and the patches in order; otherwise undefined. */
 export function patchesOf(graph: GraphReader, value: string): { of: string; patches: Patch[] } | undefined {
   const node = graph.producer(value);
   if (node === undefined) return undefined;
@@ -138,7 +139,7 @@ export function patchesOf(graph: GraphReader, value: string): { of: string; patc
   return first && whole.length === 4 ? { of: first.of, patches: whole as Patch[] } : undefined;
 }
 
-/** The patch that a row of slices takes: every second row and column of a value, from the first or the second on. */
+/** The patch selected by a chain of slices: every second row and column, starting at the first or second. */
 function patchOf(graph: GraphReader, value: string): (Patch & { of: string }) | undefined {
   const starts = new Map<number, number>();
   let at = graph.trace(value);
@@ -155,10 +156,10 @@ function patchOf(graph: GraphReader, value: string): (Patch & { of: string }) | 
   return row === undefined || column === undefined ? undefined : { row, column, of: at };
 }
 
-/** Side of an input beyond which the end of a slice means the end, pixels; exporters write 2³¹ − 1 or 2⁶³ − 1. */
+/** A slice end beyond this many pixels means the end of the axis; exporters write 2³¹ − 1 or 2⁶³ − 1. */
 const MAX_SIDE = 1 << 20;
 
-/** What a Slice node cuts, axis by axis; an axis from its end (−1) is taken as of four. */
+/** The slices of a Slice node by axis; negative axes count from the end of four. */
 function slicesOf(graph: GraphReader, node: OnnxNode): { axis: number; start: number; end: number; step: number }[] {
   const integers = (input: number, otherwise: number[]): number[] => {
     const tensor = graph.constant(node.input[input]);
@@ -181,7 +182,7 @@ function slicesOf(graph: GraphReader, node: OnnxNode): { axis: number; start: nu
   return (
     starts
       .map((start, i) => ({ axis: (axes[i] + 4) % 4, start, end: ends[i], step: steps[i] }))
-      // A slice from first to last, one by one, cuts nothing.
+      // A slice from first to last with step 1 changes nothing.
       .filter(({ start, end, step }) => !(start === 0 && end >= MAX_SIDE && step === 1))
   );
 }

@@ -13,27 +13,29 @@ const SIZES: readonly [name: string, depth: number, width: number, depthwise: bo
   ['x', 1.33, 1.25, false],
 ];
 
-/** `YOLOX-s, 80 classes`, or the numbers of one without a name. */
+/** Describes an architecture: `YOLOX-s, 80 classes`, or its multiples if it has no name. */
 export function describeArchitecture({ depth, width, depthwise, classes }: Architecture): string {
   const named = SIZES.find(([, d, w, separable]) => d === depth && w === width && separable === depthwise);
   const size = named ? `-${named[0]}` : ` of depth ${depth}, width ${width}${depthwise ? ', depthwise' : ''}`;
   return `YOLOX${size}, ${classes} class${classes === 1 ? '' : 'es'}`;
 }
 
-/** Depth multiple of a network with `n` bottlenecks per CSP layer of the neck: `n` is its triple, rounded. */
+/**
+ * Depth multiple of a network with `n` bottlenecks per CSP layer of the neck; `n` is three times the depth, rounded.
+ */
 export const depthOf = (n: number): number => (n === 0 ? 0.1 : Math.round((n * 100) / 3) / 100);
 
-/** Width multiple of a network by the channels of its head; they are its 256-fold, cut to an integer. */
+/** Width multiple of a network from the channels of its head, which are 256 times the width, truncated. */
 export const widthOf = (headChannels: number): number => headChannels / 256;
 
-/** Whether two architectures are the same network but for the number of classes. */
+/** Whether two architectures are the same apart from the number of classes. */
 export function sameNetwork(a: Architecture, b: Architecture): boolean {
   const signature = (architecture: Architecture) =>
     JSON.stringify(parameters({ ...architecture, classes: 1 }).map(({ name, shape }) => [name, shape]));
   return signature(a) === signature(b);
 }
 
-/** The architecture the weights look like; undefined when the tensors that tell are absent. */
+/** Guesses the architecture of weights; undefined if the decisive tensors are missing. */
 export function guessArchitecture(weights: Weights): Architecture | undefined {
   const channels = weights.get('head.stems.0.conv.weight')?.shape[0];
   const classes = weights.get('head.cls_preds.0.weight')?.shape[0];
@@ -45,8 +47,9 @@ export function guessArchitecture(weights: Weights): Architecture | undefined {
 }
 
 /**
- * The architecture that has these weights: the inverse of `parameters`, but for depths and widths that round to the
- * same network. UserError (naming `where`) when they are not those of a YOLOX.
+ * Infers the architecture of weights: the inverse of `parameters`, up to depths and widths that round to the same
+ * network.
+ * @throws UserError naming `where` if the weights are not those of a YOLOX
  */
 export function inferArchitecture(weights: Weights, where?: string): Architecture {
   const found = guessArchitecture(weights);

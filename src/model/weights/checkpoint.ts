@@ -4,21 +4,21 @@ import { type Architecture, architectureSchema } from '../../config/network.js';
 import { type Preprocess, preprocessSchema } from '../../config/preprocess.js';
 import { type CocoCategory, categorySchema } from '../../detect/coco.js';
 
-/** Value of the metadata key `format` in files written here. */
+/** Value of the metadata key `format` in our files. */
 const FORMAT = 'yolox-node';
 
 /** COCO's shape. */
-/** What a weights file says about itself: the metadata of our safetensors and ONNX files. */
+/** Information about weights in the metadata of our safetensors and ONNX files. */
 export interface CheckpointInfo {
   architecture: Architecture;
   preprocess: Preprocess;
-  /** In the order of the model's classes; absent where the file they came from did not name them. */
+  /** In the order of the model's classes; absent if the original file did not name them. */
   categories?: CocoCategory[];
   /** Epochs trained. */
   epoch?: number;
   /** Whether these are moving averages. */
   ema?: boolean;
-  /** Where the weights come from, for people. */
+  /** Origin of the weights, for people. */
   source?: string;
 }
 
@@ -31,7 +31,7 @@ const infoSchema = z.object({
   source: z.string().optional(),
 });
 
-/** Metadata holding `info`: JSON for everything but text. */
+/** Converts `info` to metadata: JSON for everything except text. */
 export function checkpointMetadata(info: CheckpointInfo): Record<string, string> {
   const entries = Object.entries(info).filter(([, value]) => value !== undefined);
   return {
@@ -40,7 +40,10 @@ export function checkpointMetadata(info: CheckpointInfo): Record<string, string>
   };
 }
 
-/** The inverse; undefined for a file written by others. UserError (naming `where`) when it is damaged. */
+/**
+ * The inverse; undefined for files of other programs.
+ * @throws UserError naming `where` if the metadata is damaged
+ */
 export function parseCheckpointMetadata(metadata: Record<string, string>, where: string): CheckpointInfo | undefined {
   if (metadata.format !== FORMAT) return undefined;
   const known = Object.entries(metadata).filter(([key]) => key in infoSchema.shape);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Key of the metadata that holds the checksum. */
+/** Metadata key of the checksum. */
 export const CHECKSUM_KEY = 'content_sha256';
 
 export interface HashedTensor {
@@ -10,9 +10,9 @@ export interface HashedTensor {
 }
 
 /**
- * SHA-256, in hex, of what a safetensors file says: names, types, shapes and values of its tensors, and its metadata
- * but for the checksum itself. The order of the tensors and the layout of the header don't count, so a program that
- * copies everything to another file keeps it true.
+ * SHA-256, in hex, of the content of a safetensors file: names, types, shapes and values of its tensors, and its
+ * metadata except the checksum. The order of tensors and the layout of the header don't count, so the checksum survives
+ * copying by other programs.
  */
 export function contentHash(
   tensors: Iterable<readonly [string, HashedTensor]>,

@@ -1,12 +1,12 @@
-/** Names of number types, as safetensors has them. */
+/** Names of number types in safetensors. */
 export type Dtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'U8';
 
 export const ITEM_BYTES: Readonly<Record<Dtype, number>> = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 };
 
-/** Whether a type holds fractions: weights are of no other. */
+/** Whether a type is floating-point, as weights must be. */
 export const isFloating = (dtype: string | undefined): boolean => /^B?F\d/.test(dtype ?? '');
 
-/** Numbers of any type as float32, in an array of their own; little-endian unless said otherwise. */
+/** Converts numbers of any type to float32, in a new array; little-endian by default. */
 export function toFloat32(dtype: Dtype, bytes: Uint8Array, bigEndian = false): Float32Array {
   const { buffer } = bigEndian ? turned(bytes, ITEM_BYTES[dtype]) : new Uint8Array(bytes);
   switch (dtype) {
@@ -28,14 +28,14 @@ export function toFloat32(dtype: Dtype, bytes: Uint8Array, bigEndian = false): F
   }
 }
 
-/** A copy with the bytes of every item in the other order. */
+/** Returns a copy with the bytes of every item reversed. */
 function turned(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   const copy = new Uint8Array(bytes);
   for (let start = 0; start < copy.length; start += size) copy.subarray(start, start + size).reverse();
   return copy;
 }
 
-/** Value of the bits of an IEEE 754 binary16. */
+/** Converts the bits of an IEEE 754 binary16. */
 function fromFloat16(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;

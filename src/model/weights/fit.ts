@@ -6,29 +6,30 @@ import { initialTensors } from './init.js';
 import { elements, sameShape, type Weights, type WeightTensor } from './weights.js';
 
 export interface FitOptions {
-  /** For each class of the network the class of the weights whose rows it takes over; null starts afresh. */
+  /** For each class of the network, the class of the weights whose rows it copies; null starts afresh. */
   classRows?: readonly (number | null)[];
-  /** Of the initial values of what is not taken over. Default 0. */
+  /** Seed for the initial values of tensors that are not copied. Default 0. */
   seed?: number;
-  /** Names the weights in messages. */
+  /** Name of the weights in messages. */
   where?: string;
 }
 
 export interface FitReport {
-  /** Number of tensors taken over as they are. */
+  /** Number of tensors copied unchanged. */
   loaded: number;
   /** Tensors of the network that the weights lack; they start afresh. */
   missing: string[];
-  /** Tensors the network has no place for. */
+  /** Tensors that the network does not have. */
   unexpected: string[];
   mismatched: { name: string; expected: number[]; received: number[] }[];
-  /** Tensors of the class heads that start afresh, wholly or for classes without a row to take over. */
+  /** Tensors of the class heads that start afresh, entirely or for classes without a row to copy. */
   reinitialised: string[];
 }
 
 /**
- * The weights of a network of `architecture`, as far as they go taken from `weights`. Another number of classes
- * re-initialises the class heads alone. UserError when the weights are those of another architecture.
+ * Returns weights for a network of `architecture`, copied from `weights` where possible. If the classes differ, only
+ * the class heads are re-initialised.
+ * @throws UserError if the weights belong to another architecture
  */
 export function fitWeights(
   weights: Weights,
@@ -62,7 +63,7 @@ export function fitWeights(
 
 const isClassHead = (name: string): boolean => name.startsWith('head.cls_preds.');
 
-/** `initial` with the rows of `source` that classes take over; `rows[class]` is a row of `source` or null. */
+/** Replaces rows of `initial` by rows of `source`; `rows[class]` is a row of `source` or null. */
 function takeRows(source: WeightTensor, initial: WeightTensor, rows: readonly (number | null)[]): WeightTensor {
   const length = elements(initial.shape.slice(1));
   const data = initial.data.slice();

@@ -1,13 +1,13 @@
 import { BATCH_NORM_EPSILON } from '../../config/network.js';
 import { elements, tensorOf, type Weights, type WeightTensor } from './weights.js';
 
-/** A convolution that does the work of its batch norm too. */
+/** A convolution that includes its batch norm. */
 export interface FoldedConv {
   weight: WeightTensor;
   bias: WeightTensor;
 }
 
-/** A batch norm of as many channels as its vectors have values. */
+/** A batch norm; its vectors have one value per channel. */
 export interface BatchNorm {
   gamma: Float32Array;
   beta: Float32Array;
@@ -16,7 +16,7 @@ export interface BatchNorm {
   epsilon: number;
 }
 
-/** Convolution `name.conv` with batch norm `name.bn` folded in. */
+/** Folds batch norm `name.bn` into convolution `name.conv`. */
 export function foldBatchNorm(weights: Weights, name: string): FoldedConv {
   const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
     (part) => tensorOf(weights, `${name}.bn.${part}`).data,
@@ -24,7 +24,7 @@ export function foldBatchNorm(weights: Weights, name: string): FoldedConv {
   return fold(tensorOf(weights, `${name}.conv.weight`), { gamma, beta, mean, variance, epsilon: BATCH_NORM_EPSILON });
 }
 
-/** A convolution, of bias b, with the batch norm behind it folded in: w·γ/√(σ²+ε), β + (b − μ)·γ/√(σ²+ε). */
+/** Folds a batch norm into the convolution before it, with bias b: w·γ/√(σ²+ε), β + (b − μ)·γ/√(σ²+ε). */
 export function fold({ shape, data }: WeightTensor, norm: BatchNorm, bias?: WeightTensor): FoldedConv {
   const { gamma, beta, mean, variance, epsilon } = norm;
   const scale = Float64Array.from(gamma, (value, i) => value / Math.sqrt(variance[i] + epsilon));
@@ -38,7 +38,7 @@ export function fold({ shape, data }: WeightTensor, norm: BatchNorm, bias?: Weig
   };
 }
 
-/** Puts a folded convolution into `weights` under `name`: its batch norm does nothing but add the bias. */
+/** Stores a folded convolution in `weights` under `name`, with a batch norm that only adds the bias. */
 export function setFolded(weights: Weights, name: string, { weight, bias }: FoldedConv): void {
   const channels = (value: number) => ({ shape: bias.shape, data: new Float32Array(bias.data.length).fill(value) });
   weights.set(`${name}.conv.weight`, weight);
@@ -48,7 +48,7 @@ export function setFolded(weights: Weights, name: string, { weight, bias }: Fold
   weights.set(`${name}.bn.running_var`, channels(1 - BATCH_NORM_EPSILON));
 }
 
-/** Whether the batch norms of `weights` hold no statistics of their own, having been folded into the convolutions. */
+/** Whether the batch norms of `weights` have no statistics, because they were folded into the convolutions. */
 export function isFolded(weights: Weights): boolean {
   const variance = Math.fround(1 - BATCH_NORM_EPSILON);
   const statistics = [...weights].filter(([name]) => /\.bn\.running_(mean|var)$/.test(name));

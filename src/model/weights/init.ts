@@ -3,11 +3,11 @@ import type { Architecture } from '../../config/network.js';
 import { type Parameter, parameters } from '../parameters.js';
 import { elements, type Weights, type WeightTensor } from './weights.js';
 
-/** Share of anchors that hold an object, and of classes that fit, which the untrained head assumes (yolo_head.py). */
+/** Prior probability of objectness and of each class in the untrained head (yolo_head.py). */
 const PRIOR = 0.01;
 
 /**
- * A fresh network as Megvii's YOLOX starts: convolutions by PyTorch's default, U(±1/√fan_in), batch norms as the
+ * Initialises a network like Megvii's YOLOX: convolutions by PyTorch's default, U(±1/√fan_in), batch norms as the
  * identity, objectness and class biases at the prior. The same seed gives the same numbers, tensor by tensor.
  */
 export function initialWeights(architecture: Architecture, seed: number): Weights {
@@ -15,12 +15,12 @@ export function initialWeights(architecture: Architecture, seed: number): Weight
   return new Map(parameters(architecture).map(({ name }) => [name, initial(name)]));
 }
 
-/** The same, one tensor at a time, by name. */
+/** Like `initialWeights`, but yields one tensor at a time, by name. */
 export function initialTensors(architecture: Architecture, seed: number): (name: string) => WeightTensor {
   const known = new Map(parameters(architecture).map((parameter) => [parameter.name, parameter]));
   return (name) => {
     const { kind, shape } = known.get(name) as Parameter;
-    // A bias has the bound of its convolution's weight.
+    // A bias has the same bound as its convolution's weight.
     const weight = known.get(name.replace(/bias$/, 'weight')) as Parameter;
     const fanIn = elements(weight.shape.slice(1));
     const values = new Float32Array(elements(shape));

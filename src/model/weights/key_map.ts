@@ -1,4 +1,4 @@
-/** Names of the same module in Megvii's YOLOX and in mmdetection's. */
+/** Names of one module in Megvii's YOLOX and in mmdetection. */
 type Names = readonly [megvii: string, mmdet: string];
 
 const CSP_LAYERS: readonly Names[] = [
@@ -19,7 +19,7 @@ const CSP_MEMBERS: readonly Names[] = [
   ['m', 'blocks'],
 ];
 
-/** Prefixes in order of precedence: the members of CSP layers before the stages that hold them. */
+/** Prefixes in order of precedence: members of CSP layers before the stages that contain them. */
 const PREFIXES: readonly Names[] = [
   ...CSP_LAYERS.flatMap((layer) =>
     CSP_MEMBERS.map((member): Names => [`${layer[0]}.${member[0]}`, `${layer[1]}.${member[1]}`]),
@@ -47,10 +47,10 @@ const SEPARABLE: readonly Names[] = [
   ['pconv', 'pointwise_conv'],
 ];
 
-/** mmdetection's name of a tensor by Megvii's; a name outside the network stays as it is. */
+/** Converts Megvii's name of a tensor to mmdetection's; names outside the network stay unchanged. */
 export const toMmdet = (megvii: string): string => rename(megvii, 0, 1);
 
-/** Megvii's name of a tensor by mmdetection's; a name outside the network stays as it is. */
+/** Converts mmdetection's name of a tensor to Megvii's; names outside the network stay unchanged. */
 export const toMegvii = (mmdet: string): string => rename(mmdet, 1, 0);
 
 export const isMmdet = (names: Iterable<string>): boolean => [...names].some((name) => name.startsWith('bbox_head.'));

@@ -4,14 +4,14 @@ import { elements, type Weights } from './weights.js';
 const STEM = 'backbone.backbone.stem.conv';
 
 /**
- * Largest norm of a stem filter, batch norm folded in, above which the network surely sees inputs of unit variance,
- * and below which it surely sees grey levels 0–255. A filter must give outputs of about unit variance, so the two
- * kinds differ by the spread of grey levels, about 60: YOLOX-nano has 15.6 in release 0.1.0 and 0.26 since 0.1.1.
+ * Limit for the largest norm of a stem filter, with batch norm folded: above it, inputs have unit variance; below it,
+ * they are grey levels 0–255. A filter must give outputs of about unit variance, so both kinds differ by the spread of
+ * grey levels, about 60: YOLOX-nano has 15.6 in release 0.1.0 and 0.26 since 0.1.1.
  */
 const LEGACY_NORM = 2;
 const CURRENT_NORM = 0.5;
 
-/** Whether weights want the preprocessing before YOLOX 0.1.1 (RGB, ImageNet statistics); null when they don't tell. */
+/** Whether weights need the preprocessing from before YOLOX 0.1.1 (RGB, ImageNet statistics); null if unknown. */
 export function guessLegacy(weights: Weights): boolean | null {
   const complete = ['conv.weight', 'bn.weight', 'bn.bias', 'bn.running_mean', 'bn.running_var'];
   if (!complete.every((part) => weights.has(`${STEM}.${part}`))) return null;

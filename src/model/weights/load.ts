@@ -17,29 +17,29 @@ import { isTorchCheckpoint, parseTorchCheckpoint } from './torch_checkpoint.js';
 import type { Weights, WeightTensor } from './weights.js';
 
 export interface LoadedWeights {
-  /** By Megvii key, whatever the file's names. */
+  /** By Megvii key, whatever names the file uses. */
   weights: Weights;
   /** `megvii` and `mmdet` are torch checkpoints. */
   format: 'safetensors' | 'megvii' | 'mmdet' | 'onnx';
-  /** What was taken of what the file holds, for people. */
+  /** Which part of the file was used, for people. */
   notices: string[];
-  /** Batch norms hold no statistics: train them with `batchNorm: fixed`, or estimate the statistics anew. */
+  /** Batch norms have no statistics: train with `batchNorm: fixed`, or estimate them again. */
   folded: boolean;
-  /** Made for the preprocessing before YOLOX 0.1.1; null when neither file nor weights tell. */
+  /** Whether they need the preprocessing from before YOLOX 0.1.1; null if neither file nor weights show it. */
   legacy: boolean | null;
-  /** What the file says, else what is usual for such weights. */
+  /** From the file, else the usual one for such weights. */
   preprocess: Preprocess;
-  /** What a file written here says about itself. */
+  /** Information in a file of ours. */
   info?: CheckpointInfo;
-  /** How far the network is from the ONNX file it was read from, run by onnxruntime. */
+  /** Difference between the network and the ONNX file it was read from, in onnxruntime. */
   check?: ImportCheck;
   path: string;
   sha256: string;
 }
 
 /**
- * Reads weights in any form: our safetensors, torch checkpoints of Megvii or mmdetection, ONNX. Told by content. An ONNX
- * file of no fixed input size is compared with what was read from it at `size`, height and width, if given.
+ * Reads weights in any format, identified by content: our safetensors, torch checkpoints of Megvii or mmdetection,
+ * ONNX. An ONNX file without a fixed input size is compared with the network at `size` (height, width), if given.
  */
 export async function loadWeights(path: string, size?: readonly [number, number]): Promise<LoadedWeights> {
   const file = await readBytes(path);
@@ -75,7 +75,7 @@ function usualPreprocess(weights: Weights, legacy: boolean, where: string, size?
 interface Found extends Pick<LoadedWeights, 'weights' | 'format'> {
   notices?: string[];
   metadata?: Record<string, string>;
-  /** Input height, width fixed in the file. */
+  /** Input height and width, if fixed in the file. */
   fixedSize?: [number, number];
   /** Compares the weights with the file they were read from. */
   verify?: (preprocess: Preprocess) => Promise<ImportCheck>;

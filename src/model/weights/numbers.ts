@@ -2,7 +2,7 @@ import { UserError } from '../../base/errors.js';
 import type { Weights } from './weights.js';
 
 /**
- * Refuses weights that hold NaN or infinity, or variances below 0: a network of them finds nothing, without a word.
+ * Refuses weights with NaN, infinity or negative variances, with which a network silently finds nothing.
  * @throws UserError naming `where`, the first such tensor, and how many there are
  */
 export function assertNumbers(weights: Weights, where: string): void {
@@ -22,7 +22,7 @@ export function assertNumbers(weights: Weights, where: string): void {
   });
 }
 
-/** `3 NaN and 1 infinite`; undefined when all is well. */
+/** Describes invalid values: `3 NaN and 1 infinite`; undefined if there are none. */
 function faultsOf(name: string, data: Float32Array): string | undefined {
   let [unknown, infinite, negative] = [0, 0, 0];
   const isVariance = name.endsWith('.running_var');

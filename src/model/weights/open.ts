@@ -8,25 +8,25 @@ import { type FitReport, fitWeights } from './fit.js';
 import { type LoadedWeights, loadWeights } from './load.js';
 
 export interface OpenOptions {
-  /** Input height, width in pixels; as the file says, or usual for its size, when absent. */
+  /** Input height and width in pixels; by default from the file, or usual for its size. */
   size?: readonly [number, number];
-  /** Preprocessing before YOLOX 0.1.1, or that since; as the file says or its weights suggest when absent. */
+  /** Whether to use the preprocessing from before YOLOX 0.1.1; by default from the file or guessed from its weights. */
   legacy?: boolean;
-  /** Names of the classes, for weights that have none. */
+  /** Names of the classes, for weights without names. */
   categories?: CheckpointInfo['categories'];
 }
 
-/** A network as its file has it: the weights hold every parameter of the architecture. */
+/** A network read from a file; the weights contain every parameter of the architecture. */
 export interface OpenedNetwork extends LoadedWeights {
   architecture: Architecture;
-  /** In the order of the classes: what the file says, else what was given. */
+  /** In the order of the classes: from the file, else as given. */
   categories?: CheckpointInfo['categories'];
   report: FitReport;
 }
 
 /**
- * Opens weights of any form with the architecture they have. UserError when tensors of it are missing, or classes are
- * given that are not those of the weights.
+ * Opens weights of any format and architecture.
+ * @throws UserError if tensors are missing, or the given classes contradict the weights
  */
 export async function openNetwork(path: string, options: OpenOptions = {}): Promise<OpenedNetwork> {
   const { size, legacy } = options;
@@ -69,8 +69,8 @@ export async function openNetwork(path: string, options: OpenOptions = {}): Prom
 }
 
 /**
- * Tensors inside backbone, neck or head that YOLOX has no place for belong to modules that would be left out: another
- * network. Others, of losses and the like, are told.
+ * Unknown tensors inside backbone, neck or head belong to modules we would leave out, so this is another network. Other
+ * tensors, e.g. of losses, are only reported.
  */
 function checkUnexpected(path: string, names: readonly string[]): void {
   const inside = names.filter((name) => /^(backbone|neck|head|bbox_head)\./.test(name));
@@ -88,7 +88,7 @@ function checkUnexpected(path: string, names: readonly string[]): void {
 
 type Categories = OpenedNetwork['categories'];
 
-/** The names the file has; those given to one without, which must be as many as it has classes. */
+/** Names from the file or, for a file without, the given ones, which must match the number of classes. */
 function namedClasses(path: string, count: number, known: Categories, given: Categories): Categories {
   const names = (categories: Categories) => categories?.map(({ name }) => name).join(', ');
   if (known && known.length !== count) {

@@ -1,4 +1,4 @@
-/** What a file is that holds no weights that are read here, and what to do. */
+/** Description and remedy of a file without weights that we can read. */
 export interface OtherFormat {
   what: string;
   hint: string;
@@ -24,17 +24,17 @@ const MAGICS: readonly [offset: number, hex: string, what: string, hint: string]
   [0, '47475546', 'a file of GGUF', CONVERT],
 ];
 
-/** Texts that come in place of weights, by what they begin with. */
+/** Texts found in place of weights, by how they begin. */
 const TEXTS: readonly [RegExp, string, string][] = [
   [/^$/, 'an empty file', COPY_AGAIN],
   [/^version https:\/\/git-lfs/, 'a pointer of Git LFS', '`git lfs pull` brings its file.'],
   [/^\s*<(!doctype )?html/i, 'a web page', 'Download the file itself: the page may ask to log in or to confirm.'],
 ];
 
-/** A pickle of protocol 2 to 5. */
+/** Start of a pickle of protocol 2 to 5. */
 const PICKLE = /^800[2-5]$/;
 
-/** What a file looks like that is none of the formats read here. */
+/** Identifies a file in none of the supported formats. */
 export function recogniseOther(file: Buffer): OtherFormat {
   const magic = MAGICS.find(([offset, hex]) => file.toString('hex', offset, offset + hex.length / 2) === hex);
   if (magic) return { what: magic[2], hint: magic[3] };
@@ -49,7 +49,7 @@ export function recogniseOther(file: Buffer): OtherFormat {
   return { what: `a file starting with the bytes ${file.toString('hex', 0, 8)}`, hint: CONVERT };
 }
 
-/** What a zip is that is no torch checkpoint, by the names in it. */
+/** Identifies a zip that is not a torch checkpoint by its entries. */
 export function recogniseZip(names: readonly string[]): OtherFormat {
   if (names.length > 0 && names.every((name) => name.endsWith('.npy')))
     return { what: 'arrays of NumPy', hint: CONVERT };
@@ -57,7 +57,7 @@ export function recogniseZip(names: readonly string[]): OtherFormat {
   return { what: names.length === 0 ? 'an empty archive' : `an archive of ${listed}`, hint: UNPACK };
 }
 
-/** Names of modules by which other detectors are told from YOLOX, and what they are called. */
+/** Module names that identify other detectors. */
 const DETECTORS: readonly [RegExp, string][] = [
   [/(^|[. ])model\.\d+\.(conv|cv\d|m|dfl|bn)\b/, 'a YOLO of Ultralytics or its kin (YOLOv5 to v12)'],
   [/(^|[. ])module_list\.\d+\./, 'a YOLO of Darknet (YOLOv3, v4)'],
@@ -69,7 +69,7 @@ const DETECTORS: readonly [RegExp, string][] = [
   [/(^|[. ])(layer[1-4]|features)\.\d+\./, 'a classifier'],
 ];
 
-/** The detector whose names these are, in words; undefined for unknown ones. */
+/** Identifies a detector by its module names; undefined if unknown. */
 export function recogniseDetector(names: readonly string[]): string | undefined {
   return DETECTORS.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1];
 }

@@ -14,7 +14,7 @@ interface ArrayOf {
   U8: Uint8Array;
 }
 
-/** A row-major tensor whose `dtype` tells the type of `data`; 16-bit floats are read as F32. */
+/** A row-major tensor; `dtype` determines the type of `data`. 16-bit floats are read as F32. */
 export type Tensor = { [D in keyof ArrayOf]: { dtype: D; shape: number[]; data: ArrayOf[D] } }[keyof ArrayOf];
 
 export interface SafetensorsFile {
@@ -23,7 +23,7 @@ export interface SafetensorsFile {
   metadata: Record<string, string>;
 }
 
-/** Largest header read, the limit of the reference implementation (safetensors 0.4). */
+/** Largest accepted header, as in the reference implementation (safetensors 0.4). */
 const MAX_HEADER_BYTES = 100_000_000;
 
 const HOLE = 'Bytes belong to no tensor: the header is damaged, or names a tensor twice.';
@@ -34,8 +34,8 @@ const metadataSchema = z.record(z.string(), z.string());
 type Entry = z.infer<typeof entrySchema>;
 
 /**
- * Reads a safetensors file whole, and verifies the checksum of one written here. UserError when it is damaged or holds
- * a type not listed in `Tensor`.
+ * Reads a whole safetensors file and verifies the checksum if it is ours.
+ * @throws UserError if it is damaged or contains a type not listed in `Tensor`
  */
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   return parseSafetensors(await readBytes(path), path);
@@ -85,7 +85,7 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string, name: str
   throw new UserError({ where, field: [name, ...path].join('.'), expected: 'a valid header entry', reason: message });
 }
 
-/** Compares the content with the checksum it was written with; a file without one, written by others, passes. */
+/** Compares the content with its checksum; files of other programs, without a checksum, pass. */
 function checkContent(
   entries: readonly (readonly [string, Entry])[],
   data: Uint8Array,
@@ -107,9 +107,9 @@ function checkContent(
   });
 }
 
-/** Tensors have exactly the bytes of their shapes, one after the other from the first byte of data to the last. */
+/** Checks that tensors have exactly the bytes of their shapes and fill the data contiguously. */
 function checkLayout(entries: readonly (readonly [string, Entry])[], bytes: number, where: string): void {
-  // An empty tensor goes before the one that starts at the same place.
+  // An empty tensor sorts before the one that starts at the same offset.
   const ordered = entries.toSorted(([, { data_offsets: a }], [, { data_offsets: b }]) => a[0] - b[0] || a[1] - b[1]);
   let previous: { name: string; end: number } = { name: '', end: 0 };
   for (const [name, { dtype, shape, data_offsets: offsets }] of ordered) {
@@ -121,7 +121,7 @@ function checkLayout(entries: readonly (readonly [string, Entry])[], bytes: numb
     if (end - begin !== length) throw fail('data_offsets', `${length} bytes for shape [${shape}]`, offsets);
     if (end > bytes) throw fail('data_offsets', `an end within ${bytes} bytes of data`, end, 'The file is truncated.');
     if (begin < previous.end) throw fail('data_offsets', `bytes of its own, not those of "${previous.name}"`, offsets);
-    // The format forbids holes: they hide what no one reads, such as the first of two tensors of one name.
+    // The format forbids holes, which hide unread data, such as the first of two tensors with one name.
     if (begin > previous.end) throw fail('data_offsets', `a start at byte ${previous.end}`, offsets, HOLE);
     previous = { name, end };
   }
@@ -152,15 +152,15 @@ function toTensor(dtype: Dtype, shape: number[], bytes: Uint8Array): Tensor {
   }
 }
 
-/** What can be written; the file's dtype follows from the array's class. */
+/** A tensor to write; its dtype follows from the class of the array. */
 export interface TensorData {
   shape: readonly number[];
   data: ArrayOf[keyof ArrayOf];
 }
 
 /**
- * Writes a safetensors file atomically, with a checksum of its content. Equal content gives equal bytes: tensors are
- * ordered by item size and key.
+ * Writes a safetensors file atomically, with a checksum of its content. Equal content gives equal bytes, because
+ * tensors are ordered by item size and key.
  */
 export async function writeSafetensors(
   path: string,
@@ -174,7 +174,7 @@ export function serializeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Record<string, string>,
 ): Uint8Array {
-  // Wide items first keeps every tensor aligned to its item size without holes, which the format forbids.
+  // Writing wide items first aligns every tensor without holes, which the format forbids.
   const ordered = [...tensors].sort(
     ([a, { data: x }], [b, { data: y }]) => y.BYTES_PER_ELEMENT - x.BYTES_PER_ELEMENT || (a < b ? -1 : 1),
   );

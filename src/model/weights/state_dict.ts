@@ -5,14 +5,14 @@ import { isMmdet, toMegvii } from './key_map.js';
 import { recogniseDetector } from './other_formats.js';
 import type { Weights, WeightTensor } from './weights.js';
 
-/** A tensor in a file, read when it is asked for. */
+/** A tensor in a file, read on demand. */
 export interface StoredTensor {
-  /** Name of its type, as safetensors has it. */
+  /** Name of its type in safetensors. */
   dtype: string;
   read(): WeightTensor | Promise<WeightTensor>;
 }
 
-/** Tensors by name in a file, and where they lie in it: empty for the whole. */
+/** Tensors by name in a file, and their path in it; empty for the whole file. */
 export interface StateDict {
   path: string;
   tensors: ReadonlyMap<string, StoredTensor>;
@@ -21,38 +21,38 @@ export interface StateDict {
 /** A network in a file. */
 interface Found {
   dict: StateDict;
-  /** What its names begin with, each segment with its point. */
+  /** Prefix of its names, including the trailing dot. */
   prefix: string;
-  /** Names in the file by the network's. */
+  /** Names in the file by names in the network. */
   names: Map<string, string>;
 }
 
 export interface NetworkState {
   /** By Megvii key. */
   weights: Weights;
-  /** Whether the file has mmdetection's names. */
+  /** Whether the file uses mmdetection's names. */
   mmdet: boolean;
-  /** What was taken of what the file holds, for people; empty when it holds nothing else. */
+  /** Which part of the file was used, for people; empty if it contains nothing else. */
   notices: string[];
 }
 
-/** Segments that wrappers of torch put anywhere into names; no module of YOLOX is called so. */
+/** Segments that torch wrappers insert anywhere into names; no YOLOX module uses them. */
 const WRAPPERS = new Set([
   ...['module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module', '_forward_module'],
 ]);
 
-/** The end of a name that every YOLOX has: Megvii's, mmdetection's. */
+/** End of a name that every YOLOX has, in Megvii's and mmdetection's form. */
 const SIGNATURES = ['head.cls_preds.0.weight', 'bbox_head.multi_level_conv_cls.0.weight'];
 
-/** How the names of what a network computes with end. */
+/** Ends of names of tensors that a network computes with. */
 const PARAMETER = /\.(weight|bias|running_mean|running_var)$/;
 
-/** Says of a place that averaged weights lie there. */
+/** Recognises paths of averaged weights. */
 const AVERAGED = /(^|[._])(ema|swa|avg|average|averaged)([._]|$)/i;
 
 /**
- * The network among the tensors of a file, whatever its names begin with and wherever it lies. Of several the averaged
- * one is taken. UserError (naming `where`) when there is none, or several that nothing tells apart.
+ * Finds the network among the tensors of a file, whatever its prefix and path. Of several, it takes the averaged one.
+ * @throws UserError naming `where` if there is none, or several that cannot be told apart
  */
 export async function readNetwork(dicts: readonly StateDict[], where: string): Promise<NetworkState> {
   const all = dicts.flatMap((dict) => networksIn(dict, where));
@@ -67,7 +67,7 @@ export async function readNetwork(dicts: readonly StateDict[], where: string): P
     const tensor = dict.tensors.get(stored) as StoredTensor;
     if (isBookkeeping(name)) continue;
     if (!isFloating(tensor.dtype)) {
-      // Counters, such as how many steps were averaged.
+      // Counters, such as the number of averaged steps.
       if (!PARAMETER.test(name)) continue;
       const hint = 'Quantised weights cannot be read: give those they were made of.';
       throw new UserError({ where, field: stored, expected: 'floating-point numbers', received: tensor.dtype, hint });
@@ -88,7 +88,7 @@ export async function readNetwork(dicts: readonly StateDict[], where: string): P
   };
 }
 
-/** What was taken out of the names of a network: what they begin with, and the names of wrappers further on. */
+/** Describes what was removed from the names of a network: the prefix and the names of wrappers. */
 function describeNames({ prefix, names }: Found): string[] {
   const inside = [...names].flatMap(([name, stored]) => (stored === prefix + name ? [] : stored.split('.')));
   const wrappers = [...new Set(inside)].filter((segment) => WRAPPERS.has(segment)).map((segment) => `${segment}.`);
@@ -96,13 +96,13 @@ function describeNames({ prefix, names }: Found): string[] {
   return taken.length > 0 ? [`${taken.join(' and ')} is taken out of the names of ${names.size} tensors`] : [];
 }
 
-/** Where a network lies, for people: `ema (names begin with "module.")`. */
+/** Describes the path of a network for people: `ema (names begin with "module.")`. */
 const placeOf = ({ dict, prefix }: Found): string => {
   const path = dict.path || 'the whole file';
   return prefix ? `${path} (names beginning with "${prefix}")` : path;
 };
 
-/** The networks among the tensors of one dictionary, by what their names begin with. */
+/** Finds the networks among the tensors of one dictionary, by prefix. */
 function networksIn(dict: StateDict, where: string): Found[] {
   const cleaned = [...dict.tensors.keys()].map((stored) => ({ stored, name: withoutWrappers(stored) }));
   const heads = cleaned.flatMap(({ stored, name }) => {
@@ -112,7 +112,7 @@ function networksIn(dict: StateDict, where: string): Found[] {
     const prefix = stored.endsWith(signature) ? stored.slice(0, -signature.length) : start;
     return [{ start, prefix, names: new Map<string, string>() }];
   });
-  // A name belongs to the network whose beginning it has the most of: one may lie in another's folder.
+  // A name belongs to the network with the longest matching prefix, because prefixes may be nested.
   heads.sort((a, b) => b.start.length - a.start.length);
   for (const { stored, name } of cleaned) {
     const head = heads.find(({ start }) => name.startsWith(start));
@@ -140,7 +140,7 @@ const withoutWrappers = (name: string): string =>
 function choose(all: readonly Found[], where: string): Found {
   if (all.length === 1) return all[0];
   const isAveraged = ({ dict, prefix }: Found) => AVERAGED.test(dict.path) || AVERAGED.test(prefix);
-  // mmdetection puts the averaged weights in the place of the others, and those under "ema".
+  // mmdetection stores the averaged weights under the plain names and the others under "ema".
   const exchanged = all.some(({ names }) => isMmdet(names.keys()));
   const best = all.filter((one) => isAveraged(one) !== exchanged);
   if (best.length === 1) return best[0];
@@ -164,7 +164,7 @@ function nothingFound(dicts: readonly StateDict[], where: string): UserError {
   });
 }
 
-/** What the names of a file without the network tell its owner. */
+/** Hint from the names in a file without the network. */
 function hintFor(names: readonly string[]): string {
   if (names.some((name) => /backbone\.(backbone|stem|stage1)\./.test(name)))
     return 'The backbone is there, the head is missing: give the checkpoint of the whole detector.';
@@ -175,7 +175,7 @@ function hintFor(names: readonly string[]): string {
 }
 
 /**
- * Counters of batches, and the `ema_…` buffers of mmdetection 2: its checkpoints hold the averaged weights under the
- * plain names, which it evaluates, and those in training under `ema_…`.
+ * Counters of batches, and the `ema_…` buffers of mmdetection 2, whose checkpoints contain the averaged weights, used
+ * for evaluation, under the plain names and the training weights under `ema_…`.
  */
 const isBookkeeping = (name: string): boolean => name.endsWith('.num_batches_tracked') || name.startsWith('ema_');

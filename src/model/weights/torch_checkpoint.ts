@@ -7,12 +7,12 @@ import { findStateDicts } from './torch_objects.js';
 import { PickledObject, type Storage, type TorchTensor, TorchUnpickler } from './torch_pickle.js';
 import { elements, sameShape } from './weights.js';
 
-/** First pickle of a checkpoint written before torch 1.6: a magic number of ten bytes. */
+/** First pickle of a checkpoint from before torch 1.6: a magic number of ten bytes. */
 const LEGACY_MAGIC = Buffer.from('80028a0a6cfc9c46f9206aa850192e', 'hex');
 
 const ZIP_MAGIC = Buffer.from('PK\x03\x04');
 
-/** A checkpoint opened: the pickled object and how to get at the bytes of its storages. */
+/** An opened checkpoint: the pickled object, and a way to read the bytes of its storages. */
 interface Container {
   root: unknown;
   bigEndian: boolean;
@@ -20,9 +20,9 @@ interface Container {
 }
 
 /**
- * The state dicts of a torch checkpoint, in the zip format or that of torch before 1.6, wherever they lie in it; those
- * of pickled modules too. Tensors are read when they are asked for. UserError (naming `where`) when the file is damaged
- * or holds none.
+ * Finds the state dicts of a torch checkpoint, in the zip format or that from before torch 1.6, wherever they are,
+ * including those of pickled modules. Tensors are read on demand.
+ * @throws UserError naming `where` if the file is damaged or contains none
  */
 export async function parseTorchCheckpoint(file: Buffer, where: string): Promise<StateDict[]> {
   const { root, read, bigEndian } = await sound(where, () =>
@@ -51,7 +51,7 @@ export async function parseTorchCheckpoint(file: Buffer, where: string): Promise
   });
 }
 
-/** What `work` gives; anything that goes wrong in it is damage of the file. */
+/** Runs `work`; any error in it means that the file is damaged. */
 async function sound<T>(where: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -75,7 +75,7 @@ export const isTorchCheckpoint = (file: Buffer): boolean =>
 
 const startsWith = (file: Buffer, magic: Buffer): boolean => file.subarray(0, magic.length).equals(magic);
 
-/** A zip of `NAME/data.pkl`, `NAME/byteorder` and one stored file `NAME/data/KEY` per storage. */
+/** Opens a zip of `NAME/data.pkl`, `NAME/byteorder` and one stored file `NAME/data/KEY` per storage. */
 async function openTorchZip(file: Buffer, where: string): Promise<Container> {
   const zip = await openZip(file, where);
   const names = [...zip.entries.keys()];
@@ -83,7 +83,7 @@ async function openTorchZip(file: Buffer, where: string): Promise<Container> {
   const folder = names.find((name) => /^[^/]*\/data\.pkl$/.test(name))?.split('/')[0];
   const read = async (name: string): Promise<Buffer> => {
     const path = `${folder}/${name}`;
-    // Torch stores its entries, so a size can never exceed the file's.
+    // Torch does not compress its entries, so no size can exceed the file's.
     if (zip.entries.get(path)?.compressionMethod) throw new Error(`${name} compressed`);
     return zip.read(path);
   };
@@ -92,7 +92,7 @@ async function openTorchZip(file: Buffer, where: string): Promise<Container> {
   return { root, bigEndian, read: ({ key }) => read(`data/${key}`) };
 }
 
-/** @throws UserError for an archive that torch did not write, or that holds a program and not its weights alone */
+/** @throws UserError for an archive not written by torch, or one that contains a program, not only weights */
 function refuseOtherZip(names: readonly string[], where: string): void {
   const expected = 'a torch checkpoint';
   const has = (name: string) => names.some((one) => one.endsWith(`/${name}`));
@@ -105,7 +105,10 @@ function refuseOtherZip(names: readonly string[], where: string): void {
   throw new UserError({ where, expected, reason: `it is ${what}`, hint });
 }
 
-/** A row of pickles (magic, version, system, object, storage keys), then each storage: int64 length, values. */
+/**
+ * Opens a sequence of pickles (magic, version, system, object, storage keys), followed by each storage: int64 length,
+ * values.
+ */
 function openLegacy(file: Buffer): Container {
   const pickles = new TorchUnpickler(file.subarray(LEGACY_MAGIC.length));
   pickles.next();
@@ -133,7 +136,7 @@ function valuesOf({ key, dtype, length }: Storage, bytes: Uint8Array, bigEndian:
   throw new Error(`${bytes.length} bytes for storage ${key} of ${length} × ${dtype}`);
 }
 
-/** The values of a strided view in row-major order. */
+/** Returns the values of a strided view in row-major order. */
 function gather({ offset, shape, stride }: TorchTensor, flat: Float32Array): Float32Array {
   const rowMajor = shape.map((_, axis) => elements(shape.slice(axis + 1)));
   if (sameShape(stride, rowMajor)) return flat.slice(offset, offset + elements(shape));

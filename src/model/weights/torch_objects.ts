@@ -1,15 +1,18 @@
 import { PickledObject, TorchTensor } from './torch_pickle.js';
 
-/** Levels of objects in objects that are looked into. */
+/** Deepest nesting of objects to search. */
 const MAX_DEPTH = 10;
 
-/** Tensors by name, and where they lie in the checkpoint: `model`, `callbacks.EMA.state`, empty for the whole. */
+/** Tensors by name, and their path in the checkpoint: `model`, `callbacks.EMA.state`, empty for the whole. */
 export interface PickledState {
   path: string;
   tensors: Map<string, TorchTensor>;
 }
 
-/** The dictionaries of named tensors in a pickled object, and the modules, whose tensors get the names of a state dict. */
+/**
+ * Finds the dictionaries of named tensors in a pickled object, and modules, whose tensors get the names of a state
+ * dict.
+ */
 export function findStateDicts(root: unknown): PickledState[] {
   const found: PickledState[] = [];
   const seen = new Set<unknown>();
@@ -34,7 +37,7 @@ function entriesOf(value: unknown): Entries | undefined {
   return Array.isArray(value) ? new Map(value.entries()) : undefined;
 }
 
-/** What an nn.Module keeps its tensors and children in. */
+/** Whether an object has the attributes in which an nn.Module keeps its tensors and children. */
 const isModule = (entries: Entries): boolean => entries.has('_parameters') && entries.has('_modules');
 
 function tensorsIn(entries: Entries | undefined, path: readonly string[]): [string, TorchTensor][] {

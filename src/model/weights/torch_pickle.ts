@@ -1,7 +1,7 @@
 import { BufferReader, Parser } from 'pickleparser';
 import type { Dtype } from './dtype.js';
 
-/** Storage classes of torch, by how their bytes are read. */
+/** Storage classes of torch and their number types. */
 const STORAGES = {
   FloatStorage: 'F32',
   DoubleStorage: 'F64',
@@ -13,10 +13,10 @@ const STORAGES = {
   BoolStorage: 'U8',
 } as const satisfies Record<string, Dtype>;
 
-/** A flat array in the checkpoint that tensors are views of; its bytes lie outside the pickle. */
+/** A flat array in the checkpoint, of which tensors are views; its bytes are outside the pickle. */
 export interface Storage {
   key: string;
-  /** Undefined for a class of storage not read here, e.g. quantised. */
+  /** Undefined for unsupported storage classes, e.g. quantised ones. */
   dtype: Dtype | undefined;
   /** Number of values. */
   length: number;
@@ -38,7 +38,7 @@ export class TorchTensor {
   }
 }
 
-/** An object of a class that is not known here: what the pickle puts into it, and nothing of what the class does. */
+/** An object of an unknown class, with its data but none of its behaviour. */
 export class PickledObject {
   /** Its class, `module.name`. */
   readonly type: string;
@@ -69,11 +69,11 @@ export class PickledObject {
 type Callable = (...args: never[]) => unknown;
 
 /**
- * Unpickles torch objects one after the other. Nothing named in a pickle is ever run: tensors, storages and plain
- * containers become the types here, every other class or function becomes an inert object.
+ * Unpickles torch objects one after another. Never runs code named in a pickle: tensors, storages and plain containers
+ * become the types here, and every other class or function becomes an inert object.
  */
 export class TorchUnpickler {
-  /** Every storage the pickles referred to so far, by key. */
+  /** Every storage referenced so far, by key. */
   readonly storages = new Map<string, Storage>();
   readonly #reader: BufferReader;
   readonly #parser: Parser;
@@ -110,12 +110,15 @@ export class TorchUnpickler {
     return this.#reader.position;
   }
 
-  /** The next object of the stream. Throws a plain Error when the pickle is damaged. */
+  /**
+   * Reads the next object of the stream.
+   * @throws Error if the pickle is damaged
+   */
   next(): unknown {
     return this.#parser.read(this.#reader);
   }
 
-  /** What a name stands for: a function that also serves as a constructor, as the unpickler calls it either way. */
+  /** Resolves a name to a function that also works as a constructor, because the unpickler calls it either way. */
   #resolve(name: string): Callable {
     const known = this.#known.get(name) ?? this.#objects.get(name);
     if (known !== undefined) return known;
@@ -137,7 +140,7 @@ export class TorchUnpickler {
   }
 }
 
-/** An ordered dictionary, of its pairs where it is given them. */
+/** Creates an ordered dictionary, from pairs if given. */
 function makeMap(pairs: unknown = []): Map<unknown, unknown> {
   return new Map(Array.isArray(pairs) ? (pairs as [unknown, unknown][]) : []);
 }
@@ -154,7 +157,7 @@ const rebuildTensor = Object.freeze(
     }
     const values = shape.reduce((a, b) => a * b, 1);
     const last = shape.reduce((sum, side, i) => sum + (side - 1) * stride[i], offset);
-    // An expanded view (stride 0) could ask for any amount of memory; weights never are one.
+    // An expanded view (stride 0) could request any amount of memory; weights are never expanded.
     if (values > storage.length || (values > 0 && last >= storage.length)) {
       throw new Error(`a tensor of shape [${shape}] outside its storage of ${storage.length} values`);
     }

@@ -8,7 +8,10 @@ export interface WeightTensor {
 /** The tensors of a network by Megvii key, e.g. `backbone.backbone.stem.conv.bn.running_var`. */
 export type Weights = Map<string, WeightTensor>;
 
-/** The tensor of that name; RangeError when the weights lack it. */
+/**
+ * The tensor of this name.
+ * @throws RangeError if the weights lack it
+ */
 export function tensorOf(weights: Weights, name: string): WeightTensor {
   const tensor = weights.get(name);
   if (tensor === undefined) throw new RangeError(`no tensor ${name}`);
