@@ -1,14 +1,14 @@
 import { CHECKED, openPixels } from '../image/decode.js';
 
-/** A difference hash compares this many neighbours in each of as many rows: 64 bits. */
+/** A difference hash compares this many neighbours in each of this many rows: 64 bits. */
 const SIDE = 8;
 /**
- * Hashes at most this many bits apart belong to one image. Of copies re-encoded, halved, brightened or blurred more
- * than 95 in 100 stay within it, measured on COCO; different images are about 32 apart, rarely less than 10.
+ * Hashes that differ in at most this many bits belong to one image. On COCO, more than 95 % of re-encoded, halved,
+ * brightened or blurred copies stay within it; different images differ in about 32 bits, rarely in fewer than 10.
  */
 export const NEAR = SIDE - 1;
 
-/** What tells images apart: their bytes, and what is seen in them. */
+/** What identifies an image: its bytes and its appearance. */
 export interface Fingerprint {
   sha256: string;
   /** One byte per row, from {@link differenceHash}. */
@@ -17,7 +17,7 @@ export interface Fingerprint {
 
 /** Perceptual hash (dHash) of an image file: a bit for each pixel of its 9 × 8 grey thumbnail darker than the next. */
 export async function differenceHash(file: string | Buffer): Promise<Uint8Array> {
-  // Shrinking while loading would sample the two directions differently, and a turned copy would not be recognised.
+  // Shrink-on-load would sample the two directions differently, so a rotated copy would not be recognised.
   const pixels = await openPixels(file, CHECKED);
   const grey = await pixels
     .greyscale()
@@ -31,8 +31,8 @@ export async function differenceHash(file: string | Buffer): Promise<Uint8Array>
 }
 
 /**
- * A group number per image: equal bytes or hashes at most `near` bits apart, directly or through further images,
- * share one. `near` is at most {@link NEAR}; null compares bytes alone.
+ * Assigns a group number to each image. Images with equal bytes, or hashes that differ in at most `near` bits, share a
+ * group, directly or through other images. `near` is at most {@link NEAR}; null compares only bytes.
  */
 export function groupDuplicates(fingerprints: readonly Fingerprint[], near: number | null = NEAR): number[] {
   const parent = fingerprints.map((_, i) => i);
@@ -54,7 +54,9 @@ export function groupDuplicates(fingerprints: readonly Fingerprint[], near: numb
   return parent.map((_, i) => root(i));
 }
 
-/** Candidates: images of equal bytes or with a row of the hash in common, as 7 differing bits leave one of 8 rows alone. */
+/**
+ * Candidates: images with equal bytes or a common row of the hash, because 7 differing bits leave one of 8 rows equal.
+ */
 function buckets(fingerprints: readonly Fingerprint[]): Iterable<number[]> {
   const byKey = new Map<string, number[]>();
   for (const [i, { sha256, hash }] of fingerprints.entries()) {

@@ -6,7 +6,7 @@ import { UserError } from '../base/errors.js';
 import { explainFileError } from '../base/file_errors.js';
 import { makeDir, sha256, writeAtomic } from '../base/files.js';
 
-/** What the system says of a file's content without reading it: device, inode, size, times of content and of inode. */
+/** Identity of a file's content without reading it: device, inode, size, times of content and inode. */
 type Key = string;
 
 interface Entry {
@@ -17,24 +17,24 @@ interface Entry {
 
 const DAY_MS = 86_400_000;
 
-/** Entries that no run has asked for in so many days are dropped. */
+/** Entries not used for this many days are dropped. */
 const KEPT_DAYS = 90;
 
 /**
- * Milliseconds a file must have been left alone before it was read. A file can change twice within one tick of its
- * clock, and the second change would not show; ticks are up to 2 s (FAT), 10 ms on Linux's own file systems.
+ * Milliseconds a file must have been unchanged before it was read. A file can change twice within one clock tick, and
+ * the second change would not show; ticks are up to 2 s (FAT), 10 ms on Linux's own file systems.
  */
 const SETTLED_MS = 2500;
 
-/** A file that keeps changing while it is read is read again so many times. */
+/** Most attempts to read a file that keeps changing. */
 const TRIES = 5;
 
 const CHUNK_BYTES = 1 << 20;
 
 /**
- * SHA-256 of files by what `stat` says of them, kept between runs: a file that was not touched is not read again. Times
- * of inodes (ctime) cannot be set by programs, so a file that was replaced and given its old time is read again. Losing
- * the cache costs time alone.
+ * Caches the SHA-256 of files by their `stat` between runs, so that untouched files are not read again. Programs cannot
+ * set inode times (ctime), so a file that was replaced and given its old time is read again. Losing the cache only
+ * costs time.
  */
 export class HashCache {
   readonly #path: string;
@@ -50,7 +50,7 @@ export class HashCache {
     this.#settledMs = settledMs;
   }
 
-  /** Opens the cache in a file; one that is missing or damaged is empty. */
+  /** Opens the cache in a file; a missing or damaged one counts as empty. */
   static async open(path: string, settledMs = SETTLED_MS): Promise<HashCache> {
     const text = await readFile(path, 'utf8').catch(() => '');
     const end = text.indexOf('\n');
@@ -60,7 +60,9 @@ export class HashCache {
     return new HashCache(path, new Map(rows.map(([key, hash, used]) => [key, { sha256: hash, used }])), settledMs);
   }
 
-  /** SHA-256 of a file's content. @throws UserError when it is no file, cannot be read, or changes all the time */
+  /**
+   * Returns the SHA-256 of a file's content. @throws UserError if it is not a file, cannot be read, or keeps changing
+   */
   async hash(path: string): Promise<string> {
     try {
       const found = await stat(path, { bigint: true });
@@ -77,7 +79,7 @@ export class HashCache {
 
   async #read(path: string): Promise<string> {
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      // A pipe would be waited for, and be empty the next time.
+      // Reading a pipe would block, and it would be empty the next time.
       if (!(await stat(path)).isFile()) throw new UserError({ where: path, expected: 'a file', hint: 'It is none.' });
       const file = await open(path);
       try {

@@ -2,41 +2,41 @@ import { sha256 } from '../base/files.js';
 import type { CocoCategory, CocoDataset, CocoImage } from '../detect/coco.js';
 import type { Split } from './split.js';
 
-/** What one split holds. */
+/** Contents of one split. */
 export interface SplitCounts {
   images: number;
-  /** Images without an object. */
+  /** Number of images without objects. */
   background: number;
   objects: number;
-  /** Objects by category name, in the order of the ids. */
+  /** Number of objects by category name, in order of the ids. */
   categories: Record<string, number>;
 }
 
-/** One image's place in the manifest. */
+/** Entry of an image in the manifest. */
 export interface SplitEntry {
   id: number;
   file_name: string;
   sha256: string;
   split: Split;
-  /** Number shared by equal and nearly equal images. */
+  /** Group number, shared by equal and nearly equal images. */
   group: number;
 }
 
-/** Record of how a dataset was split: whether an image was trained on is looked up here. */
+/** Record of how a dataset was split, to look up whether an image was used for training. */
 export interface Manifest {
   format: 1;
   seed: number;
   shares: Record<Split, number>;
   categories: CocoCategory[];
   counts: Record<Split, SplitCounts>;
-  /** Images that have an equal or nearly equal one. */
+  /** Number of images with an equal or nearly equal one. */
   duplicates: number;
   images: SplitEntry[];
   /** SHA-256 of `images` as JSON without blanks. */
   checksum: string;
 }
 
-/** Describes the splits of `dataset`; `images` go with its images, one by one. */
+/** Describes the splits of `dataset`; `images` correspond to its images, one by one. */
 export function buildManifest(
   dataset: CocoDataset,
   images: SplitEntry[],
@@ -71,7 +71,7 @@ export function subset<Image extends CocoImage>(
   };
 }
 
-/** Crowds are no objects. */
+/** Crowds are not objects. */
 function countObjects({ images, annotations: all, categories }: CocoDataset): SplitCounts {
   const annotations = all.filter(({ iscrowd }) => !iscrowd);
   const perCategory = new Map(categories.map(({ id }) => [id, 0]));

@@ -4,10 +4,10 @@ import { listed } from './select.js';
 import { SPLITS } from './split.js';
 
 const UNGROUP = 'set prep.nearDuplicates: null (--prep.nearDuplicates null)';
-/** Share of the images from which on one group of copies is worth a word. */
+/** A group of copies with at least this fraction of the images is worth a notice. */
 const LARGE_GROUP = 0.25;
 
-/** @throws UserError when there are fewer groups of near-duplicates than splits, and says how to take them apart */
+/** @throws UserError if there are fewer groups of near-duplicates than splits, with the remedy */
 export function refuseFewGroups(groups: readonly number[], near: number | null): void {
   const count = new Set(groups).size;
   if (count >= SPLITS.length || groups.length < SPLITS.length) return;
@@ -23,7 +23,7 @@ export function refuseFewGroups(groups: readonly number[], near: number | null):
   });
 }
 
-/** What a person should know of the splits before training on them. */
+/** Notices that a user should see before training on the splits. */
 export function noticesOf(manifest: Manifest, near: number | null): string[] {
   const { counts, images } = manifest;
   const notices: string[] = [];

@@ -4,20 +4,21 @@ import { commonestCause, type ValidationReport } from './validation.js';
 
 export interface Selection<Image extends CocoImage> {
   dataset: CocoDataset<Image>;
-  /** What was left out, for a person. */
+  /** Notices about what was left out, for people. */
   notices: string[];
 }
 
-/** Names shown of a longer list. */
+/** Most names shown of a list. */
 const SHOWN = 10;
 
 /**
- * Keeps the objects of the named categories and renumbers these 1…n in the given order, with the former id in
- * `old_id`; `names` null keeps all categories that have an object, in their order, and gives notice of the others.
- * Images left without an object stay as background when `keepEmpty`.
+ * Keeps the objects of the named categories and renumbers these 1…n in the given order, with the former id in `old_id`.
+ * With `names` null, keeps all categories with objects, in their order, with a notice about the others. With
+ * `keepEmpty`, images without objects stay as background.
  *
- * @param report of the dataset: says why a category has no object
- * @throws UserError for an unknown or repeated name, for a named category without an object, and when none has one
+ * @param report of the dataset, which explains why a category has no objects
+ * @throws UserError for an unknown or repeated name, for a named category without objects, and if no category has
+ * objects
  */
 export function selectCategories<Image extends CocoImage>(
   dataset: CocoDataset<Image>,
@@ -82,7 +83,7 @@ function noticesOf(bare: readonly CocoCategory[], dataset: CocoDataset, report: 
   return [`left out as they have no object: ${listed(bare.map(({ name }) => name))}`, ...reasons];
 }
 
-/** Why a category that is annotated has no object. */
+/** Why an annotated category has no objects. */
 function reasonFor({ id, name }: CocoCategory, dataset: CocoDataset, { items }: ValidationReport): string | undefined {
   const crowds = dataset.annotations.filter(({ category_id }) => category_id === id).length;
   if (crowds > 0) {
@@ -96,7 +97,7 @@ function reasonFor({ id, name }: CocoCategory, dataset: CocoDataset, { items }: 
   );
 }
 
-/** Names in a row, a long list cut. */
+/** Joins names, shortening a long list. */
 export function listed(names: readonly string[]): string {
   const rest = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
   return names.slice(0, SHOWN).join(', ') + rest;

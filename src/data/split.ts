@@ -7,25 +7,26 @@ export type Split = (typeof SPLITS)[number];
 export interface SplitImage {
   /** Categories of the objects in the image, each once; none for a background image. */
   labels: readonly number[];
-  /** Images of one group land in the same split. */
+  /** Images of one group go into the same split. */
   group: number;
 }
 
-/** Stands for "no object", so that background images are shared out like a class. */
+/** Label for "no object", so that background images are distributed like a class. */
 const BACKGROUND = -1;
 
 interface Group {
   members: number[];
-  /** Images in which a label occurs. */
+  /** Number of images with each label. */
   labels: Map<number, number>;
   split?: Split;
 }
 
 /**
- * Shares images out so that every class meets the shares as nearly as whole groups allow: iterative stratification
- * (Sechidis, Tsoumakas, Vlahavas 2011), rarest label first. Where there are enough groups, train has every class, and
- * val and test each have an object. The same images, shares and seed give the same splits. Returns one split per
- * image; throws a UserError when a split stays empty.
+ * Distributes images so that every class approaches the given fractions as closely as whole groups allow: iterative
+ * stratification (Sechidis, Tsoumakas, Vlahavas 2011), rarest label first. With enough groups, train has every class,
+ * and val and test each have an object. Equal images, fractions and seed give equal splits.
+ * @returns one split per image
+ * @throws UserError if a split stays empty
  */
 export function stratifiedSplit(images: readonly SplitImage[], shares: Record<Split, number>, seed: number): Split[] {
   const random = new Random(seed, 'split');
@@ -75,13 +76,13 @@ function addCounts(counts: Map<number, number>, more: ReadonlyMap<number, number
   for (const [label, count] of more) counts.set(label, (counts.get(label) ?? 0) + sign * count);
 }
 
-/** Moves single groups, where rounding left train without a class, val or test without an object, or a split empty. */
+/** Moves single groups if rounding left train without a class, val or test without an object, or a split empty. */
 function supply(groups: readonly Group[], shares: Record<Split, number>): void {
   const inSplit = (split: Split) => groups.filter((group) => group.split === split);
   const take = (split: Split, fits: (group: Group) => boolean): void => {
     if (shares[split] === 0 || inSplit(split).some(fits)) return;
     const donors = groups.filter((group) => fits(group) && (split === 'train' || canSpare(group, groups, fits)));
-    // From where most are; of those the smallest.
+    // Take from the split with the most, and its smallest group.
     const stock = (group: Group) => inSplit(group.split as Split).filter(fits).length;
     const [donor] = donors.sort((a, b) => stock(b) - stock(a) || a.members.length - b.members.length);
     if (donor) donor.split = split;
@@ -93,7 +94,7 @@ function supply(groups: readonly Group[], shares: Record<Split, number>): void {
   for (const split of SPLITS) take(split, () => true);
 }
 
-/** A split gives away neither its last group that fits nor its last object, and train no last one of a class. */
+/** No split gives away its last matching group or its last object, and train keeps the last one of each class. */
 function canSpare(group: Group, groups: readonly Group[], fits: (group: Group) => boolean): boolean {
   const others = groups.filter((other) => other !== group && other.split === group.split);
   if (!others.some(fits) || (hasObject(group) && !others.some(hasObject))) return false;

@@ -7,13 +7,13 @@ import { startProgress } from '../base/progress.js';
 import type { StoredImage } from '../detect/coco.js';
 import { HashCache } from './hash_cache.js';
 
-/** Objects verified together, and from how many on that is shown. */
+/** Objects verified at once, and from how many on progress is shown. */
 const CONCURRENCY = 8;
 const SHOWN_FROM = 1000;
 
 /**
- * Folder of everything the pipeline keeps. Files live under `objects/` by the SHA-256 of their content, so equal
- * files are stored once, and a path, once handed out, always holds the same bytes.
+ * Folder of everything the pipeline keeps. Files under `objects/` are named by the SHA-256 of their content, so equal
+ * files are stored once, and a path always refers to the same bytes.
  */
 export class Store {
   /** Absolute path of the folder. */
@@ -25,12 +25,12 @@ export class Store {
     this.root = resolve(root);
   }
 
-  /** What bringing inputs here takes: where downloads are kept between runs, and the hash of a file. */
+  /** Options for fetching inputs: the folder of downloads, and a function that hashes files. */
   get forInputs() {
     return { downloads: join(this.root, 'downloads'), hash: (path: string) => this.hashFile(path) };
   }
 
-  /** `<root>/objects/ab/abcdef…`, whether or not the object is there. */
+  /** `<root>/objects/ab/abcdef…`, whether or not the object exists. */
   objectPath(hash: string): string {
     return join(this.root, 'objects', hash.slice(0, 2), hash);
   }
@@ -47,7 +47,7 @@ export class Store {
     );
   }
 
-  /** Stores bytes; returns their SHA-256. An object already there is not written again unless it is damaged. */
+  /** Stores bytes and returns their SHA-256. An existing object is rewritten only if it is damaged. */
   async putObject(bytes: Uint8Array): Promise<string> {
     const hash = sha256(bytes);
     const path = this.objectPath(hash);
@@ -59,8 +59,8 @@ export class Store {
   }
 
   /**
-   * Reads objects and compares them with their names, each once in the life of this store.
-   * @throws UserError naming the first that is missing or damaged, and the command that brings it back
+   * Reads objects and compares them with their names, each only once per instance.
+   * @throws UserError naming the first missing or damaged object and the command that restores it
    */
   async verifyObjects(hashes: Iterable<string>): Promise<void> {
     const unseen = [...new Set(hashes)].filter((hash) => !this.#verified.has(hash));
@@ -80,13 +80,13 @@ export class Store {
     }).finally(() => progress?.stop());
   }
 
-  /** SHA-256 of a file anywhere; one that was not touched since an earlier run is not read again. */
+  /** SHA-256 of any file; a file untouched since an earlier run is not read again. */
   async hashFile(path: string): Promise<string> {
     this.#hashes ??= HashCache.open(join(this.root, 'cache', 'hashes'));
     return (await this.#hashes).hash(path);
   }
 
-  /** Keeps the hashes of files for later runs. */
+  /** Saves the hashes of files for later runs. */
   async saveHashes(): Promise<void> {
     await (await this.#hashes)?.save();
   }

@@ -51,7 +51,7 @@ export async function writeDataset(dir: string, dataset: CocoDataset<StoredImage
   await writeTable(dir, 'categories', dataset.categories);
 }
 
-/** Reads what {@link writeDataset} wrote. @throws UserError when a table is missing or damaged */
+/** Reads a dataset written by {@link writeDataset}. @throws UserError if a table is missing or damaged */
 export async function readDataset(dir: string): Promise<CocoDataset<StoredImage>> {
   const images = (await readTable(dir, 'images')) as unknown as StoredImage[];
   const lost = images.find(({ sha256 }) => sha256 === undefined);
@@ -98,7 +98,7 @@ async function readTable(dir: string, table: keyof typeof TABLES): Promise<Row[]
   }
 }
 
-/** INT64 columns are BigInt to the library, plain numbers to us. */
+/** INT64 columns are BigInt in the library and plain numbers here. */
 function toParquet(value: unknown, { type }: Column): unknown {
   return type === 'INT64' && typeof value === 'number' ? BigInt(value) : (value ?? null);
 }

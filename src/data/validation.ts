@@ -1,4 +1,4 @@
-/** What can be wrong with one item of a dataset. */
+/** Problems of one item of a dataset. */
 export const PROBLEMS = {
   malformedImage: 'image entry without a usable id or file name',
   malformedCategory: 'category entry without a usable id or name',
@@ -41,7 +41,7 @@ export const PROBLEMS = {
 
 export type ProblemKind = keyof typeof PROBLEMS;
 
-/** What a person does about it, where the problem does not say it all. */
+/** Remedies for problems whose text does not already say what to do. */
 const REMEDIES: Partial<Record<ProblemKind, string>> = {
   malformedImage: 'Give every image an id (an integer or text) and a file_name.',
   malformedCategory: 'Give every category an id (an integer or text) and a name.',
@@ -68,16 +68,16 @@ const REMEDIES: Partial<Record<ProblemKind, string>> = {
 
 export interface ValidationItem {
   kind: ProblemKind;
-  /** The entry as a path into the annotation file (`annotations[3]`) and its file name or id. */
+  /** The entry, as a path in the annotation file (`annotations[3]`) with its file name or id. */
   where: string;
-  /** `noted`: taken as it is. */
+  /** `noted`: used unchanged. */
   action: 'dropped' | 'fixed' | 'noted';
   detail: string;
-  /** Name of the category of a dropped annotation, where known. */
+  /** Category of a dropped annotation, if known. */
   category?: string;
 }
 
-/** Everything found wrong with a dataset and what was done about it. */
+/** All problems of a dataset, and how they were handled. */
 export interface ValidationReport {
   counts: Record<ProblemKind, number>;
   items: ValidationItem[];
@@ -102,7 +102,7 @@ export class Validation {
     this.#add({ kind, where, action: 'noted', detail });
   }
 
-  /** For what is worth a number but no list. */
+  /** Counts problems that are not listed individually. */
   count(kind: ProblemKind, times = 1): void {
     this.report.counts[kind] += times;
   }
@@ -113,21 +113,21 @@ export class Validation {
   }
 }
 
-/** What most of these items have. */
+/** The most common problem of some items. */
 export interface Cause {
   kind: ProblemKind;
-  /** The first of them. */
+  /** The first item with it. */
   example: ValidationItem;
-  /** `12 × problem: example, detail` for a person. */
+  /** `12 × problem: example, detail`, for people. */
   text: string;
-  /** What to do about it; empty where the problem says it all. */
+  /** What to do about it; empty if the problem says it. */
   remedy: string;
 }
 
 /**
- * The commonest cause among dropped items, or among all where none was dropped, told
- * apart by kind and, for unreadable files, by the decoder's reason. For annotations that went with an image or a
- * category, what those were dropped for is looked up in `all`.
+ * The most common cause among dropped items, or among all items if none was dropped, distinguished by kind and, for
+ * unreadable files, by the decoder's reason. For annotations dropped with their image or category, the cause of that is
+ * looked up in `all`.
  */
 export function commonestCause(
   items: readonly ValidationItem[],
@@ -158,7 +158,7 @@ export function commonestCause(
 
 const isOfAnnotation = ({ where }: ValidationItem): boolean => where.startsWith('annotations[');
 
-/** The report for a person: a line per kind with a few of its items and the remedy. Empty when all was well. */
+/** Formats the report for people: a line per kind with a few of its items and the remedy. Empty without problems. */
 export function describeReport({ counts, items }: ValidationReport, perKind = 3): string[] {
   const kinds = (Object.keys(PROBLEMS) as ProblemKind[]).filter((kind) => counts[kind] > 0);
   return kinds.flatMap((kind) => {
@@ -172,7 +172,7 @@ export function describeReport({ counts, items }: ValidationReport, perKind = 3)
   });
 }
 
-/** Items of each detail before any repetition: three files with one reason hide a fourth with another. */
+/** Lists items with different details first, so that three files with one reason do not hide a fourth with another. */
 function differentFirst(items: readonly ValidationItem[]): ValidationItem[] {
   const seen = new Set<string>();
   const repeated: ValidationItem[] = [];

@@ -13,17 +13,17 @@ import {
 } from './shape.js';
 
 export interface Backdrop {
-  /** In image pixels. */
+  /** The backdrop, in image pixels. */
   drawing: Drawing;
-  /** Height of the horizon or of the edge of a table, pixels from the top; null where there is no up and down. */
+  /** Pixels from the top to the horizon or table edge; null if there is no up and down. */
   horizon: number | null;
-  /** Whether what is below the horizon is water. */
+  /** Whether the area below the horizon is water. */
   water: boolean;
 }
 
 type Painter = (random: Random, width: number, height: number) => Backdrop;
 
-/** Scenery behind everything: outdoors, indoors, or a plain pattern. */
+/** Paints the scenery behind everything: outdoors, indoors, or a plain pattern. */
 export const backdrop: Painter = (random, width, height) =>
   random.pick([landscape, landscape, coast, coast, town, room, tiles, foliage, cloth, lights])(random, width, height);
 
@@ -53,7 +53,7 @@ function sky(random: Random, width: number, horizon: number): Part[] {
   return parts;
 }
 
-/** Rolling outline from the left to the right edge, filled down to `bottom`. */
+/** A rolling outline from the left to the right edge, filled down to `bottom`. */
 function ridge(random: Random, width: number, top: number, rise: number, bottom: number, fill: Paint): Part {
   const steps = random.int(4, 9);
   const crest = Array.from(

@@ -7,7 +7,7 @@ const TRUNK = ['hsl(28,35%,34%)', 'hsl(25,40%,20%)'] as const;
 const anyColor = (random: Random) => hsl(random.uniform(0, 360), random.uniform(30, 85), random.uniform(30, 65));
 const leafColor = (random: Random) => hsl(random.uniform(65, 150), random.uniform(30, 65), random.uniform(20, 45));
 
-/** Irregular closed outline around 0, 0. */
+/** An irregular closed outline around 0, 0. */
 function lump(random: Random, radiusX: number, radiusY: number, corners: number): Point[] {
   return Array.from({ length: corners }, (_, i) => {
     const angle = (i / corners) * 2 * Math.PI;
@@ -41,7 +41,7 @@ function rock(random: Random): Part[] {
   return [{ path: polygon(...outline), fill: [hsl(30, 8, base + 12), hsl(30, 10, base - 18)] }];
 }
 
-/** As angular and windowed as a house, without its roof. */
+/** Has corners and windows like a house, but no roof. */
 function crate(random: Random): Part[] {
   const color = hsl(random.uniform(15, 50), random.uniform(25, 60), random.uniform(45, 75));
   const half = random.uniform(26, 48);
@@ -53,7 +53,7 @@ function crate(random: Random): Part[] {
   ];
 }
 
-/** A beach ball: as bright as a balloon, but round, and its wedges meet in a hub. */
+/** A beach ball: bright like a balloon, but round, with wedges that meet in the centre. */
 function ball(random: Random): Part[] {
   const colors = [anyColor(random), hsl(45, 60, 90)];
   const [hubX, hubY] = [random.uniform(-16, 16), random.uniform(-16, 16)];
@@ -70,7 +70,7 @@ function ball(random: Random): Part[] {
   ];
 }
 
-/** Petals coloured like wings, in a ring. */
+/** A ring of petals coloured like wings. */
 function flower(random: Random): Part[] {
   const color = hsl(
     random.pick([random.uniform(300, 420), random.uniform(30, 60), 210]),
@@ -134,13 +134,13 @@ function barrel(random: Random): Part[] {
 
 const looseWheel = (random: Random): Part[] => wheel(0, 0, random.uniform(38, 46));
 
-/** What has no class, yet shares colours and parts with what has: 100 units across like the objects. */
+/** Paints things without a class that share colours and parts with the objects; 100 units across, like those. */
 export const clutter = (random: Random): Drawing =>
   random.pick([tree, tree, tree, fir, rock, rock, crate, ball, flower, leaf, cone, tent, sign, barrel, looseWheel])(
     random,
   );
 
-/** What hides a part of the objects: a post or a tuft, `rooted` in the lower edge of the image, or a twig anywhere. */
+/** Paints what hides parts of objects: a post or a tuft `rooted` in the lower edge of the image, or a twig anywhere. */
 export function foreground(random: Random): { drawing: Drawing; rooted: boolean } {
   const { draw, rooted } = random.pick([
     { draw: post, rooted: true },

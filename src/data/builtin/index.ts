@@ -8,7 +8,7 @@ import { paint, render, silhouette, svg, UNITS } from './shape.js';
 
 /** Images painted at the same time; sharp works on its own threads. */
 const AHEAD = 4;
-/** An object less visible than this, or smaller, carries no box. */
+/** Objects that are less visible or smaller than this get no box. */
 const LEAST_VISIBLE = 0.25;
 const LEAST_SIDE = 4;
 
@@ -16,15 +16,15 @@ export const BUILTIN_CATEGORIES: readonly CocoCategory[] = KINDS.map(({ name }, 
 
 export interface BuiltinImage {
   image: CocoImage;
-  /** Boxes are the tight extent of what is visible, `area` the visible pixels. */
+  /** Boxes enclose the visible pixels tightly; `area` counts them. */
   annotations: CocoAnnotation[];
   /** JPEG. */
   bytes: Buffer;
 }
 
 /**
- * The built-in dataset, one image at a time: drawn scenes of five classes with clutter, occlusion, weather of light
- * and sensor noise. An image depends on `seed`, `side` (its longer side, pixels) and its index alone.
+ * Generates the built-in dataset, one image at a time: drawn scenes of five classes with clutter, occlusion, varied
+ * lighting and sensor noise. An image depends only on `seed`, `side` (its longer side in pixels) and its index.
  */
 export async function* generateBuiltin(options: {
   images: number;
@@ -77,7 +77,7 @@ async function renderScene(random: Random, side: number): Promise<Rendered> {
   ]);
   light({ width, height, data: painted }, mask, random);
   const blur = random.chance(0.3) ? (side / 256) * random.uniform(0.3, 1.2) : 0;
-  // Below 0.3 sharp refuses to blur, and nothing would be seen of it.
+  // sharp refuses to blur below 0.3, where it would be invisible anyway.
   const data = blur < 0.3 ? painted : await sharp(painted, { raw }).blur(blur).raw().toBuffer();
   grain({ width, height, data }, random.uniform(0.5, 3) * random.uniform(0.8, 2.5), random);
   const bytes = await sharp(data, { raw })
@@ -86,7 +86,7 @@ async function renderScene(random: Random, side: number): Promise<Rendered> {
   return { scene, mask, bytes };
 }
 
-/** The drawing over its shadow, which falls aside and down. */
+/** Paints a drawing over its shadow, which falls to the side and down. */
 function paintLayer({ drawing, placement, shadow }: Layer, index: number, lightSide: number): string {
   const drawn = paint(drawing, placement, `l${index}`);
   if (!shadow) return drawn;

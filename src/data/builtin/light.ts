@@ -2,22 +2,24 @@ import type { Random } from '../../base/random.js';
 import type { Image } from '../../image/image.js';
 import type { SceneMask } from './mask.js';
 
-/** Entries of the table of normal deviates: drawing one for every pixel would cost more than the whole painting. */
+/** Entries in the table of normal deviates: drawing one for every pixel would cost more than painting the image. */
 const DEVIATES = 16384;
 
-/** How one image is lit; lengths in pixels, directions as unit vectors, everything else a share of full light. */
+/**
+ * Lighting of one image; lengths in pixels, directions as unit vectors, everything else as a fraction of full light.
+ */
 interface Weather {
   towards: [x: number, y: number];
   /** Change of light across the image, and across each object. */
   slope: number;
   shading: number;
-  /** Edge of something's shadow, at this share of the image along `towards`. */
+  /** Edge of a shadow, at this fraction of the image along `towards`. */
   shadow: { at: number; depth: number } | null;
   vignette: number;
   haze: number;
   glare: { x: number; y: number; radius: number; strength: number } | null;
   contrast: number;
-  /** Factor of red, green, blue: exposure and colour cast. */
+  /** Factors of red, green and blue: exposure and colour cast. */
   gains: number[];
 }
 
@@ -45,8 +47,8 @@ function drawWeather(random: Random, width: number, height: number): Weather {
 }
 
 /**
- * Lights a painted scene in place, as a camera would have seen it: surface texture, shading of each object from one
- * side, a gradient or a shadow across the image, vignette, haze, glare, exposure, contrast and colour cast.
+ * Lights a painted scene in place, as a camera would see it: surface texture, shading of each object from one side, a
+ * gradient or a shadow across the image, vignette, haze, glare, exposure, contrast and colour cast.
  */
 export function light(image: Image, { ids, objects }: SceneMask, random: Random): void {
   const { width, height } = image;
@@ -87,19 +89,19 @@ export function light(image: Image, { ids, objects }: SceneMask, random: Random)
   }
 }
 
-/** Adds a sensor's noise in place: `deviation` grey levels at mid grey, more in the light (shot noise). */
+/** Adds sensor noise in place: `deviation` grey levels at mid grey, more in bright areas (shot noise). */
 export function grain(image: Image, deviation: number, random: Random): void {
   const deviates = Float32Array.from({ length: DEVIATES }, () => random.normal());
   const pixels = clamped(image);
   let at = 0;
   for (let i = 0; i < pixels.length; i++) {
-    // A fresh start every so often keeps the table's period out of the image.
+    // Regular random restarts keep the period of the table out of the image.
     at = i % 509 === 0 ? random.int(0, DEVIATES - 1) : (at + 1) % DEVIATES;
     pixels[i] += deviates[at] * deviation * (0.6 + pixels[i] / 320);
   }
 }
 
-/** The same bytes, rounding and clipping what is written into them. */
+/** A view of the same bytes that rounds and clips values on writing. */
 const clamped = ({ data }: Image) => new Uint8ClampedArray(data.buffer, data.byteOffset, data.length);
 
 /** Fractal value noise in about −1…1: three octaves, the first `cell` pixels wide. */

@@ -2,7 +2,7 @@ import type { Box } from '../../detect/box.js';
 import type { Layer, Scene } from './scene.js';
 import { render, silhouette, svg } from './shape.js';
 
-/** An object of a scene as far as it can be seen. */
+/** The visible part of an object in a scene. */
 export interface VisibleObject {
   /** Its value in the map, 1…n. */
   id: number;
@@ -10,18 +10,18 @@ export interface VisibleObject {
   kind: number;
   /** Tight extent of its visible pixels. */
   bbox: Box;
-  /** Visible pixels, and those there would be without the things before it. */
+  /** Number of visible pixels, and of all pixels without occlusion. */
   area: number;
   unoccluded: number;
 }
 
 export interface SceneMask {
-  /** Per pixel the id of the object seen there, 0 for anything else. */
+  /** For each pixel, the id of the visible object, or 0. */
   ids: Uint8Array;
   objects: VisibleObject[];
 }
 
-/** Renders the outlines alone, without anti-aliasing: the scene as a map of ids, and below it each object by itself. */
+/** Renders only outlines, without anti-aliasing: the scene as a map of ids, and below it each object alone. */
 export async function maskScene({ width, height, layers }: Scene): Promise<SceneMask> {
   const labelled = layers.filter(({ kind }) => kind !== null);
   const idOf = (layer: Layer) => labelled.indexOf(layer) + 1;

@@ -9,9 +9,9 @@ import { house } from './objects/house.js';
 import { type Drawing, type Placement, UNITS } from './shape.js';
 
 const EMPTY_SHARE = 0.07;
-/** Shares of images with 1, 2, … 8 objects. */
+/** Fractions of images with 1, 2, … 8 objects. */
 const OBJECT_COUNTS = [0.1, 0.15, 0.18, 0.18, 0.14, 0.11, 0.08, 0.06];
-/** Shortest and longest side of an object: pixels, and share of the image's longer side. */
+/** Smallest and largest object: side in pixels, and as a fraction of the image's longer side. */
 const SMALLEST = 10;
 const LARGEST = 0.7;
 
@@ -20,7 +20,7 @@ type Habitat = 'ground' | 'water' | 'air';
 interface Kind {
   name: string;
   draw: (random: Random) => Drawing;
-  /** Share among the objects. */
+  /** Fraction of all objects. */
   share: number;
   habitat: Habitat;
   /** Standard deviation of the rotation, degrees. */
@@ -39,7 +39,7 @@ export const KINDS: readonly Kind[] = [
 export interface Layer {
   drawing: Drawing;
   placement: Placement;
-  /** Index in `KINDS`; null for what has no class. */
+  /** Index in `KINDS`; null for things without a class. */
   kind: number | null;
   shadow: boolean;
 }
@@ -52,7 +52,7 @@ export interface Scene {
   layers: Layer[];
 }
 
-/** Throws the dice for one image whose longer side is `side` pixels. */
+/** Composes a random image whose longer side is `side` pixels. */
 export function composeScene(random: Random, side: number): Scene {
   const [width, height] = imageSize(random, side);
   const stage: Stage = { ...backdrop(random, width, height), width, height };
@@ -68,7 +68,7 @@ export function composeScene(random: Random, side: number): Scene {
     const size = objectSize(random, side, count);
     layers.push({ ...stand(random, stage, KINDS[kind].draw(random), size, KINDS[kind], layers), kind });
   }
-  // Nearer things stand lower.
+  // Nearer things are lower in the image.
   const order = stage.horizon === null ? random.shuffle(layers) : layers.sort((a, b) => foot(a) - foot(b));
   for (let i = weighted(random, [0.65, 0.2, 0.1, 0.05]); i > 0; i--) {
     const size = side * random.uniform(0.25, 0.9);
@@ -84,7 +84,7 @@ interface Stage extends Backdrop {
   height: number;
 }
 
-/** Boats seek water; what stands on the ground avoids it. */
+/** Boats prefer water; things that stand on the ground avoid it. */
 function attraction(habitat: Habitat, { horizon, water }: Stage): number {
   if (horizon === null || habitat === 'air') return 1;
   return (habitat === 'water') === water ? 2 : 0.4;
@@ -95,7 +95,7 @@ function imageSize(random: Random, side: number): [width: number, height: number
   return random.chance(0.7) ? [side, shorter] : [shorter, side];
 }
 
-/** Log-normal, smaller in company; one in fifty of any size. */
+/** Log-normal, smaller if there are many objects; one in fifty has any size. */
 function objectSize(random: Random, side: number, count: number): number {
   const largest = side * LARGEST;
   if (random.chance(1 / 50)) return SMALLEST * (largest / SMALLEST) ** random.uniform();
@@ -103,7 +103,7 @@ function objectSize(random: Random, side: number, count: number): number {
   return Math.min(largest, Math.max(SMALLEST, median * Math.exp(random.normal(0, 0.42))));
 }
 
-/** Tries a few places and takes the first that hides little of the earlier layers, or the best of them. */
+/** Tries a few places and returns the first that hides little of the earlier layers, or the best one. */
 function stand(
   random: Random,
   stage: Stage,
@@ -122,7 +122,7 @@ function stand(
   return { drawing, placement: pose(random, best, size, tilt), kind: null, shadow: habitat === 'ground' };
 }
 
-/** A centre inside the image; mostly where such a thing belongs. */
+/** A centre inside the image, usually where such an object belongs. */
 function spot(
   random: Random,
   { width, height, horizon }: Stage,
@@ -136,7 +136,7 @@ function spot(
   return { x, y: Math.max(0.1 * height, horizon + nearness * (height - horizon) - size * 0.35) };
 }
 
-/** Turned, mirrored, and stretched a little. */
+/** Rotates, mirrors and slightly stretches a drawing. */
 function pose(random: Random, { x, y }: { x: number; y: number }, size: number, tilt: number): Placement {
   const scale = size / UNITS;
   const stretch = random.uniform(0.92, 1.09);
@@ -152,14 +152,14 @@ function pose(random: Random, { x, y }: { x: number; y: number }, size: number, 
 
 const foot = ({ placement }: Layer) => placement.y + placement.scaleY * UNITS * 0.4;
 
-/** Shared area of two squares, of the smaller one. */
+/** Intersection of two squares as a fraction of the smaller one. */
 function overlapOf(here: { x: number; y: number }, size: number, { placement }: Layer): number {
   const other = placement.scaleY * UNITS;
   const along = (distance: number) => Math.max(0, Math.min(size, other, (size + other) / 2 - Math.abs(distance)));
   return (along(here.x - placement.x) * along(here.y - placement.y)) / Math.min(size, other) ** 2;
 }
 
-/** Index drawn with the given shares. */
+/** Draws a random index with the given weights. */
 function weighted(random: Random, shares: readonly number[]): number {
   let left = random.uniform(
     0,

@@ -1,9 +1,9 @@
 import sharp, { type Sharp } from 'sharp';
 
-/** Length of a drawing's longer side in its own coordinates, roughly. */
+/** Approximate length of a drawing's longer side in its own coordinates. */
 export const UNITS = 100;
 
-/** Colour, or the two ends of a gradient from top to bottom. */
+/** A colour, or the two ends of a gradient from top to bottom. */
 export type Paint = string | readonly [top: string, bottom: string];
 
 /** One painted path. Coordinates are the drawing's own: x right, y down, `UNITS` across, centred on 0, 0. */
@@ -18,7 +18,7 @@ export interface Part {
 export type Drawing = readonly Part[];
 export type Point = readonly [x: number, y: number];
 
-/** Where a drawing stands in an image. */
+/** Placement of a drawing in an image. */
 export interface Placement {
   x: number;
   y: number;
@@ -32,7 +32,7 @@ export interface Placement {
 
 const number = (value: number) => String(Math.round(value * 100) / 100);
 
-/** Tag for path data: numbers rounded to hundredths of a unit. */
+/** Template tag for path data that rounds numbers to hundredths of a unit. */
 export const path = (strings: TemplateStringsArray, ...values: readonly number[]): string =>
   strings.reduce((text, string, i) => text + number(values[i - 1]) + string);
 
@@ -46,7 +46,7 @@ export const rectangle = (x: number, y: number, width: number, height: number): 
 export const ellipse = (x: number, y: number, radiusX: number, radiusY = radiusX): string =>
   path`M${x - radiusX} ${y}a${radiusX} ${radiusY} 0 0 1 ${2 * radiusX} 0a${radiusX} ${radiusY} 0 0 1 ${-2 * radiusX} 0Z`;
 
-/** Closed curve through the middles of the sides of the control polygon: a smooth blob inside it. */
+/** A closed curve through the midpoints of the control polygon's sides: a smooth blob inside it. */
 export function blob(points: readonly Point[]): string {
   const middle = (i: number) => {
     const [a, b] = [points[i % points.length], points[(i + 1) % points.length]];
@@ -66,7 +66,7 @@ export const shift = (points: readonly Point[], dx: number, dy: number, scale = 
 export const hsl = (hue: number, saturation: number, lightness: number): string =>
   `hsl(${number(((hue % 360) + 360) % 360)},${number(saturation)}%,${number(lightness)}%)`;
 
-/** `<g>` of the drawing as it looks; `id` keeps its gradients apart from those of other drawings. */
+/** Returns the `<g>` of a painted drawing; `id` distinguishes its gradients from those of other drawings. */
 export function paint(drawing: Drawing, placement: Placement, id: string): string {
   const parts = drawing.map(({ path, fill = 'none', stroke, width = 1, opacity = 1 }, i) => {
     const [definition, color] =
@@ -77,7 +77,7 @@ export function paint(drawing: Drawing, placement: Placement, id: string): strin
   return `<g transform="${transform(placement)}" stroke-linejoin="round" stroke-linecap="round">${parts.join('')}</g>`;
 }
 
-/** The same outline in one flat colour. */
+/** Returns the outline in one flat colour. */
 export function silhouette(drawing: Drawing, placement: Placement, color: string): string {
   const parts = drawing.map(({ path, fill = 'none', stroke, width = 1 }) => {
     const outline = stroke ? ` stroke="${color}" stroke-width="${number(width)}"` : '';
@@ -87,8 +87,8 @@ export function silhouette(drawing: Drawing, placement: Placement, color: string
 }
 
 /**
- * Renders a drawing of ours. SVG stays blocked wherever images of users are decoded; only a process that generates images
- * opens it, and only here.
+ * Renders one of our drawings. SVG stays blocked wherever user images are decoded; only processes that generate images
+ * allow it, and only here.
  */
 export function render(drawing: Buffer): Sharp {
   sharp.unblock({ operation: ['VipsForeignLoadSvg'] });
@@ -104,7 +104,7 @@ function gradient([top, bottom]: readonly [string, string], id: string): string 
 }
 
 function transform({ x, y, scaleX, scaleY, rotation, skew }: Placement): string {
-  // Four decimals: a small object's scale is about 0.1 per unit.
+  // Four decimals, because the scale of a small object is about 0.1 per unit.
   const [sx, sy] = [scaleX.toFixed(4), scaleY.toFixed(4)];
   return `translate(${number(x)} ${number(y)}) rotate(${number(rotation)}) skewX(${number(skew)}) scale(${sx} ${sy})`;
 }

@@ -7,18 +7,18 @@ import { type CheckedImage, checkBox } from './box.js';
 import type { CategoryList } from './categories.js';
 import { freeNumbers, type Id, idOf, isTextInteger } from './json_ids.js';
 
-/** What annotations refer to, by the ids of the file. */
+/** Images and categories that annotations refer to, by the ids of the file. */
 export interface References {
   images: ReadonlyMap<Id, CheckedImage>;
-  /** Ids of listed images that are not in `images`: their entry or their file was not usable. */
+  /** Ids of listed images that are not in `images`, because their entry or file was unusable. */
   dropped: ReadonlySet<Id>;
   categories: CategoryList;
 }
 
 /**
- * Turns annotation entries into annotations every later step can rely on: known image and category, unique id,
- * a finite box of positive area inside its upright image, once only, with area and iscrowd. What can be repaired is,
- * the rest is dropped; `validation` lists both.
+ * Turns annotation entries into annotations that later steps can rely on: known image and category, unique id, a finite
+ * box of positive area inside the upright image, no repetition, with area and iscrowd. Repairs what it can and drops
+ * the rest; `validation` lists both.
  */
 export function checkAnnotations(
   entries: readonly unknown[],
@@ -92,7 +92,7 @@ function checkIscrowd(value: unknown, where: string, validation: Validation): 0 
   return 0;
 }
 
-/** Gives each annotation its own id if that is free, else another that is above all in the file. */
+/** Gives each annotation its own id if unused, else a new one above all ids in the file. */
 function idGiver(entries: readonly unknown[], validation: Validation): (id: unknown, where: string) => number {
   const own = entries.map((entry) => (isRecord(entry) ? idOf(entry.id) : undefined));
   const free = freeNumbers(own.filter((id) => typeof id === 'number'));

@@ -4,24 +4,24 @@ import type { CocoImage } from '../../detect/coco.js';
 import type { ProblemKind, Validation } from '../validation.js';
 import { boxOfSegmentation } from './segmentation.js';
 
-/** How far a box may reach out of its image, pixels: COCO's coordinates are rounded to two decimals. */
+/** Pixels by which a box may exceed its image, because COCO rounds coordinates to two decimals. */
 const EDGE_TOLERANCE = 0.01;
 
-/** A usable image, and the EXIF orientation its boxes have yet to be turned by (1: none). */
+/** A usable image, and the EXIF orientation by which its boxes must still be rotated (1: none). */
 export interface CheckedImage {
   image: CocoImage;
   turn: number;
 }
 
-/** Why a box cannot be used. */
+/** Why a box is unusable. */
 export interface BadBox {
   kind: ProblemKind;
   detail: string;
 }
 
 /**
- * The box of an annotation in its upright image: finite, of positive area, inside. One that cannot be used is taken
- * from the segmentation, numbers written as text are read; `validation` is told of both.
+ * Returns the box of an annotation in its upright image: finite, of positive area, inside. Replaces an unusable box by
+ * that of the segmentation and reads numbers given as text; `validation` lists both.
  */
 export function checkBox(
   entry: Record<string, unknown>,
@@ -46,12 +46,15 @@ export function checkBox(
   return clip(turnBox(box, checked), image, where, validation);
 }
 
-/** Shares of the sides, from a corner or the centre; in pixels, an object so small and at the very corner is none. */
+/**
+ * Whether a box is relative to the image size, from a corner or the centre: in pixels, no object is that small and
+ * exactly in the corner.
+ */
 const isRelative = (box: Box): boolean => box.every((value) => value >= 0 && value <= 1);
 
 function readBox(value: unknown): Box | BadBox {
   const box = Array.isArray(value) && value.length === 4 ? value.map(numberFrom) : [undefined];
-  // A null stands where the file said NaN.
+  // null stands for NaN in the file.
   if (box.some((v) => v === undefined)) return { kind: 'malformedAnnotation', detail: `bbox ${describeValue(value)}` };
   if (!box.every(Number.isFinite)) return { kind: 'nonFiniteBox', detail: describeValue(value) };
   const [, , width, height] = box as Box;
@@ -82,7 +85,7 @@ function clip([x, y, width, height]: Box, image: CocoImage, where: string, valid
   return [left, top, right - left, bottom - top];
 }
 
-/** A box of the stored pixels in the upright image; orientations as in EXIF 2.3, tag 0x0112. */
+/** Rotates a box from stored pixels to the upright image; orientations as in EXIF 2.3, tag 0x0112. */
 function turnBox([x, y, w, h]: Box, { image: { width, height }, turn }: CheckedImage): Box {
   switch (turn) {
     case 5:

@@ -5,9 +5,9 @@ import type { Validation } from '../validation.js';
 import { type Id, idOf, isTextInteger, numberIds } from './json_ids.js';
 
 export interface CategoryList {
-  /** No two of one name. */
+  /** With unique names. */
   categories: CocoCategory[];
-  /** The category that annotations of an id of the file are of. */
+  /** Categories by the ids in the file. */
   byKey: Map<Id, CocoCategory>;
   /** Ids of entries that were dropped. */
   dropped: Set<Id>;
@@ -21,9 +21,9 @@ interface Entry {
 }
 
 /**
- * The category entries that can be used, in order. An id of several names says of none of its annotations what they
- * show, so all its entries are dropped. Ids of one name are one class, under the id that most of `annotations` have:
- * some exports list a group under the name of its only class.
+ * Returns the usable category entries, in order. All entries of an id with several names are dropped, because they do
+ * not say what its annotations show. Ids with the same name become one class, under the id used by most of
+ * `annotations`: some exports list a group under the name of its only class.
  */
 export function listCategories(
   items: readonly unknown[],

@@ -3,11 +3,11 @@ import { isRecord } from '../../base/record.js';
 import type { Validation } from '../validation.js';
 import { type Id, idOf, isTextInteger, numberIds } from './json_ids.js';
 
-/** Image entry whose id and file name are usable; 0 stands for a size that was not given. */
+/** An image entry with usable id and file name; a missing size is 0. */
 export interface ListedImage {
-  /** As the file has it; annotations refer to it. */
+  /** Id in the file, which annotations refer to. */
   key: Id;
-  /** Ours: the same where it is an integer. */
+  /** Our id: the same if it is an integer. */
   id: number;
   file_name: string;
   width: number;
@@ -23,8 +23,8 @@ export interface ImageList {
 }
 
 /**
- * The image entries that can be used, in order. An id used for several images says of none of its annotations which
- * image they are of, so all these images are dropped; an entry repeated word for word is one image.
+ * Returns the usable image entries, in order. All images that share an id are dropped, because its annotations do not
+ * say which image they belong to; identical entries count as one image.
  */
 export function listImages(items: readonly unknown[], validation: Validation): ImageList {
   const byKey = new Map<Id, Omit<ListedImage, 'id'>[]>();
@@ -59,7 +59,7 @@ export function listImages(items: readonly unknown[], validation: Validation): I
   return { images, dropped };
 }
 
-/** The one image that the entries of an id are all of, nothing when they differ. */
+/** Returns the image if all entries of an id are equal, nothing if they differ. */
 function withoutRepeats<T extends Omit<ListedImage, 'id'>>(
   [first, ...more]: readonly T[],
   validation: Validation,

@@ -1,27 +1,27 @@
 import { messageOf, UserError } from '../../base/errors.js';
 
-/** An id as COCO files write them: an integer, or text for all that is no safe integer. */
+/** An id in a COCO file: an integer, or text for anything that is not a safe integer. */
 export type Id = number | string;
 
 /**
  * An integer of 16 digits or more as the value of an id. Beyond 2^53 JSON.parse rounds such numbers, so that different
- * ids become one. An unescaped quote before the key keeps strings that merely contain such text out.
+ * ids become one. An unescaped quote before the key excludes strings that merely contain such text.
  */
 const LONG_ID = /(?<!\\)("(?:image_|category_)?id"\s*:\s*)(-?\d{16,})(?:\.0+)?(?=\s*[,}])/g;
 
-/** A string, left alone, or one of the number words that Python's json writes and JSON does not know. */
+/** A string, which stays unchanged, or a number word that Python's json writes but JSON does not allow. */
 const STRING_OR_WORD = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\bInfinity\b|\bNaN\b/gs;
 
-/** An integer in decimal text, as `1.0` too: pandas writes whole numbers so. */
+/** An integer in decimal text, including `1.0`, as pandas writes whole numbers. */
 const INTEGER = /^(-?(?:0|[1-9]\d*))(?:\.0+)?$/;
 
 /**
- * Parses JSON that holds COCO's `id`, `image_id` and `category_id` without rounding these: long ones come as text.
- * A byte order mark is skipped; NaN and ±Infinity, which Python writes bare, are read as null.
+ * Parses JSON without rounding COCO's `id`, `image_id` and `category_id`; long ones become text. Skips a byte order
+ * mark, and reads NaN and ±Infinity, which Python writes unquoted, as null.
  *
  * @param where name of the file, for messages
- * @param longMark put before the digits of a long id, to tell it from text of the same digits
- * @throws UserError when the text is not JSON
+ * @param longMark prefix for the digits of a long id, to distinguish it from text with the same digits
+ * @throws UserError if the text is not JSON
  */
 export function parseJsonIds(text: string, where: string, longMark = ''): unknown {
   const body = (text.startsWith('\uFEFF') ? text.slice(1) : text).replace(
@@ -48,8 +48,8 @@ function hintFor(reason: string): string {
 }
 
 /**
- * The id a JSON value stands for, undefined where it is none (missing, empty, a fraction, a number that was rounded).
- * An integer and its decimal text are one id: 1, 1.0, "1" and "1.0".
+ * Returns the id in a JSON value; undefined if it is not an id (missing, empty, a fraction, a rounded number). An
+ * integer and its decimal text are the same id: 1, 1.0, "1" and "1.0".
  */
 export function idOf(value: unknown): Id | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : undefined;
@@ -59,19 +59,21 @@ export function idOf(value: unknown): Id | undefined {
   return Number.isSafeInteger(Number(digits)) ? Number(digits) + 0 : digits;
 }
 
-/** Whether a value is an id that is an integer written as text. */
+/** Whether a value is an integer id written as text. */
 export function isTextInteger(value: unknown): boolean {
   return typeof value === 'string' && typeof idOf(value) === 'number';
 }
 
-/** An integer for each id: itself where it is a safe integer, for text a free one above all of these, in order. */
+/**
+ * Assigns an integer to each id: itself if it is a safe integer; for text, unused ones above all of these, in order.
+ */
 export function numberIds(ids: Iterable<Id>): Map<Id, number> {
   const all = new Set(ids);
   const free = freeNumbers([...all].filter((id) => typeof id === 'number'));
   return new Map([...all].map((id) => [id, typeof id === 'number' ? id : free()]));
 }
 
-/** Gives positive integers that are not among `taken`, each once: from the highest on, then from 1 on. */
+/** Yields positive integers that are not in `taken`, each once: first above the highest, then from 1. */
 export function freeNumbers(taken: Iterable<number>): () => number {
   const used = new Set(taken);
   let last = 0;

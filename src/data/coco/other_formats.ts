@@ -1,6 +1,6 @@
 import { isRecord } from '../../base/record.js';
 
-/** Formats that are taken for COCO instances, by what their text begins with. */
+/** Formats that users mistake for COCO instances, by how their text begins. */
 const TEXTS: readonly [RegExp, string][] = [
   [/^\s*$/, 'an empty file'],
   [/^version https:\/\/git-lfs/, 'a pointer of Git LFS, whose file `git lfs pull` brings'],
@@ -15,13 +15,13 @@ const TEXTS: readonly [RegExp, string][] = [
   [/^[^\n{[]*([,;\t][^\n{[]*){3,}\n/, 'a CSV table'],
 ];
 
-/** What a text that is no JSON looks like, in words; undefined for JSON that is damaged and all else. */
+/** Names the format of text that is not JSON; undefined for damaged JSON and unknown formats. */
 export function recogniseText(text: string): string | undefined {
   const start = text.replace(/^\uFEFF/, '').slice(0, 4096);
   return TEXTS.find(([pattern]) => pattern.test(start))?.[1];
 }
 
-/** What JSON that is no COCO dataset looks like, in words. */
+/** Names the format of JSON that is not a COCO dataset. */
 export function recogniseJson(value: unknown): string | undefined {
   if (Array.isArray(value)) return recogniseList(value[0]);
   if (!isRecord(value)) return undefined;

@@ -7,7 +7,7 @@ const CONVERT = 'Export or convert it as COCO instances JSON, an object of image
 
 const LISTS = ['images', 'annotations', 'categories'] as const;
 
-/** A COCO file of which only the outer shape is known. */
+/** A COCO file of which only the outer shape has been checked. */
 export interface RawCoco {
   images: unknown[];
   annotations: unknown[];
@@ -19,7 +19,7 @@ export interface RawCoco {
  *
  * @param where name of the file, for messages
  * @param longMark see {@link parseJsonIds}
- * @throws UserError when the text is not JSON or not of COCO's shape
+ * @throws UserError if the text is not JSON or does not have COCO's shape
  */
 export function parseCoco(text: string, where: string, longMark = ''): RawCoco {
   const value = parse(text, where, longMark);
@@ -56,8 +56,8 @@ export function parseCoco(text: string, where: string, longMark = ''): RawCoco {
 const STRING_OR_BRACKET = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/gs;
 
 /**
- * JSON.parse keeps the last of lists of one name: of files put together by hand all others would be lost.
- * @throws UserError for a list that the outermost object has twice
+ * JSON.parse keeps only the last list of each name, which would lose data of files merged by hand.
+ * @throws UserError if the outermost object contains a list twice
  */
 function refuseTwice(text: string, where: string): void {
   const names = LISTS.map((name) => `"${name}"`).filter((name) => text.indexOf(name) !== text.lastIndexOf(name));

@@ -2,8 +2,8 @@ import { isRecord } from '../../base/record.js';
 import type { Box } from '../../detect/box.js';
 
 /**
- * The box round a segmentation of COCO: polygons (lists of x, y, …, or one such list), or a run-length encoding of a
- * mask of `height` × `width`, compressed or not. Undefined where it is none of these, or of another size.
+ * The box around a COCO segmentation: polygons (lists of x, y, …, or one such list), or a run-length encoding of a mask
+ * of `height` × `width`, compressed or not. Undefined for anything else or another size.
  */
 export function boxOfSegmentation(segmentation: unknown, height: number, width: number): Box | undefined {
   if (Array.isArray(segmentation)) return boxOfPolygons(segmentation);
@@ -29,7 +29,7 @@ function boxOfPolygons(polygons: readonly unknown[]): Box | undefined {
   return [left, top, right - left, bottom - top];
 }
 
-/** Runs of pixels outside and inside the mask in turn, down one column after the other. */
+/** Alternating runs of pixels outside and inside the mask, column by column. */
 function boxOfRuns(counts: unknown, height: number, width: number): Box | undefined {
   if (!Array.isArray(counts) || !counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return undefined;
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
@@ -50,8 +50,9 @@ function boxOfRuns(counts: unknown, height: number, width: number): Box | undefi
 }
 
 /**
- * Run lengths from COCO's text form: groups of five bits, lowest first, each a character from "0" on whose bit 32 says
- * that more follow; from the fourth on, a length is a difference to that two before it. Undefined where it is damaged.
+ * Decodes run lengths from COCO's text form: groups of five bits, lowest first, each a character from "0" on, whose bit
+ * 32 means that more follow; from the fourth on, a length is the difference to the one two before it. Undefined if
+ * damaged.
  */
 function decompress(text: string): number[] | undefined {
   const counts: number[] = [];
@@ -66,7 +67,7 @@ function decompress(text: string): number[] | undefined {
       value += (code & 31) * 2 ** shift;
       shift += 5;
       more = (code & 32) !== 0;
-      // The highest bit of the last group is the sign.
+      // The highest bit of the last group is the sign bit.
       if (!more && (code & 16) !== 0) value -= 2 ** shift;
     }
     counts.push(counts.length > 2 ? value + counts[counts.length - 2] : value);

@@ -3,17 +3,17 @@ import { type CategoryMatches, IOU_THRESHOLDS } from './match.js';
 /** Recalls at which precision is read: 0, 0.01 … 1. */
 export const RECALLS: readonly number[] = Array.from({ length: 101 }, (_, i) => (i === 100 ? 1 : i * 0.01));
 
-/** A figure; null where there is nothing to measure, as where no object could be found. */
+/** A metric; null if there is nothing to measure, such as no objects. */
 export type Figure = number | null;
 
-/** Indices of a category's detections, best first; equals stay in image order, as numpy's mergesort leaves them. */
+/** Indices of a category's detections, best first; equal ones stay in image order, as with numpy's mergesort. */
 export function byScore({ scores }: CategoryMatches): Uint32Array {
   return Uint32Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
 /**
- * Precision at {@link RECALLS} by threshold, [T, 101] (cocoeval.py, accumulate): at each recall the best precision
- * reached at that recall or above, 0 beyond the highest recall reached, NaN where there was nothing to find.
+ * Precision at {@link RECALLS} by threshold, [T, 101] (cocoeval.py, accumulate): at each recall, the best precision at
+ * that recall or above; 0 beyond the highest recall, NaN without objects.
  *
  * @param order of {@link byScore}
  */
@@ -45,7 +45,9 @@ export function precisionAtRecalls(matches: CategoryMatches, order: Uint32Array,
   return result;
 }
 
-/** Share of the objects found by threshold, [T], by the best `limit` detections of each image; NaN without objects. */
+/**
+ * Fraction of objects found, by threshold, [T], with the best `limit` detections of each image; NaN without objects.
+ */
 export function recalls(matches: CategoryMatches, area: number, limit: number): number[] {
   const objects = matches.objects[area];
   const [matched, ignored] = [matches.matched[area], matches.ignored[area]];
@@ -58,7 +60,7 @@ export function recalls(matches: CategoryMatches, area: number, limit: number): 
   });
 }
 
-/** Mean of the values of all lists that are numbers; null when none is. */
+/** Mean of all numbers in the lists, ignoring NaN; null if there are none. */
 export function meanOfPresent(...lists: readonly ArrayLike<number>[]): Figure {
   let sum = 0;
   let count = 0;

@@ -1,6 +1,6 @@
 import type { CategoryMatches } from './match.js';
 
-/** What keeping only detections at or above a confidence would give, all categories together. */
+/** Metrics over all categories for detections at or above a confidence. */
 export interface OperatingPoint {
   confidence: number;
   precision: number;
@@ -9,7 +9,7 @@ export interface OperatingPoint {
   f1: number;
 }
 
-/** Confidences looked at: 0, 0.01 … 1. */
+/** Number of steps of the confidence: 0, 0.01 … 1. */
 const STEPS = 100;
 
 /** Precision, recall and F1 at IoU .5 by confidence, up to the highest score; empty without objects or detections. */
@@ -31,7 +31,7 @@ export function operatingPoints(categories: readonly CategoryMatches[]): Operati
   return points.reverse();
 }
 
-/** The point of highest F1; undefined when there are none. */
+/** The point with the highest F1; undefined without points. */
 export function bestPoint(points: readonly OperatingPoint[]): OperatingPoint | undefined {
   return points.reduce<OperatingPoint | undefined>(
     (best, point) => (best && best.f1 >= point.f1 ? best : point),

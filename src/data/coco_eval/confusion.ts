@@ -3,7 +3,7 @@ import { cocoIou } from './match.js';
 
 /** Outcome of one object or one detection. */
 export type Outcome =
-  /** An object found under its own category, or under another. */
+  /** An object found with its own category, or with another. */
   | { kind: 'hit' | 'confused'; object: CocoAnnotation; detection: CocoDetection; iou: number }
   | { kind: 'miss'; object: CocoAnnotation }
   | { kind: 'false alarm'; detection: CocoDetection };
@@ -18,9 +18,9 @@ export interface OutcomeOptions {
 }
 
 /**
- * Says of each object whether it was found, and of each detection whether it was right, image by image (all of them,
- * also those without an outcome). Best first, a detection takes the free object of its category with the highest IoU;
- * then, those left over take what is left of other categories. A detection inside a crowd of its category is neither
+ * Classifies each object as found or missed and each detection as right or wrong, by image (including images without
+ * outcomes). Best first, each detection takes the unmatched object of its category with the highest IoU; then the
+ * remaining ones take remaining objects of other categories. A detection inside a crowd of its category is neither
  * right nor wrong.
  */
 export function classifyOutcomes(
@@ -78,7 +78,7 @@ function classifyImage(
 
 /**
  * Counts by actual (row) and predicted (column) category, [C + 1, C + 1], in the order of `categories`; the last row
- * is background taken for an object, the last column objects not found.
+ * counts false alarms on background, the last column missed objects.
  */
 export function confusionMatrix(
   outcomes: Iterable<readonly Outcome[]>,

@@ -3,13 +3,13 @@ import { isRecord } from '../../base/record.js';
 import type { Box } from '../../detect/box.js';
 import { LONG_ID, type SourceId, sourceId } from './ids.js';
 
-/** One object in a list of a COCO file; its fields are read with their checks. */
+/** One object in a list of a COCO file, with checked access to its fields. */
 export class Entry {
   readonly #fields: Record<string, unknown>;
 
   /**
    * @param path name of the file
-   * @param place of the object inside it, `annotations[3]`
+   * @param place path of the object inside it, `annotations[3]`
    */
   constructor(
     readonly path: string,
@@ -67,7 +67,7 @@ function shown(value: unknown): unknown {
   return typeof value === 'string' && value.startsWith(LONG_ID) ? BigInt(value.slice(LONG_ID.length)) : value;
 }
 
-/** The objects of a list. @param list its name in the file; empty for a file that is the list */
+/** The objects of a list. @param list its name in the file; empty if the file itself is the list */
 export function entriesOf(path: string, list: string, values: readonly unknown[]): Entry[] {
   return values.map((value, index) => new Entry(path, `${list}[${index}]`, value));
 }

@@ -4,18 +4,19 @@ import { type Notice, Notices } from './notices.js';
 import { type EvaluationSummary, summarize } from './summary.js';
 
 export interface FileEvaluation extends EvaluationSummary {
-  /** Entries that count. */
+  /** Number of entries that count. */
   images: number;
   objects: number;
   detections: number;
-  /** What was left out, or taken otherwise than its author may think. */
+  /** What was left out, or interpreted differently than its author may expect. */
   notices: Notice[];
 }
 
 /**
- * The figures pycocotools gives for a ground truth and a results file; `per_category` is keyed by the file's own ids.
+ * Evaluates a results file against a ground truth, with the figures of pycocotools; `per_category` is keyed by the ids
+ * in the file.
  *
- * @throws UserError where pycocotools refuses the files, or its figures would make no sense
+ * @throws UserError if pycocotools would refuse the files, or its figures would be meaningless
  */
 export async function evaluateFiles(gt: string, dt: string): Promise<FileEvaluation> {
   const collected = new Notices();

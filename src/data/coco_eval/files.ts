@@ -9,18 +9,20 @@ import { describeId, isZero, LONG_ID, numberInOrder, type SourceId } from './ids
 import { MAX_DETECTIONS } from './match.js';
 import type { NoticeKind, Notices } from './notices.js';
 
-/** A COCO instances file as it stands: repairing it would change the figures. */
+/** An unrepaired COCO instances file, because repairs would change the figures. */
 export interface GroundTruth {
-  /** Images and categories are numbered from 1 in the order of the file's ids. An annotation's id is 0 or its place. */
+  /**
+   * Images and categories are numbered from 1 in the order of the file's ids. An annotation's id is 0 or its position.
+   */
   dataset: CocoDataset;
-  /** Those numbers by the ids in the file. */
+  /** These numbers by the ids in the file. */
   imageIds: ReadonlyMap<SourceId, number>;
   categoryIds: ReadonlyMap<SourceId, number>;
 }
 
 /**
- * Reads a COCO instances file. What pycocotools leaves out is left out, and noted.
- * @throws UserError at the first entry that lacks what the evaluation needs, or whose annotation id is used twice
+ * Reads a COCO instances file. Leaves out what pycocotools leaves out, with a notice.
+ * @throws UserError at the first entry that lacks required fields or repeats an annotation id
  */
 export async function readGroundTruth(path: string, notices: Notices): Promise<GroundTruth> {
   const raw = parseCoco(await readText(path), path, LONG_ID);
@@ -43,9 +45,9 @@ export async function readGroundTruth(path: string, notices: Notices): Promise<G
 }
 
 /**
- * Reads a COCO results file: a list of `{image_id, category_id, bbox, score}`. Detections of other categories than the
- * ground truth's are left out, and noted.
- * @throws UserError also when a detection is of an image that is not in the ground truth
+ * Reads a COCO results file: a list of `{image_id, category_id, bbox, score}`. Leaves out detections of unknown
+ * categories, with a notice.
+ * @throws UserError also if a detection belongs to an image that is not in the ground truth
  */
 export async function readDetections(
   path: string,
@@ -78,7 +80,7 @@ export async function readDetections(
   });
 }
 
-/** What is not a list of detections, and what to do. */
+/** Describes a value that is not a list of detections, with a remedy. */
 function describeOther(value: unknown): { received: unknown; hint?: string } {
   if (!isRecord(value)) return { received: value };
   if ('images' in value) {
@@ -98,7 +100,7 @@ function unknownImageHint(entry: Entry, imageIds: GroundTruth['imageIds']): stri
     : `${like}: is it the ground truth of these detections?`;
 }
 
-/** Numbers for the ids of a list. @throws UserError for ids of numbers and of text in one list */
+/** Assigns numbers to the ids of a list. @throws UserError for both numeric and text ids in one list */
 function numberEntries(entries: readonly Entry[], duplicate: NoticeKind, notices: Notices): Map<SourceId, number> {
   const seen = new Set<SourceId>();
   const text = typeof entries[0].id('id') === 'string';

@@ -1,14 +1,16 @@
-/** An id as a file has it: an integer (a bigint beyond 2^53) or text; 1 and "1" are two ids, as for pycocotools. */
+/** An id in a file: an integer (a bigint beyond 2^53) or text; 1 and "1" are different ids, as in pycocotools. */
 export type SourceId = number | bigint | string;
 
-/** Put before the digits of a long integer by `parseJsonIds`, to tell it from text of the same digits. */
+/**
+ * Prefix that `parseJsonIds` adds to the digits of a long integer, to distinguish it from text with the same digits.
+ */
 export const LONG_ID = '\u0001';
 
 const [LOWEST, HIGHEST] = [-(2n ** 63n), 2n ** 63n - 1n];
 
 /**
- * The id a value of JSON stands for; undefined where it is none. Beyond 64 bits NumPy, and so pycocotools, rounds
- * integers, and it cuts text at a NUL: those are no ids.
+ * Returns the id in a JSON value; undefined if it is not an id. NumPy, and so pycocotools, rounds integers beyond 64
+ * bits and truncates text at NUL, so these are not ids.
  */
 export function sourceId(value: unknown): SourceId | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value + 0 : undefined;
@@ -19,7 +21,7 @@ export function sourceId(value: unknown): SourceId | undefined {
   return Number.isSafeInteger(Number(exact)) ? Number(exact) : exact;
 }
 
-/** Orders ids of one kind as NumPy does: integers by value, text by code points. */
+/** Compares ids of one type like NumPy: integers by value, text by code points. */
 export function compareIds(a: SourceId, b: SourceId): number {
   if (typeof a !== 'string' || typeof b !== 'string') return a < b ? -1 : a > b ? 1 : 0;
   const [left, right] = [Array.from(a), Array.from(b)];
@@ -29,17 +31,17 @@ export function compareIds(a: SourceId, b: SourceId): number {
   return left.length - right.length;
 }
 
-/** Numbers from 1 for distinct ids, ascending. */
+/** Assigns numbers from 1 to distinct ids, in ascending order. */
 export function numberInOrder(ids: Iterable<SourceId>): Map<SourceId, number> {
   return new Map([...new Set(ids)].sort(compareIds).map((id, index) => [id, index + 1]));
 }
 
-/** Whether an annotation id is what Python's float takes for 0. */
+/** Whether Python's float would convert an annotation id to 0. */
 export function isZero(id: SourceId): boolean {
   return typeof id === 'string' ? id.trim() !== '' && Number(id) === 0 : id === 0;
 }
 
-/** Text of an id for people: text in quotes. */
+/** Formats an id for people, with text in quotes. */
 export function describeId(id: SourceId): string {
   return typeof id === 'string' ? JSON.stringify(id) : String(id);
 }

@@ -25,14 +25,14 @@ export const STAT_NAMES = [
   'ARl',
 ] as const;
 
-/** Results of one category; null where it has no objects. */
+/** Results of one category; null if it has no objects. */
 export interface CategoryEvaluation {
   category: CocoCategory;
   ap: Figure;
   ap50: Figure;
   ap75: Figure;
   ar100: Figure;
-  /** Objects to be found; crowds are none. */
+  /** Number of objects, without crowds. */
   objects: number;
   /** Precision by IoU threshold and recall, [10, 101]; see `precisionAtRecalls`. */
   precision: Float64Array;
@@ -40,7 +40,7 @@ export interface CategoryEvaluation {
 }
 
 export interface CocoEvaluation {
-  /** In the order of {@link STAT_NAMES}; null where there were no objects. */
+  /** In the order of {@link STAT_NAMES}; null without objects. */
   stats: Figure[];
   /** In the order of category ids. */
   categories: CategoryEvaluation[];
@@ -93,7 +93,7 @@ export function evaluateCoco(
   };
 }
 
-/** The 101 precisions at `IOU_THRESHOLDS[threshold]`, or those at all thresholds. */
+/** The 101 precisions at `IOU_THRESHOLDS[threshold]`, or at all thresholds. */
 function atThreshold(precision: Float64Array, threshold?: number): Float64Array {
   const start = (threshold ?? 0) * RECALLS.length;
   return precision.subarray(

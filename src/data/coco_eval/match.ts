@@ -1,12 +1,12 @@
 import type { CocoCategory, CocoDataset, CocoDetection } from '../../detect/coco.js';
 
-/** 0.50, 0.55 … 0.95, rounded as numpy.linspace does. */
+/** 0.50, 0.55 … 0.95, rounded like numpy.linspace. */
 export const IOU_THRESHOLDS: readonly number[] = [
   ...Array.from({ length: 9 }, (_, i) => 0.5 + i * ((0.95 - 0.5) / 9)),
   0.95,
 ];
 
-/** Object areas in square pixels, both ends included: all, small, medium, large. */
+/** Object areas in square pixels, with both limits included: all, small, medium, large. */
 export const AREA_RANGES = [
   [0, 1e10],
   [0, 32 ** 2],
@@ -14,41 +14,44 @@ export const AREA_RANGES = [
   [96 ** 2, 1e10],
 ] as const;
 
-/** Best detections of a category considered in one image. */
+/** Most detections considered per category and image. */
 export const MAX_DETECTIONS = 100;
 
 const ALL_THRESHOLDS = (1 << IOU_THRESHOLDS.length) - 1;
 
 /**
- * How the detections of one category met its objects. Detections are listed image by image in the order of image ids,
- * best first in each, at most {@link MAX_DETECTIONS} of one image. Bit `t` of a mask stands for `IOU_THRESHOLDS[t]`;
- * masks and counts come once for each of {@link AREA_RANGES}.
+ * Matches between detections and objects of one category. Detections are ordered by image id, best first within an
+ * image, at most {@link MAX_DETECTIONS} per image. Bit `t` of a mask stands for `IOU_THRESHOLDS[t]`; there are masks
+ * and counts for each of {@link AREA_RANGES}.
  */
 export interface CategoryMatches {
   category: CocoCategory;
   scores: Float64Array;
-  /** Place of a detection within its image, from 0. */
+  /** Rank of a detection within its image, from 0. */
   ranks: Uint8Array;
-  /** The detection took an object. */
+  /** Whether a detection matched an object. */
   matched: readonly Uint16Array[];
-  /** The detection is neither right nor wrong: it took a crowd or an object of another size, or is of another size itself. */
+  /**
+   * Whether a detection is neither right nor wrong: it matched a crowd or an object of another size, or has another
+   * size itself.
+   */
   ignored: readonly Uint16Array[];
-  /** Objects to be found. */
+  /** Number of objects. */
   objects: readonly number[];
 }
 
 export interface MatchOptions {
   /**
-   * Take an object of id 0 for never found, though it takes its detection: pycocotools stores the id of the matched
-   * object, and reads 0 as none.
+   * Treat an object with id 0 as never found, although it uses up its detection: pycocotools stores the id of the
+   * matched object and reads 0 as none.
    */
   zeroIdIsNone?: boolean;
 }
 
 /**
  * Greedy matching of pycocotools (cocoeval.py, evaluateImg; boxes): within an image and category each detection, best
- * first, takes the free object of highest IoU at or above the threshold; of equal IoU the later object. A crowd can be
- * taken again and again. Annotations and detections of categories or images not in the dataset are left out.
+ * first, takes the unmatched object with the highest IoU at or above the threshold; among equal IoUs, the later object.
+ * A crowd can match repeatedly. Ignores annotations and detections of categories or images not in the dataset.
  *
  * @returns one entry per category, in the order of category ids
  */
@@ -88,11 +91,11 @@ interface GroundTruth {
   bbox: readonly number[];
   area: number;
   iscrowd: number;
-  /** Takes a detection, which is not matched by that. */
+  /** Uses up a detection without matching it. */
   lost: boolean;
 }
 
-/** What is and what was found of one category in one image. */
+/** Objects and detections of one category in one image. */
 interface Pair {
   /** Best first. */
   detections: readonly Pick<CocoDetection, 'bbox' | 'score'>[];
@@ -135,9 +138,9 @@ function matchCategory(category: CocoCategory, pairs: readonly Pair[]): Category
 }
 
 /**
- * Fills the masks of a pair's detections; returns the number of objects that count.
- * @param overlap of {@link overlaps}
- * @param counts whether an object is to be found: no crowd, and of the size asked for
+ * Sets the masks of a pair's detections; returns the number of objects that count.
+ * @param overlap result of {@link overlaps}
+ * @param counts whether an object counts: not a crowd, and in the size range
  */
 function matchPair(
   { detections, objects }: Pair,
@@ -147,7 +150,7 @@ function matchPair(
   ignored: Uint16Array,
 ): number {
   if (objects.length === 0) return 0;
-  // Objects that count have the first claim on a detection.
+  // Objects that count have priority for a detection.
   const order = Uint32Array.from(objects.keys()).sort((a, b) => Number(counts[b]) - Number(counts[a]) || a - b);
   const counted = counts.filter(Boolean).length;
   if (detections.length > 0) {
@@ -162,14 +165,14 @@ interface Matching {
   /** [detections, objects] */
   overlap: Float64Array;
   objects: readonly GroundTruth[];
-  /** Indices of objects: the first `counted` count, the others are ignored. */
+  /** Indices of objects: the first `counted` ones count, the others are ignored. */
   order: Uint32Array;
   counted: number;
   matched: Uint16Array;
   ignored: Uint16Array;
 }
 
-/** Sets `bit` in the masks of the detections that are matched at one threshold, and of those matched to no avail. */
+/** Sets `bit` in the masks of detections that are matched, or matched but ignored, at one threshold. */
 function matchAt(
   threshold: number,
   bit: number,
@@ -196,7 +199,10 @@ function matchAt(
   }
 }
 
-/** IoU of every detection with every object, [detections, objects]; with a crowd, the share of the detection in it. */
+/**
+ * IoU of every detection with every object, [detections, objects]; for a crowd, the fraction of the detection inside
+ * it.
+ */
 function overlaps({ detections, objects }: Pair): Float64Array {
   const result = new Float64Array(detections.length * objects.length);
   let at = 0;
@@ -206,7 +212,7 @@ function overlaps({ detections, objects }: Pair): Float64Array {
   return result;
 }
 
-/** IoU of two boxes x, y, width, height; of a crowd, the share of `box` within it (cocoapi maskApi.c, bbIou). */
+/** IoU of two boxes x, y, width, height; for a crowd, the fraction of `box` inside it (cocoapi maskApi.c, bbIou). */
 export function cocoIou(box: readonly number[], other: readonly number[], crowd = false): number {
   const width = Math.min(box[0] + box[2], other[0] + other[2]) - Math.max(box[0], other[0]);
   const height = Math.min(box[1] + box[3], other[1] + other[3]) - Math.max(box[1], other[1]);
@@ -216,12 +222,12 @@ export function cocoIou(box: readonly number[], other: readonly number[], crowd 
   return both / (crowd ? area : area + other[2] * other[3] - both);
 }
 
-/** Distinct ids, ascending, to their places. */
+/** Maps distinct ids to their ranks, in ascending order. */
 function ranksOf(ids: readonly number[]): Map<number, number> {
   return new Map([...new Set(ids)].sort((a, b) => a - b).map((id, rank) => [id, rank]));
 }
 
-/** Items by group number, in their order; those of group `count` are left out. */
+/** Groups items by number, keeping their order; items of group `count` are left out. */
 function group<T>(items: readonly T[], groupOf: (item: T) => number, count: number): (group: number) => T[] {
   const groups: (T[] | undefined)[] = new Array(count);
   for (const item of items) {

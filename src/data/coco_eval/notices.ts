@@ -1,4 +1,4 @@
-/** What the figures leave out, or take otherwise than its author may think. */
+/** What the figures leave out, or interpret differently than its author may expect. */
 const NOTICES = {
   duplicateImageId: 'image entries whose id another one has: their objects and detections count as of one image',
   duplicateCategoryId: 'category entries whose id another one has: they count as one category, by the last name',
@@ -21,11 +21,11 @@ export type NoticeKind = keyof typeof NOTICES;
 
 export interface Notice {
   kind: NoticeKind;
-  /** Entries concerned. */
+  /** Number of affected entries. */
   count: number;
-  /** The first of them: file and path inside it. */
+  /** The first of them, as file and path inside it. */
   first: string;
-  /** What they are and what is done with them. */
+  /** What they are and how they are handled. */
   meaning: string;
 }
 
@@ -40,7 +40,7 @@ export class Notices {
     else this.#counts.set(kind, { count: times, first: where });
   }
 
-  /** In the order of {@link NOTICES}; kinds that did not occur are left out. */
+  /** In the order of {@link NOTICES}, without kinds that did not occur. */
   get list(): Notice[] {
     return (Object.keys(NOTICES) as NoticeKind[]).flatMap((kind) => {
       const entry = this.#counts.get(kind);
@@ -49,7 +49,7 @@ export class Notices {
   }
 }
 
-/** A notice as a line for people. */
+/** Formats a notice as a line for people. */
 export function describeNotice({ count, first, meaning }: Notice): string {
   return `${count} ${meaning}. First: ${first}`;
 }

@@ -7,14 +7,14 @@ export interface EvaluationSummary {
   /** AP at IoU .5–.95, and at .5. */
   map: Figure;
   map50: Figure;
-  /** The twelve COCO figures, named by `names`; null where there is nothing to measure. */
+  /** The twelve COCO figures, named by `names`; null if there is nothing to measure. */
   stats: Figure[];
   names: readonly string[];
   /** By category id. */
   per_category: Record<string, { name: string; ap: Figure; ap50: Figure; ar100: Figure; objects: number }>;
 }
 
-/** What each of the twelve figures is, in the order of STAT_NAMES. */
+/** Descriptions of the twelve figures, in the order of STAT_NAMES. */
 export const STAT_MEANINGS: readonly string[] = [
   'average precision, IoU .50:.95',
   'average precision, IoU .50',
@@ -30,7 +30,7 @@ export const STAT_MEANINGS: readonly string[] = [
   'average recall, large',
 ];
 
-/** @param idOf key of a category in `per_category`; its own id by default */
+/** @param idOf key of a category in `per_category`; by default its id */
 export function summarize(
   { stats, categories }: CocoEvaluation,
   idOf: (category: CocoCategory) => string | number = ({ id }) => id,
@@ -49,7 +49,7 @@ export function summarize(
   };
 }
 
-/** The twelve figures, then the categories that have objects, as lines for a terminal. */
+/** Formats the twelve figures and the categories with objects as lines for a terminal. */
 export function summaryText({ stats, per_category }: EvaluationSummary): string {
   const cell = (value: Figure) => formatFigure(value, 4).padStart(8);
   const lines = STAT_NAMES.map((name, i) => `${name.padEnd(6)}${cell(stats[i])}  ${STAT_MEANINGS[i]}`);
@@ -62,7 +62,7 @@ export function summaryText({ stats, per_category }: EvaluationSummary): string 
   return [...lines, '', header, ...rows].join('\n');
 }
 
-/** A figure with so many digits; a dash where it is absent. */
+/** Formats a figure with this many digits; a missing one as a dash. */
 export function formatFigure(value: Figure, digits: number): string {
   return value === null ? '–' : value.toFixed(digits);
 }

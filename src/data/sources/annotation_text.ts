@@ -15,10 +15,10 @@ export interface AnnotationText {
 }
 
 /**
- * Reads COCO annotations from a JSON file or from a zip. Of a zip's JSON files that named by `entry` is taken, else
- * the only one, else the only `instances*.json`.
+ * Reads COCO annotations from a JSON file or from a zip. From a zip, it takes the JSON file named by `entry`, else the
+ * only one, else the only `instances*.json`.
  *
- * @throws UserError when there is no such file or more than one
+ * @throws UserError if there is no such file or more than one
  */
 export async function readAnnotations(path: string, entry?: string): Promise<AnnotationText> {
   const info = await statInput(path);
@@ -53,7 +53,7 @@ async function entryBytes(zip: ZipArchive, path: string, name: string): Promise<
   }
 }
 
-/** A folder where a file is wanted: names the JSON in it, or what its files look like. */
+/** Error for a folder in place of a file: names the JSON in it, or the format of its files. */
 async function folderGiven(path: string): Promise<UserError> {
   const names = await readdir(path);
   const json = names.filter((name) => name.toLowerCase().endsWith('.json')).sort();

@@ -6,14 +6,14 @@ import type { ListedImage } from '../coco/images.js';
 import type { Validation } from '../validation.js';
 import type { Resolved, Unusable } from './resolve_files.js';
 
-/** A sound file. */
+/** A valid image file. */
 export interface Inspected {
   header: ImageHeader;
-  /** Its name in the store, where there is one. */
+  /** Its name in the store, if there is one. */
   sha256?: string;
 }
 
-/** The image of an entry; undefined, and told, where its file cannot be used. */
+/** Returns the image of an entry; undefined, with an entry in the report, if its file is unusable. */
 export function checkImage(
   entry: ListedImage,
   resolved: Resolved | Unusable,
@@ -40,7 +40,7 @@ export function checkImage(
   return reconcile(entry, file, outcome, validation);
 }
 
-/** Settles the size, and whether the boxes have yet to be turned. */
+/** Determines the size, and whether the boxes must still be rotated. */
 function reconcile(
   listed: ListedImage,
   file: string,

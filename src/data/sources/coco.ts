@@ -21,14 +21,14 @@ import { statInput } from './inputs.js';
 import { noImage, noneLeft } from './none_left.js';
 import { type Resolved, resolveFiles, type Unusable } from './resolve_files.js';
 
-/** Images in work at once: their files are held whole in memory. */
+/** Images processed at once; their files are held in memory. */
 const CONCURRENCY = 4;
 
-/** Images beyond the limits are dropped. */
+/** Images that exceed the limits are dropped. */
 export interface CocoOptions extends DecodeLimits {
-  /** Decode every image to find damage below the header; otherwise only headers are read. */
+  /** Decode every image to find damage after the header; otherwise reads only headers. */
   checkPixels?: boolean;
-  /** Store that usable images are put into; an image it already holds has been decoded before. */
+  /** Store for usable images; an image already in it has been decoded before. */
   store?: Store;
 }
 
@@ -38,12 +38,12 @@ export interface LoadedCoco<Image extends CocoImage = CocoImage> {
 }
 
 /**
- * Reads a COCO dataset and makes it sound: see PROBLEMS in validation.ts for what is looked for. Sizes of images
- * are those of the upright image (EXIF applied). Where the annotations give the size before a quarter turn, their
- * boxes are of the stored pixels and are turned with the image; in every other case boxes are of the upright one,
- * as the size cannot tell (mirrored, upside down) or agrees.
+ * Reads and repairs a COCO dataset; PROBLEMS in validation.ts lists what it checks. Image sizes are those of the
+ * upright image (EXIF applied). If the annotations give the size before a quarter turn, their boxes refer to stored
+ * pixels and are rotated with the image. Otherwise boxes refer to the upright image, because the sizes agree or do not
+ * tell (mirrored, upside down).
  *
- * @throws UserError when the annotations are not COCO or no image is usable
+ * @throws UserError if the annotations are not COCO or no image is usable
  */
 export function loadCoco(
   annotations: AnnotationText,
@@ -102,8 +102,8 @@ export async function loadCoco(
  *
  * @param images folder that file names are relative to
  * @param annotations COCO JSON file, or a zip holding one
- * @returns the sound dataset, and where each of its images lies
- * @throws UserError as {@link loadCoco} does, and when there is no such folder or file
+ * @returns the repaired dataset, and the paths of its images
+ * @throws UserError like {@link loadCoco}, and if the folder or file does not exist
  */
 export async function readCoco(
   images: string,
@@ -118,7 +118,7 @@ export async function readCoco(
   return { ...loaded, pathOf: (image) => join(images, image.file_name) };
 }
 
-/** Looks at every file once. */
+/** Inspects every file once. */
 async function inspectAll(
   resolved: readonly (Resolved | Unusable)[],
   files: ImageFiles,
@@ -152,7 +152,7 @@ async function inspect(
     header = await readHeader(bytes, options);
     if (options.checkPixels && !stored) await checkPixels(bytes, options);
   } catch (error) {
-    // A fault of ours must not look like one of the image.
+    // A bug of ours must not look like a fault of the image.
     if (!(error instanceof UserError)) throw error;
     return { kind: 'unreadableImage', detail: error.message };
   }

@@ -5,26 +5,26 @@ import { sha256 } from '../../base/files.js';
 import { startProgress } from '../../base/progress.js';
 import { isImageName } from './image_files.js';
 
-/** What an input holds: one hash, and for a folder one of each file by its name below the folder. */
+/** Content of an input: one hash and, for a folder, the hash of each file by relative path. */
 export interface Content {
   sha256: string;
   files?: Record<string, string>;
 }
 
-/** Files that systems and tools leave in folders of images; no dataset lists them. */
+/** Files that systems and tools leave in image folders; no dataset lists them. */
 const LEFTOVERS = /^(thumbs\.db|ehthumbs\.db|desktop\.ini|icon\r|\._.*|\.ds_store)$/i;
 
-/** Files looked at together. */
+/** Files read at once. */
 const CONCURRENCY = 16;
 
-/** From so many files on, reading them for the first time is shown. */
+/** From this many files on, the first read shows progress. */
 const SHOWN_FROM = 1000;
 
 /**
- * What a folder of images holds, whatever the times of its files and however its path is spelt. Images count by their
- * ending; a hidden file and one of another ending only when annotations name it.
+ * Content of a folder of images, independent of file times and the spelling of its path. Includes files with image
+ * extensions, and other or hidden files only if annotations name them.
  *
- * @param named base names in the annotations; asked for only when the folder has files that depend on it
+ * @param named base names in the annotations; called only if the folder has files that depend on it
  * @param hash SHA-256 of a file
  */
 export async function folderContent(
@@ -47,7 +47,7 @@ export async function folderContent(
   return { sha256: sha256(counted.map((name, i) => `${hashes[i]}  ${name}\n`).join('')), files };
 }
 
-/** Base names of the images that COCO annotations list, in every form they may stand for. */
+/** Base names of the images in COCO annotations, in all forms they may stand for. */
 export function listedNames(text: string): Set<string> {
   const names = new Set<string>();
   for (const [, quoted] of text.matchAll(/"file_name"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
@@ -80,14 +80,14 @@ const isPlainImage = (name: string): boolean => isImageName(name) && !/(^|\/)\./
 
 const isLeftover = (name: string): boolean => LEFTOVERS.test(basename(name));
 
-/** An image that cannot be read is left out by data-load, which says why; one that can be again has changed. */
+/** data-load leaves out unreadable images with a reason; once readable again, they count as changed. */
 function unreadable(error: Error): string {
   const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
   if (code === undefined) throw error;
   return `unreadable: ${code}`;
 }
 
-/** Names of all files below a folder, through links; a link back to a folder above is not followed. */
+/** Names of all files below a folder, following links, except links back to a parent folder. */
 async function listFiles(root: string): Promise<string[]> {
   const names: string[] = [];
   const visit = async (folder: string, above: readonly string[]): Promise<void> => {

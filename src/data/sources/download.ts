@@ -16,13 +16,13 @@ const ATTEMPTS = 6;
 const MEGABYTE = 1e6;
 
 export interface DownloadOptions extends KeptOptions {
-  /** Expected SHA-256, lower-case hex; absent: whatever comes is taken. */
+  /** Expected SHA-256, lower-case hex; if absent, any content is accepted. */
   sha256?: string;
-  /** First wait before a retry, doubled each time. */
+  /** Delay before the first retry, doubled each time. */
   retryMs?: number;
 }
 
-/** A finished download, as it is; undefined when there is none. */
+/** A finished download without further checks; undefined if there is none. */
 export async function downloaded(url: string, dir: string): Promise<Download | undefined> {
   const path = join(dir, fileNameOf(url));
   const { sha256: hash } = (await readSidecar(path, url)) ?? {};
@@ -34,22 +34,22 @@ export interface Download {
   sha256: string;
 }
 
-/** What is known of a finished download, or of the version a partial one belongs to. */
+/** Record of a finished download, or of the version of a partial one. */
 interface Sidecar extends KeptRecord {
   url: string;
-  /** Strong ETag or Last-Modified: tells the server which version a Range goes on with. */
+  /** Strong ETag or Last-Modified, which tells the server the version that a Range continues. */
   validator?: string;
 }
 
-/** A failure that trying again may cure. */
+/** A failure for which a retry may help. */
 class Transient extends Error {}
 
 /**
- * Downloads a file into `dir`, once: a finished one is used again unless it is damaged or the server has another
- * version, a broken-off one goes on where it stopped if the server still has the same version. The file appears under its name only whole and checked; `<file>.json` beside it
- * records URL, size and SHA-256.
+ * Downloads a file into `dir` once. A finished download is reused unless it is damaged or the server has another
+ * version; an interrupted one continues if the server still has the same version. The file appears under its name only
+ * when complete and verified; `<file>.json` beside it records URL, size and SHA-256.
  *
- * @throws UserError when the server refuses, stays out of reach, or sends something of another SHA-256
+ * @throws UserError if the server refuses, is unreachable, or sends content with another SHA-256
  */
 export async function download(url: string, dir: string, options: DownloadOptions = {}): Promise<Download> {
   const path = join(dir, fileNameOf(url));
@@ -83,7 +83,7 @@ async function downloadTo(path: string, url: string, options: DownloadOptions): 
   return { path, sha256: hash };
 }
 
-/** Retries with growing waits; an attempt that brought bytes starts the count anew. */
+/** Retries with growing delays; an attempt that received bytes resets the count. */
 async function withRetries(url: string, part: string, firstWaitMs: number): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const before = await sizeOf(part);
@@ -111,11 +111,11 @@ async function withRetries(url: string, part: string, firstWaitMs: number): Prom
   }
 }
 
-/** One request: appends to `part` what is missing, or starts it over. */
+/** Makes one request that appends the missing bytes to `part`, or starts it over. */
 async function fetchInto(url: string, part: string): Promise<void> {
   const validator = (await readSidecar(part, url))?.validator;
   const offset = validator ? await sizeOf(part) : 0;
-  // Compressed transfer would make Range count other bytes than those on disk.
+  // With compression, Range would not refer to the bytes on disk.
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (validator && offset > 0) Object.assign(headers, { range: `bytes=${offset}-`, 'if-range': validator });
 
@@ -140,7 +140,7 @@ async function fetchInto(url: string, part: string): Promise<void> {
   const resumed = status === 206;
   const start = resumed ? offset : 0;
   if (!resumed) {
-    // First the bytes, then the validator: never old bytes under a new validator.
+    // Removes the bytes before writing the validator, so that a new validator never goes with old bytes.
     await rm(part, { force: true });
     await writeJson(`${part}.json`, {
       url,
@@ -176,13 +176,13 @@ function counting(progress: Progress, start: number) {
   };
 }
 
-/** If-Range takes a strong ETag or a date; without either a broken download starts over. */
+/** If-Range requires a strong ETag or a date; without either, an interrupted download starts over. */
 function validatorOf({ headers }: IncomingMessage): string | undefined {
   const { etag, 'last-modified': modified } = headers;
   return etag && !etag.startsWith('W/') ? etag : modified;
 }
 
-/** The URL's own file name, made unique by its hash. */
+/** The file name from the URL, made unique by a hash. */
 function fileNameOf(url: string): string {
   const name = basename(new URL(url).pathname)
     .replace(/[^\w.-]/g, '_')
@@ -190,7 +190,7 @@ function fileNameOf(url: string): string {
   return `${sha256(url).slice(0, 16)}-${name || 'download'}`;
 }
 
-/** The record beside a file, if it is about this URL. */
+/** Reads the record beside a file, if it belongs to this URL. */
 async function readSidecar(path: string, url: string): Promise<Sidecar | undefined> {
   try {
     const sidecar = JSON.parse(await readFile(`${path}.json`, 'utf8')) as Sidecar;

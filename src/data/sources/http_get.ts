@@ -7,15 +7,15 @@ import { getProxyForUrl } from 'proxy-from-env';
 
 type Options = RequestOptions & FollowOptions<RequestOptions & { href?: string }>;
 
-/** Milliseconds a server may be silent, before its answer and within it. */
+/** Milliseconds a server may be silent, before and during its answer. */
 const SILENCE_MS = 60_000;
 
 /**
- * Asks for a URL of http or https, through the proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name, and follows
- * redirects. Not fetch: undici before version 8, which Node 22 and 24 have in them, ends the process when a server
- * closes a connection whose body is not read yet.
+ * Gets an http or https URL through the proxy in HTTP_PROXY, HTTPS_PROXY and NO_PROXY, following redirects. Not fetch:
+ * undici before version 8, which is part of Node 22 and 24, ends the process when a server closes a connection before
+ * its body is read.
  *
- * @throws Error when no answer comes; the body fails with one when it breaks off or the server falls silent
+ * @throws Error if there is no answer; the body emits an error if it breaks off or the server falls silent
  */
 export function httpGet(
   url: string,
@@ -33,7 +33,7 @@ export function httpGet(
     const { get } = url.toLowerCase().startsWith('https:') ? redirecting.https : redirecting.http;
     const request = get(url, options);
     request.setTimeout(silenceMs, () => request.destroy(new Error(`nothing came for ${silenceMs / 1000} s`)));
-    // Where several addresses were tried, the message is empty.
+    // If several addresses were tried, the message is empty.
     request
       .on('response', done)
       .on('error', (error: NodeJS.ErrnoException) => fail(new Error(error.message || error.code)));
@@ -42,6 +42,6 @@ export function httpGet(
 
 function agentsFor(url: string): Options['agents'] {
   const proxy = getProxyForUrl(url);
-  // Typed as an agent of node:https, of which it uses nothing.
+  // Typed as an agent of node:https, whose features it does not use.
   return proxy ? { http: new HttpProxyAgent(proxy), https: new HttpsProxyAgent(proxy) as unknown as Agent } : {};
 }

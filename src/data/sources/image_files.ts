@@ -1,17 +1,17 @@
 import { posix } from 'node:path';
 
-/** Largest image file read, bytes: above what any image of the allowed size needs. */
+/** Largest image file in bytes, more than any image of the allowed size needs. */
 export const MAX_FILE_BYTES = 512 * 2 ** 20;
 
-/** Image files by the names annotations use, wherever they lie. */
+/** Access to image files by the names in annotations, wherever they are stored. */
 export interface ImageFiles {
   /** Folder or zip, for messages. */
   where: string;
-  /** Every file, images or not: relative paths with slashes. */
+  /** All files, including other types, as relative paths with slashes. */
   names: readonly string[];
-  /** Relative path of the file that has just this name; undefined when there is none. `fileName` must be safe. */
+  /** Relative path of the file with exactly this name; undefined if there is none. `fileName` must be safe. */
   find(fileName: string): Promise<string | undefined>;
-  /** Bytes of a file that is one of `names` or that `find` gave. @throws Error when it cannot be read whole */
+  /** Bytes of a file from `names` or `find`. @throws Error if it cannot be read completely */
   read(found: string): Promise<Buffer>;
   close(): void;
 }

@@ -1,17 +1,18 @@
 import { posix } from 'node:path';
 
-/** A file name of annotations as a path with slashes, without what belongs to the machine or page that wrote it. */
+/** A file name from annotations as a path with slashes, without parts specific to the machine or page that wrote it. */
 export interface CleanName {
   path: string;
-  /** Absolute, of the web, or leading out of its folder: its first folders need not be those of here. */
+  /** Whether it is absolute, a URL, or leaves its folder, so that its first folders need not exist here. */
   foreign: boolean;
-  /** Equal for spellings of one name: slashes, Unicode form, `./`, `%20`. */
+  /** Equal for all spellings of one name: slashes, Unicode form, `./`, `%20`. */
   identity: string;
 }
 
 /**
- * The paths a file name may stand for, likeliest first: backslashes as slashes, `%20` decoded, scheme and host of a URL,
- * its query, a drive and leading `..` left out. Label Studio's `/data/local-files/?d=` holds the path in its query.
+ * Returns the paths a file name may stand for, most likely first: with slashes for backslashes, `%20` decoded, and
+ * without scheme, host and query of a URL, drive and leading `..`. Label Studio's `/data/local-files/?d=` has the path
+ * in its query.
  */
 export function cleanNames(name: string): CleanName[] {
   const forms = [...new Set([decode(name), name])].flatMap((form) => {
@@ -27,7 +28,7 @@ const LOCAL_FILE = /local-files\/*\?(?:.*&)?d=([^&]+)/s;
 
 function clean(name: string): CleanName {
   const local = name.trim().replaceAll('\\', '/').normalize('NFC');
-  // A file's URL has no host; that of others goes, as the server of `//server/share` does.
+  // A file URL has no host; other hosts are removed, like the server of `//server/share`.
   const hosted = local.replace(/^file:\/\//i, '').replace(/^[a-z][a-z0-9+.-]+:\/\//i, '//');
   const relative = hosted.replace(/^\/\/[^/]*/, '').replace(/^\/*[a-z]:/i, '');
   const path = posix.normalize(relative.replace(/^\/+/, '')).replace(/^(\.\.(\/|$))+/, '');
@@ -43,16 +44,16 @@ function decode(name: string): string {
   }
 }
 
-/** Upload names of Label Studio: eight hexadecimal digits and the name of the file. */
+/** Upload names of Label Studio: eight hexadecimal digits and the file name. */
 const UPLOAD_PREFIX = /^[0-9a-f]{8}-(?=.)/;
 
 export interface FileMatch {
   file: string;
-  /** The file's folders and name are those of the annotations, as far as both say. */
+  /** Whether folders and name agree with the annotations, as far as both are known. */
   whole: boolean;
 }
 
-/** Finds the file of a folder that a name of another place or spelling is most likely of. */
+/** Finds the file in a folder that a name from another place or in another spelling most likely means. */
 export class FileIndex {
   readonly #byBase = new Map<string, string[]>();
   readonly #folders = new Set<string>();
@@ -72,8 +73,8 @@ export class FileIndex {
   }
 
   /**
-   * The files that share the longest end with the name; none where a relative name has other folders, or where the
-   * folder that it names is here without it.
+   * The files that share the longest ending with the name; none if a relative name has other folders, or if its folder
+   * exists without the file.
    */
   find(name: string): FileMatch[] {
     for (const form of cleanNames(name)) {
@@ -83,7 +84,7 @@ export class FileIndex {
     return [];
   }
 
-  /** A file that may be meant by a name that was not found: for messages only. */
+  /** A similar file for a name that was not found, only for messages. */
   near(name: string): string | undefined {
     for (const { path } of cleanNames(name)) {
       const base = posix.basename(fold(path));

@@ -11,9 +11,9 @@ import { isZip, openZipImages } from './zip.js';
 /** An input on this machine. */
 export interface LocalInput {
   path: string;
-  /** Entry of a zip, given after a `#`. */
+  /** Entry of a zip, given after `#`. */
   entry?: string;
-  /** Of the file; none for a folder. */
+  /** SHA-256 of the file; none for a folder. */
   sha256?: string;
   /** Whether it is a URL that has not been downloaded yet. */
   absent?: boolean;
@@ -24,19 +24,19 @@ export interface BringOptions {
   field: string;
   /** Folder of downloads. */
   downloads: string;
-  /** SHA-256 the file must have. */
+  /** Required SHA-256 of the file. */
   expected?: string | null;
-  /** How to take that of a file here. */
+  /** Computes the SHA-256 of a local file. */
   hash?: (path: string) => Promise<string>;
-  /** False downloads nothing: what is not here yet has no SHA-256 but a word in its place. */
+  /** If false, downloads nothing; a file not yet downloaded has a placeholder instead of a SHA-256. */
   fetch?: boolean;
 }
 
 /**
- * Finds the file or folder the configuration names, downloading it when it is a URL.
+ * Finds the file or folder that the configuration names, downloading URLs.
  *
- * @param location path or http(s) URL; `#entry` behind either names a file inside a zip
- * @throws UserError when there is nothing, or something of another SHA-256
+ * @param location path or http(s) URL; a following `#entry` names a file inside a zip
+ * @throws UserError if it does not exist or has another SHA-256
  */
 export async function bringHere(location: string, options: BringOptions): Promise<LocalInput> {
   const expected = options.expected ?? undefined;
@@ -66,7 +66,7 @@ export async function bringHere(location: string, options: BringOptions): Promis
   return { path: base, entry, sha256 };
 }
 
-/** What lies at a path that the user named. @throws UserError when it is no file or folder that can be looked at */
+/** Stats a path that the user named. @throws UserError if it is not an accessible file or folder */
 export async function statInput(path: string, field?: string): Promise<Stats> {
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw explainFileError(error, path);
@@ -75,12 +75,12 @@ export async function statInput(path: string, field?: string): Promise<Stats> {
     throw new UserError({ where: path, field, expected: 'an existing path or a URL', hint }, { cause: error });
   });
   if (info.isFile() || info.isDirectory()) return info;
-  // It is read more than once; a pipe has its bytes once.
+  // Inputs are read more than once, a pipe only once.
   const hint = 'Write what comes from it to a file, and name that.';
   throw new UserError({ where: path, field, expected: 'a file or a folder', received: 'a pipe or a device', hint });
 }
 
-/** Opens a folder or a zip of images. @throws UserError when it is neither */
+/** Opens a folder or a zip of images. @throws UserError if it is neither */
 export async function openImages(path: string): Promise<ImageFiles> {
   const info = await statInput(path);
   if (info.isDirectory()) return openFolder(path);
@@ -97,7 +97,7 @@ function isUrl(location: string): boolean {
   return /^https?:\/\//i.test(location) && URL.canParse(location);
 }
 
-/** A path may itself contain a `#`: one that exists is taken whole. */
+/** A path may itself contain `#`: an existing path is not split. */
 async function splitEntry(location: string): Promise<{ base: string; entry?: string }> {
   const hash = location.lastIndexOf('#');
   if (hash < 0 || (await stat(location).catch(() => undefined))) return { base: location };

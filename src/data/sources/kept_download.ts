@@ -5,29 +5,29 @@ import { sha256File } from '../../base/files.js';
 import { log } from '../../base/progress.js';
 import { httpGet } from './http_get.js';
 
-/** Milliseconds that a server may take to tell whether a file has changed. */
+/** Milliseconds for a server to say whether a file has changed. */
 const TIMEOUT_MS = 10_000;
 
 /** The record of a finished download. */
 export interface KeptRecord {
   bytes?: number;
   sha256?: string;
-  /** What the server calls this version of the file: ETag or Last-Modified. */
+  /** The server's name for this version of the file: ETag or Last-Modified. */
   version?: string;
 }
 
 export interface KeptOptions {
-  /** The SHA-256 it must have, which spares asking the server. */
+  /** The required SHA-256, with which the server need not be asked. */
   sha256?: string;
   hash?: (path: string) => Promise<string>;
 }
 
-/** URLs that were asked about in this process. */
+/** URLs already checked in this process. */
 const asked = new Set<string>();
 
 /**
- * Whether a finished download can be used again: it is whole, its content is that of the record, and the server has no
- * other version. A server that does not answer or names no version leaves it in use, which is said.
+ * Whether a finished download can be reused: it is complete, matches its record, and the server has no other version.
+ * If the server does not answer or names no version, it is reused with a message.
  */
 export async function isUsable(
   url: string,
@@ -51,7 +51,7 @@ async function hasChanged(url: string, { version, bytes }: KeptRecord): Promise<
   try {
     const headers: Record<string, string> = { 'accept-encoding': 'identity' };
     if (version !== undefined) headers[isDate(version) ? 'if-modified-since' : 'if-none-match'] = version;
-    // Not HEAD, which addresses signed for GET refuse.
+    // Not HEAD, which URLs signed for GET refuse.
     const response = await httpGet(url, headers, TIMEOUT_MS);
     response.destroy();
     const { statusCode, statusMessage } = response;
@@ -69,7 +69,7 @@ async function hasChanged(url: string, { version, bytes }: KeptRecord): Promise<
   }
 }
 
-/** What the server calls the version of a file it sends. */
+/** The server's name for the version of a file it sends. */
 export function versionOf({ headers }: IncomingMessage): string | undefined {
   return headers.etag ?? headers['last-modified'];
 }

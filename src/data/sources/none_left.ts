@@ -3,7 +3,7 @@ import type { ListedImage } from '../coco/images.js';
 import { commonestCause, type Validation } from '../validation.js';
 import { type ImageFiles, isImageName } from './image_files.js';
 
-/** Every entry of a list was dropped. */
+/** Error if every entry of a list was dropped. */
 export function noneLeft(where: string, field: string, entries: readonly unknown[], { report }: Validation): UserError {
   const own = report.items.filter((item) => item.where.startsWith(`${field}[`));
   const cause = commonestCause(own, report.items);
@@ -17,7 +17,7 @@ export function noneLeft(where: string, field: string, entries: readonly unknown
   });
 }
 
-/** No listed image has a usable file. */
+/** Error if no listed image has a usable file. */
 export function noImage(
   where: string,
   listed: readonly ListedImage[],

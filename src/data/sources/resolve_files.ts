@@ -5,10 +5,10 @@ import type { ProblemKind } from '../validation.js';
 import { type ImageFiles, isSafeName } from './image_files.js';
 import { cleanNames, FileIndex, type FileMatch } from './image_names.js';
 
-/** File names looked up at once. */
+/** File names to look up at once. */
 const LOOKUPS = 16;
 
-/** Why a listed image cannot be used. */
+/** Why a listed image is unusable. */
 export interface Unusable {
   kind: Extract<ProblemKind, 'unsafePath' | 'missingImage' | 'unreadableImage' | 'ambiguousName'>;
   detail: string;
@@ -17,14 +17,14 @@ export interface Unusable {
 /** The file of a listed image. */
 export interface Resolved {
   file: string;
-  /** How its name fits: just so, in another spelling, or by its end alone. */
+  /** How its name matches: exactly, in another spelling, or only by its ending. */
   fit: 'exact' | 'spelling' | 'end';
 }
 
 /**
- * Finds the file of every listed image: that of just its name, else the only one with the longest end in common. What
- * may be meant for several files, or what several different names may be meant for, is given to none: boxes would land on an
- * image they were not drawn on.
+ * Finds the file of every listed image: the one with exactly its name, else the only one with the longest common
+ * ending. A name that may mean several files, or a file that several different names may mean, is not matched, because
+ * boxes could land on the wrong image.
  */
 export async function resolveFiles(
   images: readonly ListedImage[],

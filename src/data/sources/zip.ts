@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { openZip } from '../../base/zip.js';
 import { type ImageFiles, MAX_FILE_BYTES } from './image_files.js';
 
-/** Whether the file begins as a zip does, empty ones included. */
+/** Whether the file starts like a zip, including empty ones. */
 export async function isZip(path: string): Promise<boolean> {
   const file = await open(path);
   try {
@@ -15,8 +15,8 @@ export async function isZip(path: string): Promise<boolean> {
 }
 
 /**
- * Images of a zip. Zips mostly hold one folder (`val2017/…`) that file names of annotations leave out: a folder that
- * all entries lie in is left out of the names.
+ * Opens the images of a zip. Most zips contain one folder (`val2017/…`) that file names in annotations omit, so a
+ * folder common to all entries is removed from the names.
  */
 export async function openZipImages(path: string): Promise<ImageFiles> {
   const zip = await openZip(path);
@@ -34,7 +34,7 @@ export async function openZipImages(path: string): Promise<ImageFiles> {
   };
 }
 
-/** The folder, with a slash behind, that all names begin with. */
+/** The folder common to all names, with a trailing slash. */
 function commonFolder(names: readonly string[]): string {
   const [first = ''] = names;
   const end = first.indexOf('/') + 1;

@@ -38,7 +38,7 @@ export function balloon(random: Random): Drawing {
   return parts;
 }
 
-/** Strip of the envelope between two meridians, given as shares −1…1 of its half width. */
+/** A strip of the envelope between two meridians, given as fractions −1…1 of its half width. */
 function gore(a: number, b: number, half: number, top: number, mouth: number, throat: number): string {
   const [leftX, rightX] = [a * half * 1.05, b * half * 1.05];
   const down = path`C${leftX} ${top} ${leftX} -38 ${leftX} -16C${leftX} 4 ${a * throat * 1.4} ${mouth - 10} ${a * throat} ${mouth}`;

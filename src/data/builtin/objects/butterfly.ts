@@ -1,7 +1,7 @@
 import type { Random } from '../../../base/random.js';
 import { blob, type Drawing, ellipse, hsl, type Part, type Point, shift } from '../shape.js';
 
-/** A butterfly from above, seen more or less aslant. */
+/** A butterfly from above, at various angles. */
 export function butterfly(random: Random): Drawing {
   const hue = random.pick([random.uniform(10, 55), random.uniform(10, 55), random.uniform(190, 330), 60]);
   const wing = hsl(hue, random.uniform(70, 95), random.uniform(48, 68));
@@ -26,7 +26,7 @@ export function butterfly(random: Random): Drawing {
     [reach * 0.3, 34],
     [1, 12],
   ];
-  // A wing half folded towards the viewer is narrower than the other one.
+  // A wing partly folded towards the viewer looks narrower than the other.
   const folds = [1, -random.uniform(0.55, 1)];
   const parts = folds.flatMap((fold): Part[] => {
     const across = (points: readonly Point[]): Point[] => points.map(([x, y]) => [x * fold, y]);
