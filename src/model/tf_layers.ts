@@ -2,9 +2,9 @@ import { type BatchNormParameters, batchNormSilu, batchNormSiluGrad } from '../k
 import { concat, concatGrad } from '../kernels/concat/index.js';
 import { conv2d, conv2dBatchNormSilu, conv2dFilterGrad, conv2dInputGrad } from '../kernels/conv2d/index.js';
 import { focus } from '../kernels/focus/index.js';
-import { spp, sppGrad } from '../kernels/max_pool/index.js';
+import { spp, sppGrad } from '../kernels/spp/index.js';
 import { type Tensor, tf } from '../kernels/tf.js';
-import { upsampleConcat, upsampleConcatGrad } from '../kernels/upsample/index.js';
+import { upsampleConcat, upsampleConcatGrad } from '../kernels/upsample_concat/index.js';
 import type { ConvShape, Layers } from './network.js';
 
 /** A value [N,H,W,C] of the forward pass and its accumulated gradient. */

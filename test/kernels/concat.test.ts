@@ -57,7 +57,7 @@ if (nativeOps) {
       assert.throws(() => concat([x, tf.zeros([1, 2, 3, 3])]), /YoloxConcat.*\[1,2,2,3\].*\[1,2,3,3\]/s);
       assert.throws(() => concat([x, tf.zeros([2, 2, 3])]), /YoloxConcat/);
       assert.throws(() => concat([x, x, x, x, x]), /at most 4 parts, received 5/);
-      assert.throws(() => concatGrad(x, [1, 1]), /YoloxSplit.*\[\.\.\.,2\].*\[1,2,2,3\]/s);
+      assert.throws(() => concatGrad(x, [1, 1]), /YoloxConcatGrad.*\[\.\.\.,2\].*\[1,2,2,3\]/s);
     }));
 }
 

@@ -8,12 +8,12 @@ import { concat, concatGrad } from '../../src/kernels/concat/index.js';
 import { conv2d, conv2dFilterGrad, conv2dInputGrad } from '../../src/kernels/conv2d/index.js';
 import { decodeNms } from '../../src/kernels/decode_nms/index.js';
 import { focus } from '../../src/kernels/focus/index.js';
-import { spp, sppGrad } from '../../src/kernels/max_pool/index.js';
 import { nativeOps } from '../../src/kernels/native.js';
 import { averageStep, unflatten } from '../../src/kernels/optimizer_step/index.js';
 import { simOtaAssign } from '../../src/kernels/sim_ota_assign/index.js';
+import { spp, sppGrad } from '../../src/kernels/spp/index.js';
 import { type Tensor, tf } from '../../src/kernels/tf.js';
-import { upsampleConcat, upsampleConcatGrad } from '../../src/kernels/upsample/index.js';
+import { upsampleConcat, upsampleConcatGrad } from '../../src/kernels/upsample_concat/index.js';
 import { yoloxLoss } from '../../src/kernels/yolox_loss/index.js';
 
 const test = suite('memory of our ops over ten thousand calls');
@@ -53,7 +53,7 @@ const calls: Record<string, () => unknown> = {
     const y = upsampleConcat(x, fine);
     tf.dispose([y, upsampleConcatGrad(y, 32)]);
   },
-  max_pool: () => {
+  spp: () => {
     const { y, saved } = spp(x);
     tf.dispose([y, sppGrad(y, x, saved), saved]);
   },

@@ -313,7 +313,7 @@ if (nativeOps) {
     const anchors = anchorGrid(32, 32);
     const refused = (raw: number[], labels: number[], message: RegExp) =>
       assert.throws(() => simOtaAssign(tf.zeros(raw), tf.zeros(labels), anchors), message);
-    refused([1, 20, 8], [1, 2, 5], /SimOtaAssign: expected raw of shape \[N,21,5\+C\], received \[1,20,8\]/);
+    refused([1, 20, 8], [1, 2, 5], /YoloxSimOtaAssign: expected raw of shape \[N,21,5\+C\], received \[1,20,8\]/);
     refused([1, 21, 4], [1, 2, 5], /expected raw/);
     refused([2, 21, 8], [1, 2, 5], /expected labels of shape \[2,M,5\], received \[1,2,5\]/);
     refused([1, 21, 8], [1, 2, 6], /expected labels/);

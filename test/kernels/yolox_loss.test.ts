@@ -27,7 +27,6 @@ interface Case {
   /** Share of the anchors that are matched. */
   density: number;
   useL1: boolean;
-  giou: boolean;
   seed: number;
 }
 
@@ -36,7 +35,6 @@ const cases: fc.Arbitrary<Case> = fc.record({
   classes: fc.integer({ min: 1, max: 4 }),
   density: fc.constantFrom(0, 0.05, 0.3, 1),
   useL1: fc.boolean(),
-  giou: fc.boolean(),
   seed: fc.nat(1e6),
 });
 
@@ -87,7 +85,7 @@ function run(options: Case, { raw, labels, assignment }: Inputs, by: Implementat
 }
 
 /** What one row of outputs, of the anchor at position `i` of the batch, adds to each loss. */
-function define({ useL1, giou }: Case, { labels, assignment }: Inputs, i: number, row: ArrayLike<number>): Losses {
+function define({ useL1 }: Case, { labels, assignment }: Inputs, i: number, row: ArrayLike<number>): Losses {
   const normalizer = Math.max(assignment.numFg, 1);
   const bce = (logit: number, target: number) => {
     const p = 1 / (1 + Math.exp(-logit));
@@ -105,12 +103,9 @@ function define({ useL1, giou }: Case, { labels, assignment }: Inputs, i: number
   const [px, py] = [(tx + x) * stride, (ty + y) * stride];
   const shared = (a: number, sizeA: number, b: number, sizeB: number) =>
     Math.max(0, Math.min(a + sizeA / 2, b + sizeB / 2) - Math.max(a - sizeA / 2, b - sizeB / 2));
-  const spanned = (a: number, sizeA: number, b: number, sizeB: number) =>
-    Math.max(a + sizeA / 2, b + sizeB / 2) - Math.min(a - sizeA / 2, b - sizeB / 2);
   const both = shared(px, pw, cx, w) * shared(py, ph, cy, h);
   const either = pw * ph + w * h - both;
-  const hull = spanned(px, pw, cx, w) * spanned(py, ph, cy, h);
-  const boxLoss = giou ? 1 - both / either + (hull - either) / hull : 1 - (both / either) ** 2;
+  const boxLoss = 1 - (both / either) ** 2;
   const iou = (5 * boxLoss) / normalizer;
   const cls = logits.reduce((sum, logit, c) => sum + bce(logit, c === klass ? assignment.matchedIou[i] : 0), 0);
   const targets = [cx / stride - x, cy / stride - y, Math.log(w / stride + 1e-8), Math.log(h / stride + 1e-8)];
@@ -200,7 +195,7 @@ test('extreme box outputs give finite losses and gradients', () =>
       const { losses, grad } = run(options, { ...inputs, raw: inputs.raw.map((x) => extreme * Math.sign(x)) }, by);
       assert.ok(Object.values(losses).every(Number.isFinite) && grad.every(Number.isFinite));
       // Beyond e^±40 strides there is nothing for IoU to tell apart; L1 still pulls.
-      if (options.useL1 || options.giou) return;
+      if (options.useL1) return;
       const columns = 5 + options.classes;
       grad.forEach((value, i) => {
         if (i % columns === 2 || i % columns === 3) assert.is(Math.abs(value), 0);
@@ -210,7 +205,7 @@ test('extreme box outputs give finite losses and gradients', () =>
   ));
 
 test('an output that is no number shows in the loss it belongs to, and in its own gradient alone', () => {
-  const options: Case = { batch: 1, classes: 3, density: 0.3, useL1: true, giou: false, seed: 5 };
+  const options: Case = { batch: 1, classes: 3, density: 0.3, useL1: true, seed: 5 };
   const inputs = makeInputs(options);
   const anchor = inputs.assignment.matchedGt.findIndex((row) => row >= 0);
   const columns = 5 + options.classes;
@@ -232,7 +227,7 @@ test('an output that is no number shows in the loss it belongs to, and in its ow
 });
 
 test('the same again gives the same bits', () => {
-  const options: Case = { batch: 2, classes: 80, density: 0.2, useL1: true, giou: false, seed: 7 };
+  const options: Case = { batch: 2, classes: 80, density: 0.2, useL1: true, seed: 7 };
   const inputs = makeInputs(options);
   const first = run(options, inputs);
   for (let i = 0; i < 5; i++) assert.equal(run(options, inputs), first);
@@ -240,7 +235,7 @@ test('the same again gives the same bits', () => {
 
 if (nativeOps) {
   test('rows beyond the labels are background, classes beyond C no target', () => {
-    const options: Case = { batch: 2, classes: 3, density: 0.5, useL1: true, giou: false, seed: 8 };
+    const options: Case = { batch: 2, classes: 3, density: 0.5, useL1: true, seed: 8 };
     const inputs = makeInputs(options);
     const { matchedGt } = inputs.assignment;
     const foreign = matchedGt.map((row, i) => (row >= 0 && i % 3 === 0 ? ROWS + i : row));
@@ -275,7 +270,7 @@ if (nativeOps) {
 test('no tensor is left behind', () => {
   for (const density of [0, 0.3]) {
     for (const by of implementations) {
-      const options = { batch: 2, classes: 3, density, useL1: true, giou: true, seed: 1 };
+      const options = { batch: 2, classes: 3, density, useL1: true, seed: 1 };
       const inputs = makeInputs(options);
       const before = tf.memory().numTensors;
       run(options, inputs, by);

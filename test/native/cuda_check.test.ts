@@ -7,7 +7,7 @@ import { buildCudaCheck, buildDriver } from './build.js';
 import { runProgram } from './programs.js';
 
 /** Ops whose checks take a moment; the emulation tests run all of them. */
-const STEMS = ['focus', 'upsample'];
+const STEMS = ['focus', 'upsample_concat'];
 
 const cudaCheck = suite('cuda-check and the driver, on an emulated card');
 

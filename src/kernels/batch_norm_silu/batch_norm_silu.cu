@@ -96,7 +96,7 @@ __device__ void chunk_statistics(const RowChunks& chunks, const float* __restric
 }
 
 template <int N>
-__device__ void transform(const RowChunks& chunks, bool activation, const float* __restrict__ z, const float* gamma,
+__device__ void transform(const RowChunks& chunks, const float* __restrict__ z, const float* gamma,
                           const float* beta, const float* mean, const float* rstd, float* __restrict__ y) {
   const Place<N> place(chunks);
   if (place.row >= place.end) return;
@@ -110,10 +110,7 @@ __device__ void transform(const RowChunks& chunks, bool activation, const float*
   for (int64_t row = place.row; row < place.end; row += blockDim.y) {
     const int64_t at = row * chunks.channels + place.channel;
     Pack<N> value = load<N>(z + at);
-    for (int i = 0; i < N; ++i) {
-      const float u = scale.v[i] * value.v[i] + shift.v[i];
-      value.v[i] = activation ? yolox::silu(u) : u;
-    }
+    for (int i = 0; i < N; ++i) value.v[i] = yolox::silu(scale.v[i] * value.v[i] + shift.v[i]);
     store<N>(y + at, value);
   }
 }
@@ -133,14 +130,14 @@ struct Through {
     }
   }
 
-  __device__ float operator()(bool activation, int i, float dy, float d) const {
-    return activation ? dy * yolox::silu_slope(scale.v[i] * d + beta.v[i]) : dy;
+  __device__ float operator()(int i, float dy, float d) const {
+    return dy * yolox::silu_slope(scale.v[i] * d + beta.v[i]);
   }
 };
 
 // partials[chunk] ← sums of g and g·d of each channel; unless training, dx ← scale·g.
 template <int N>
-__device__ void reduce_gradient(const RowChunks& chunks, BatchNormOptions options, const float* __restrict__ dy,
+__device__ void reduce_gradient(const RowChunks& chunks, bool training, const float* __restrict__ dy,
                                 const float* __restrict__ z, const float* gamma, const float* beta, const float* mean,
                                 const float* rstd, float* __restrict__ dx, float* partials, float* shared) {
   const Place<N> place(chunks);
@@ -154,12 +151,12 @@ __device__ void reduce_gradient(const RowChunks& chunks, BatchNormOptions option
       const Pack<N> value = load<N>(z + at);
       for (int i = 0; i < N; ++i) {
         const float d = value.v[i] - through.mean.v[i];
-        g.v[i] = through(options.activation, i, g.v[i], d);
+        g.v[i] = through(i, g.v[i], d);
         sum.v[i] += g.v[i];
         moment.v[i] += g.v[i] * d;
         g.v[i] *= through.scale.v[i];
       }
-      if (!options.training) store<N>(dx + at, g);
+      if (!training) store<N>(dx + at, g);
     }
   }
   sum_rows<N>(shared, &sum, &moment);
@@ -170,7 +167,7 @@ __device__ void reduce_gradient(const RowChunks& chunks, BatchNormOptions option
 }
 
 template <int N>
-__device__ void input_gradient(const RowChunks& chunks, bool activation, const float* __restrict__ dy,
+__device__ void input_gradient(const RowChunks& chunks, const float* __restrict__ dy,
                                const float* __restrict__ z, const float* gamma, const float* beta, const float* mean,
                                const float* rstd, const float* dgamma, const float* dbeta, float* __restrict__ dx) {
   const Place<N> place(chunks);
@@ -190,7 +187,7 @@ __device__ void input_gradient(const RowChunks& chunks, bool activation, const f
     const Pack<N> value = load<N>(z + at);
     for (int i = 0; i < N; ++i) {
       const float d = value.v[i] - through.mean.v[i];
-      g.v[i] = through.scale.v[i] * through(activation, i, g.v[i], d) + (p.v[i] * d + q.v[i]);
+      g.v[i] = through.scale.v[i] * through(i, g.v[i], d) + (p.v[i] * d + q.v[i]);
     }
     store<N>(dx + at, g);
   }
@@ -262,25 +259,25 @@ extern "C" __global__ void batch_norm_stored_statistics(int64_t channels, float 
   batch_variance[c] = variance[c];
 }
 
-extern "C" __global__ void batch_norm_transform(RowChunks chunks, BatchNormOptions options, const float* z,
+extern "C" __global__ void batch_norm_transform(RowChunks chunks, const float* z,
                                                 const float* gamma, const float* beta, const float* mean,
                                                 const float* rstd, float* y) {
   if (chunks.pack == 4) {
-    transform<4>(chunks, options.activation, z, gamma, beta, mean, rstd, y);
+    transform<4>(chunks, z, gamma, beta, mean, rstd, y);
   } else {
-    transform<1>(chunks, options.activation, z, gamma, beta, mean, rstd, y);
+    transform<1>(chunks, z, gamma, beta, mean, rstd, y);
   }
 }
 
-extern "C" __global__ void batch_norm_reduce_gradient(RowChunks chunks, BatchNormOptions options, const float* dy,
+extern "C" __global__ void batch_norm_reduce_gradient(RowChunks chunks, bool training, const float* dy,
                                                       const float* z, const float* gamma, const float* beta,
                                                       const float* mean, const float* rstd, float* dx,
                                                       float* partials) {
   __shared__ __align__(16) float shared[2 * 4 * kThreads];
   if (chunks.pack == 4) {
-    reduce_gradient<4>(chunks, options, dy, z, gamma, beta, mean, rstd, dx, partials, shared);
+    reduce_gradient<4>(chunks, training, dy, z, gamma, beta, mean, rstd, dx, partials, shared);
   } else {
-    reduce_gradient<1>(chunks, options, dy, z, gamma, beta, mean, rstd, dx, partials, shared);
+    reduce_gradient<1>(chunks, training, dy, z, gamma, beta, mean, rstd, dx, partials, shared);
   }
 }
 
@@ -300,13 +297,13 @@ extern "C" __global__ void batch_norm_finish_gradient(RowChunks chunks, const fl
   dgamma[c] = moment * rstd[c];
 }
 
-extern "C" __global__ void batch_norm_input_gradient(RowChunks chunks, BatchNormOptions options, const float* dy,
+extern "C" __global__ void batch_norm_input_gradient(RowChunks chunks, const float* dy,
                                                      const float* z, const float* gamma, const float* beta,
                                                      const float* mean, const float* rstd, const float* dgamma,
                                                      const float* dbeta, float* dx) {
   if (chunks.pack == 4) {
-    input_gradient<4>(chunks, options.activation, dy, z, gamma, beta, mean, rstd, dgamma, dbeta, dx);
+    input_gradient<4>(chunks, dy, z, gamma, beta, mean, rstd, dgamma, dbeta, dx);
   } else {
-    input_gradient<1>(chunks, options.activation, dy, z, gamma, beta, mean, rstd, dgamma, dbeta, dx);
+    input_gradient<1>(chunks, dy, z, gamma, beta, mean, rstd, dgamma, dbeta, dx);
   }
 }

@@ -14,13 +14,6 @@ YOLOX_HOST_DEVICE inline float silu_slope(float u) {
   return s * (1.0f + u * (1.0f - s));
 }
 
-struct BatchNormOptions {
-  // Normalise by the statistics of the batch, not by stored ones.
-  bool training;
-  // SiLU after the normalisation.
-  bool activation;
-};
-
 // Threads of a CUDA block at most, and of one that adds up partial sums: of these channels, so many for each.
 constexpr int kBatchNormThreads = 256;
 constexpr int kBatchNormFinishChannels = 32;
@@ -46,7 +39,7 @@ namespace yolox {
 // y = SiLU((z − mean)·rstd·gamma + beta)
 struct BatchNormSilu {
   int64_t rows, channels;
-  BatchNormOptions options;
+  bool training;  // normalise by the statistics of the batch, not by stored ones
   float epsilon;
   const float* z;                  // [rows, channels]
   const float *gamma, *beta;       // [channels]
@@ -60,7 +53,7 @@ struct BatchNormSilu {
 // The gradient of y's `dy` with respect to z, gamma and beta; SiLU is computed again from z.
 struct BatchNormSiluGrad {
   int64_t rows, channels;
-  BatchNormOptions options;
+  bool training;  // normalise by the statistics of the batch, not by stored ones
   const float *dy, *z;                                  // [rows, channels]
   const float *gamma, *beta, *saved_mean, *saved_rstd;  // [channels]
   float* dx;                                            // [rows, channels]
@@ -71,8 +64,8 @@ struct BatchNormSiluGrad {
 // No channels: nothing to do. No rows: mean and variance are 0, as are dgamma and dbeta.
 
 // Floats of `scratch`, the same for forward and gradient.
-int64_t batch_norm_scratch_cpu(int64_t rows, int64_t channels);
-int64_t batch_norm_scratch_cuda(int64_t rows, int64_t channels);
+int64_t batch_norm_silu_cpu_scratch(int64_t rows, int64_t channels);
+int64_t batch_norm_silu_cuda_scratch(int64_t rows, int64_t channels);
 
 void batch_norm_silu_cpu(const ParallelFor& parallel_for, const BatchNormSilu& task);
 void batch_norm_silu_grad_cpu(const ParallelFor& parallel_for, const BatchNormSiluGrad& task);
@@ -105,7 +98,7 @@ void batch_norm_fold(int64_t channels, const float* gamma, const float* beta, co
 
 // y = SiLU(scale·z + shift) for a few rows on the calling thread; y may be z.
 void scale_shift_silu_rows(const float* z, float* y, int64_t rows, int64_t channels, const float* scale,
-                           const float* shift, bool activation);
+                           const float* shift);
 
 }  // namespace yolox
 

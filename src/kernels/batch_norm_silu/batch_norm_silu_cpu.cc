@@ -53,28 +53,9 @@ void fold_lanes(const Column& column, Lanes* lanes) {
   }
 }
 
-template <bool kActivation>
-void scale_shift_rows(const float* z, float* y, int64_t rows, int64_t channels, const float* scale,
-                      const float* shift) {
-  for_columns(channels, [&](const Column& column) {
-    Lanes a, b;
-    column.repeat(scale, &a);
-    column.repeat(shift, &b);
-    for_strips<1>(rows, channels, column, [&](int64_t offset, int64_t lanes, auto) {
-      const float* from = z + offset;
-      float* to = y + offset;
-#pragma omp simd
-      for (int64_t i = 0; i < lanes; ++i) {
-        const float u = a[i] * from[i] + b[i];
-        to[i] = kActivation ? silu(u) : u;
-      }
-    });
-  });
-}
-
 // With d = z − mean, u = scale·d + beta and g = dy·SiLU'(u): the sums of g and g·d over a block, and in dx g, where
 // kTraining, for finish_gradient; else scale·g, which is all of it for stored statistics.
-template <bool kActivation, bool kTraining>
+template <bool kTraining>
 void reduce_gradient(const BatchNormSiluGrad& task, const float* channel_scale, int64_t offset, int64_t rows,
                      float* partial) {
   for_columns(task.channels, [&](const Column& column) {
@@ -89,7 +70,7 @@ void reduce_gradient(const BatchNormSiluGrad& task, const float* channel_scale, 
 #pragma omp simd
       for (int64_t i = 0; i < lanes; ++i) {
         const float d = z[i] - mean[i];
-        const float g = kActivation ? dy[i] * silu_slope(scale[i] * d + beta[i]) : dy[i];
+        const float g = dy[i] * silu_slope(scale[i] * d + beta[i]);
         sum[i] += g;
         moment[i] += g * d;
         dx[i] = kTraining ? g : scale[i] * g;
@@ -130,7 +111,7 @@ int64_t batch_norm_block_rows(int64_t channels) {
   return rows * std::max<int64_t>(1, kBlockFloats / (rows * channels));
 }
 
-int64_t batch_norm_scratch_cpu(int64_t rows, int64_t channels) {
+int64_t batch_norm_silu_cpu_scratch(int64_t rows, int64_t channels) {
   return channels == 0 ? 0 : (2 * Blocks(rows, channels).count + 3) * channels;
 }
 
@@ -201,8 +182,18 @@ void batch_norm_fold(int64_t channels, const float* gamma, const float* beta, co
 }
 
 void scale_shift_silu_rows(const float* z, float* y, int64_t rows, int64_t channels, const float* scale,
-                           const float* shift, bool activation) {
-  (activation ? scale_shift_rows<true> : scale_shift_rows<false>)(z, y, rows, channels, scale, shift);
+                           const float* shift) {
+  for_columns(channels, [&](const Column& column) {
+    Lanes a, b;
+    column.repeat(scale, &a);
+    column.repeat(shift, &b);
+    for_strips<1>(rows, channels, column, [&](int64_t offset, int64_t lanes, auto) {
+      const float* from = z + offset;
+      float* to = y + offset;
+#pragma omp simd
+      for (int64_t i = 0; i < lanes; ++i) to[i] = silu(a[i] * from[i] + b[i]);
+    });
+  });
 }
 
 void batch_norm_silu_cpu(const ParallelFor& parallel_for, const BatchNormSilu& task) {
@@ -210,7 +201,7 @@ void batch_norm_silu_cpu(const ParallelFor& parallel_for, const BatchNormSilu& t
   if (channels == 0) return;
   const Blocks blocks(rows, channels);
   float *scale = task.scratch, *shift = scale + channels, *partials = shift + channels;
-  if (task.options.training) {
+  if (task.training) {
     batch_norm_statistics_cpu(parallel_for, task.z, rows, channels, task.epsilon, partials,
                               {task.saved_mean, task.saved_rstd, task.batch_variance});
   } else {
@@ -222,7 +213,7 @@ void batch_norm_silu_cpu(const ParallelFor& parallel_for, const BatchNormSilu& t
   parallel_for(blocks.count, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {
       scale_shift_silu_rows(task.z + blocks.offset(block), task.y + blocks.offset(block), blocks.rows_of(block),
-                            channels, scale, shift, task.options.activation);
+                            channels, scale, shift);
     }
   });
 }
@@ -231,12 +222,10 @@ void batch_norm_silu_grad_cpu(const ParallelFor& parallel_for, const BatchNormSi
   const int64_t rows = task.rows, channels = task.channels;
   if (channels == 0) return;
   const Blocks blocks(rows, channels);
-  const auto [training, activation] = task.options;
   float *scale = task.scratch, *p = scale + channels, *q = p + channels, *partials = q + channels;
   for (int64_t c = 0; c < channels; ++c) scale[c] = task.gamma[c] * task.saved_rstd[c];
 
-  const auto reduce = activation ? (training ? reduce_gradient<true, true> : reduce_gradient<true, false>)
-                                 : (training ? reduce_gradient<false, true> : reduce_gradient<false, false>);
+  const auto reduce = task.training ? reduce_gradient<true> : reduce_gradient<false>;
   parallel_for(blocks.count, [&](int64_t begin, int64_t end) {
     for (int64_t block = end; block-- > begin;) {
       reduce(task, scale, blocks.offset(block), blocks.rows_of(block), partials + blocks.partials(block));
@@ -261,7 +250,7 @@ void batch_norm_silu_grad_cpu(const ParallelFor& parallel_for, const BatchNormSi
       q[c] = static_cast<float>(mean_weight * sum[i]);
     }
   });
-  if (!training) return;
+  if (!task.training) return;
 
   parallel_for(blocks.count, [&](int64_t begin, int64_t end) {
     for (int64_t block = begin; block < end; ++block) {

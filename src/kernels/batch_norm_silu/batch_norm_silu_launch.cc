@@ -30,19 +30,19 @@ struct Grid {
 
 }  // namespace
 
-int64_t batch_norm_scratch_cuda(int64_t rows, int64_t channels) {
+int64_t batch_norm_silu_cuda_scratch(int64_t rows, int64_t channels) {
   return rows * channels == 0 ? 0 : Grid(rows, channels).chunks.count() * 2 * channels;
 }
 
 void batch_norm_silu_cuda(Launcher& launch, const BatchNormSilu& task) {
   const float *gamma = task.gamma, *beta = task.beta, *mean = task.mean, *variance = task.variance;
-  if (task.options.training && task.rows == 0) {
+  if (task.training && task.rows == 0) {
     launch.zero(task.saved_mean, task.channels * sizeof(float));
     launch.zero(task.batch_variance, task.channels * sizeof(float));
     mean = task.saved_mean;
     variance = task.batch_variance;
   }
-  if (task.rows == 0 || !task.options.training) {
+  if (task.rows == 0 || !task.training) {
     launch("batch_norm_stored_statistics", {blocks_for(task.channels, kBatchNormThreads)}, {kBatchNormThreads}, 0,
            task.channels, task.epsilon, mean, variance, task.saved_mean, task.saved_rstd, task.batch_variance);
   }
@@ -50,12 +50,12 @@ void batch_norm_silu_cuda(Launcher& launch, const BatchNormSilu& task) {
 
   const Grid grid(task.rows, task.channels);
   const float *partials = task.scratch, *saved_mean = task.saved_mean, *saved_rstd = task.saved_rstd;
-  if (task.options.training) {
+  if (task.training) {
     launch("batch_norm_chunk_statistics", grid.grid, grid.block, 0, grid.chunks, task.z, task.scratch);
     launch("batch_norm_finish_statistics", grid.finish_grid, grid.finish_block, 0, grid.chunks, task.epsilon, partials,
            task.saved_mean, task.saved_rstd, task.batch_variance);
   }
-  launch("batch_norm_transform", grid.grid, grid.block, 0, grid.chunks, task.options, task.z, gamma, beta, saved_mean,
+  launch("batch_norm_transform", grid.grid, grid.block, 0, grid.chunks, task.z, gamma, beta, saved_mean,
          saved_rstd, task.y);
 }
 
@@ -67,12 +67,12 @@ void batch_norm_silu_grad_cuda(Launcher& launch, const BatchNormSiluGrad& task) 
   }
   const Grid grid(task.rows, task.channels);
   const float *partials = task.scratch, *dgamma = task.dgamma, *dbeta = task.dbeta;
-  launch("batch_norm_reduce_gradient", grid.grid, grid.block, 0, grid.chunks, task.options, task.dy, task.z, task.gamma,
-         task.beta, task.saved_mean, task.saved_rstd, task.dx, task.scratch);
+  launch("batch_norm_reduce_gradient", grid.grid, grid.block, 0, grid.chunks, task.training, task.dy, task.z,
+         task.gamma, task.beta, task.saved_mean, task.saved_rstd, task.dx, task.scratch);
   launch("batch_norm_finish_gradient", grid.finish_grid, grid.finish_block, 0, grid.chunks, partials, task.saved_rstd,
          task.dgamma, task.dbeta);
-  if (!task.options.training) return;
-  launch("batch_norm_input_gradient", grid.grid, grid.block, 0, grid.chunks, task.options, task.dy, task.z, task.gamma,
+  if (!task.training) return;
+  launch("batch_norm_input_gradient", grid.grid, grid.block, 0, grid.chunks, task.dy, task.z, task.gamma,
          task.beta, task.saved_mean, task.saved_rstd, dgamma, dbeta, task.dx);
 }
 

@@ -7,24 +7,7 @@
 namespace yolox {
 namespace {
 
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
-
 constexpr char kForward[] = "YoloxBatchNormSilu", kGrad[] = "YoloxBatchNormSiluGrad";
-
-// Outputs: one like input `values`, then `vectors` of [C].
-absl::Status infer(InferenceContext* c, int values, int vectors) {
-  ShapeHandle like;
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(values), 4, &like));
-  c->set_output(0, like);
-  for (int i = 1; i <= vectors; ++i) c->set_output(i, c->Vector(c->Dim(like, 3)));
-  return absl::OkStatus();
-}
-
-void read_options(OpKernelConstruction* ctx, BatchNormOptions* options) {
-  OP_REQUIRES_OK(ctx, ctx->GetAttr("training", &options->training));
-  OP_REQUIRES_OK(ctx, ctx->GetAttr("activation", &options->activation));
-}
 
 // Whether all inputs from `first` on are [channels].
 bool are_vectors(OpKernelContext* ctx, const char* op, int first, int64_t channels, const char* const* names) {
@@ -37,17 +20,17 @@ bool are_vectors(OpKernelContext* ctx, const char* op, int first, int64_t channe
 }
 
 template <Device kDevice>
-float* batch_norm_scratch(OpKernelContext* ctx, Tensor* holder, int64_t rows, int64_t channels) {
-  return scratch(
-      ctx, holder,
-      kDevice == Device::kCpu ? batch_norm_scratch_cpu(rows, channels) : batch_norm_scratch_cuda(rows, channels));
+float* allocate_scratch(OpKernelContext* ctx, Tensor* holder, int64_t rows, int64_t channels) {
+  return scratch(ctx, holder,
+                 kDevice == Device::kCpu ? batch_norm_silu_cpu_scratch(rows, channels)
+                                         : batch_norm_silu_cuda_scratch(rows, channels));
 }
 
 template <Device kDevice>
 class BatchNormSiluOp : public OpKernel {
  public:
   explicit BatchNormSiluOp(OpKernelConstruction* ctx) : OpKernel(ctx) {
-    read_options(ctx, &options_);
+    OP_REQUIRES_OK(ctx, ctx->GetAttr("training", &training_));
     OP_REQUIRES_OK(ctx, ctx->GetAttr("epsilon", &epsilon_));
   }
 
@@ -62,24 +45,24 @@ class BatchNormSiluOp : public OpKernel {
     for (int i = 1; i < 4; ++i) outputs[i] = allocate_output(ctx, i, TensorShape({channels}));
     if (!ctx->status().ok() || channels == 0) return;
     Tensor holder;
-    float* memory = batch_norm_scratch<kDevice>(ctx, &holder, rows, channels);
+    float* memory = allocate_scratch<kDevice>(ctx, &holder, rows, channels);
     // Without rows CUDA takes no memory, but there are statistics to write.
     if (!ctx->status().ok()) return;
 
-    const BatchNormSilu task = {rows,
-                                channels,
-                                options_,
-                                epsilon_,
-                                floats(z),
-                                floats(ctx->input(1)),
-                                floats(ctx->input(2)),
-                                floats(ctx->input(3)),
-                                floats(ctx->input(4)),
-                                floats(outputs[0]),
-                                floats(outputs[1]),
-                                floats(outputs[2]),
-                                floats(outputs[3]),
-                                memory};
+    const BatchNormSilu task = {.rows = rows,
+                                .channels = channels,
+                                .training = training_,
+                                .epsilon = epsilon_,
+                                .z = floats(z),
+                                .gamma = floats(ctx->input(1)),
+                                .beta = floats(ctx->input(2)),
+                                .mean = floats(ctx->input(3)),
+                                .variance = floats(ctx->input(4)),
+                                .y = floats(outputs[0]),
+                                .saved_mean = floats(outputs[1]),
+                                .saved_rstd = floats(outputs[2]),
+                                .batch_variance = floats(outputs[3]),
+                                .scratch = memory};
     if constexpr (kDevice == Device::kCpu) {
       batch_norm_silu_cpu(parallel_for(), task);
     } else {
@@ -90,14 +73,16 @@ class BatchNormSiluOp : public OpKernel {
   }
 
  private:
-  BatchNormOptions options_;
+  bool training_ = false;
   float epsilon_ = 0;
 };
 
 template <Device kDevice>
 class BatchNormSiluGradOp : public OpKernel {
  public:
-  explicit BatchNormSiluGradOp(OpKernelConstruction* ctx) : OpKernel(ctx) { read_options(ctx, &options_); }
+  explicit BatchNormSiluGradOp(OpKernelConstruction* ctx) : OpKernel(ctx) {
+    OP_REQUIRES_OK(ctx, ctx->GetAttr("training", &training_));
+  }
 
   void Compute(OpKernelContext* ctx) override {
     const Tensor& dy = ctx->input(0);
@@ -113,22 +98,22 @@ class BatchNormSiluGradOp : public OpKernel {
     Tensor* dbeta = allocate_output(ctx, 2, TensorShape({channels}));
     if (!ctx->status().ok() || channels == 0) return;
     Tensor holder;
-    float* memory = batch_norm_scratch<kDevice>(ctx, &holder, rows, channels);
+    float* memory = allocate_scratch<kDevice>(ctx, &holder, rows, channels);
     if (!ctx->status().ok()) return;
 
-    const BatchNormSiluGrad task = {rows,
-                                    channels,
-                                    options_,
-                                    floats(dy),
-                                    floats(z),
-                                    floats(ctx->input(2)),
-                                    floats(ctx->input(3)),
-                                    floats(ctx->input(4)),
-                                    floats(ctx->input(5)),
-                                    floats(dx),
-                                    floats(dgamma),
-                                    floats(dbeta),
-                                    memory};
+    const BatchNormSiluGrad task = {.rows = rows,
+                                    .channels = channels,
+                                    .training = training_,
+                                    .dy = floats(dy),
+                                    .z = floats(z),
+                                    .gamma = floats(ctx->input(2)),
+                                    .beta = floats(ctx->input(3)),
+                                    .saved_mean = floats(ctx->input(4)),
+                                    .saved_rstd = floats(ctx->input(5)),
+                                    .dx = floats(dx),
+                                    .dgamma = floats(dgamma),
+                                    .dbeta = floats(dbeta),
+                                    .scratch = memory};
     if constexpr (kDevice == Device::kCpu) {
       batch_norm_silu_grad_cpu(parallel_for(), task);
     } else {
@@ -139,7 +124,7 @@ class BatchNormSiluGradOp : public OpKernel {
   }
 
  private:
-  BatchNormOptions options_;
+  bool training_ = false;
 };
 
 REGISTER_OP("YoloxBatchNormSilu")
@@ -153,9 +138,7 @@ REGISTER_OP("YoloxBatchNormSilu")
     .Output("saved_rstd: float")
     .Output("batch_variance: float")
     .Attr("epsilon: float")
-    .Attr("training: bool")
-    .Attr("activation: bool = true")
-    .SetShapeFn([](InferenceContext* c) { return infer(c, 0, 3); });
+    .Attr("training: bool");
 REGISTER_KERNEL_BUILDER(Name(kForward).Device(DEVICE_CPU), BatchNormSiluOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name(kForward).Device(DEVICE_GPU), BatchNormSiluOp<Device::kGpu>);
 
@@ -169,9 +152,7 @@ REGISTER_OP("YoloxBatchNormSiluGrad")
     .Output("dx: float")
     .Output("dgamma: float")
     .Output("dbeta: float")
-    .Attr("training: bool")
-    .Attr("activation: bool = true")
-    .SetShapeFn([](InferenceContext* c) { return infer(c, 1, 2); });
+    .Attr("training: bool");
 REGISTER_KERNEL_BUILDER(Name(kGrad).Device(DEVICE_CPU), BatchNormSiluGradOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name(kGrad).Device(DEVICE_GPU), BatchNormSiluGradOp<Device::kGpu>);
 

@@ -37,10 +37,10 @@ extern "C" __global__ void concat4(int64_t rows, yolox::Parts<const float> parts
   move_rows<float4, false>(rows, parts, whole);
 }
 
-extern "C" __global__ void split(int64_t rows, const float* whole, yolox::Parts<float> parts) {
+extern "C" __global__ void concat_grad(int64_t rows, const float* whole, yolox::Parts<float> parts) {
   move_rows<float, true>(rows, parts, whole);
 }
 
-extern "C" __global__ void split4(int64_t rows, const float* whole, yolox::Parts<float> parts) {
+extern "C" __global__ void concat_grad4(int64_t rows, const float* whole, yolox::Parts<float> parts) {
   move_rows<float4, true>(rows, parts, whole);
 }

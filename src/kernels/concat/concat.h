@@ -27,8 +27,8 @@ void concat_cpu(const ParallelFor& parallel_for, int64_t rows, const Parts<const
 void concat_cuda(Launcher& launch, int64_t rows, const Parts<const float>& parts, float* whole);
 
 // The inverse.
-void split_cpu(const ParallelFor& parallel_for, int64_t rows, const float* whole, const Parts<float>& parts);
-void split_cuda(Launcher& launch, int64_t rows, const float* whole, const Parts<float>& parts);
+void concat_grad_cpu(const ParallelFor& parallel_for, int64_t rows, const float* whole, const Parts<float>& parts);
+void concat_grad_cuda(Launcher& launch, int64_t rows, const float* whole, const Parts<float>& parts);
 
 }  // namespace yolox
 #endif

@@ -25,7 +25,7 @@ void check_parts(Checker& checker, int64_t rows, const std::vector<int64_t>& cha
   concat_cpu(checker.parallel_for(), rows, from, parallel.data());
   checker.expect_equal("concat on any number of threads", whole, parallel);
   for (const ParallelFor& threads : {ParallelFor(serial_for), checker.parallel_for()}) {
-    split_cpu(threads, rows, whole.data(), to);
+    concat_grad_cpu(threads, rows, whole.data(), to);
     for (size_t i = 0; i < channels.size(); ++i) checker.expect_equal("split after concat", sources[i], targets[i]);
   }
   if (channels.size() > 1 && rows > 0 && channels[0] > 0 && channels[1] > 0) {
@@ -41,7 +41,7 @@ void check_parts(Checker& checker, int64_t rows, const std::vector<int64_t>& cha
   Launcher& launch = checker.launcher("concat");
   concat_cuda(launch, rows, from, device_whole);
   checker.expect_equal("concat with CUDA", whole, checker.download(device_whole, whole.size()));
-  split_cuda(launch, rows, device_whole, to);
+  concat_grad_cuda(launch, rows, device_whole, to);
   for (size_t i = 0; i < channels.size(); ++i) {
     checker.expect_equal("split with CUDA", sources[i], checker.download(to.values[i], sources[i].size()));
   }

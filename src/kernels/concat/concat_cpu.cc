@@ -47,7 +47,7 @@ void concat_cpu(const ParallelFor& parallel_for, int64_t rows, const Parts<const
   });
 }
 
-void split_cpu(const ParallelFor& parallel_for, int64_t rows, const float* whole, const Parts<float>& parts) {
+void concat_grad_cpu(const ParallelFor& parallel_for, int64_t rows, const float* whole, const Parts<float>& parts) {
   const int64_t width = channels_of(parts);
   for_each_part(parallel_for, rows, parts, [&](int part, int64_t first, int64_t count, int64_t offset) {
     const int64_t channels = parts.channels[part];

@@ -19,8 +19,8 @@ void concat_cuda(Launcher& launch, int64_t rows, const Parts<const float>& parts
   launch(by_fours(parts) ? "concat4" : "concat", {blocks_for(rows, kBlock.y)}, kBlock, 0, rows, parts, whole);
 }
 
-void split_cuda(Launcher& launch, int64_t rows, const float* whole, const Parts<float>& parts) {
-  launch(by_fours(parts) ? "split4" : "split", {blocks_for(rows, kBlock.y)}, kBlock, 0, rows, whole, parts);
+void concat_grad_cuda(Launcher& launch, int64_t rows, const float* whole, const Parts<float>& parts) {
+  launch(by_fours(parts) ? "concat_grad4" : "concat_grad", {blocks_for(rows, kBlock.y)}, kBlock, 0, rows, whole, parts);
 }
 
 }  // namespace yolox

@@ -1,4 +1,4 @@
-// YoloxConcat: x 1 to 4 tensors [...,Cᵢ] → y [...,ΣCᵢ]; YoloxSplit: the inverse, C given by `sizes`.
+// YoloxConcat: x 1 to 4 tensors [...,Cᵢ] → y [...,ΣCᵢ]; YoloxConcatGrad: the inverse, C given by `sizes`.
 #include <vector>
 
 #include "concat/concat.h"
@@ -7,39 +7,6 @@
 
 namespace yolox {
 namespace {
-
-using tensorflow::shape_inference::DimensionHandle;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
-
-absl::Status infer_concat(InferenceContext* c) {
-  ShapeHandle outer, y;
-  DimensionHandle width = c->MakeDim(0);
-  for (int i = 0; i < c->num_inputs(); ++i) {
-    ShapeHandle x, rest;
-    TF_RETURN_IF_ERROR(c->WithRankAtLeast(c->input(i), 1, &x));
-    TF_RETURN_IF_ERROR(c->Subshape(x, 0, -1, &rest));
-    if (i == 0) outer = rest;
-    TF_RETURN_IF_ERROR(c->Merge(outer, rest, &outer));
-    TF_RETURN_IF_ERROR(c->Add(width, c->Dim(x, -1), &width));
-  }
-  TF_RETURN_IF_ERROR(c->Concatenate(outer, c->Vector(width), &y));
-  c->set_output(0, y);
-  return absl::OkStatus();
-}
-
-absl::Status infer_split(InferenceContext* c) {
-  std::vector<int32_t> sizes;
-  TF_RETURN_IF_ERROR(c->GetAttr("sizes", &sizes));
-  ShapeHandle whole;
-  TF_RETURN_IF_ERROR(c->WithRankAtLeast(c->input(0), 1, &whole));
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    ShapeHandle part;
-    TF_RETURN_IF_ERROR(c->ReplaceDim(whole, -1, c->MakeDim(sizes[i]), &part));
-    c->set_output(i, part);
-  }
-  return absl::OkStatus();
-}
 
 TensorShape with_channels(TensorShape shape, int64_t channels) {
   shape.set_dim(shape.dims() - 1, channels);
@@ -86,19 +53,21 @@ class ConcatOp : public OpKernel {
 };
 
 template <Device kDevice>
-class SplitOp : public OpKernel {
+class ConcatGradOp : public OpKernel {
  public:
-  explicit SplitOp(OpKernelConstruction* ctx) : OpKernel(ctx) {
+  explicit ConcatGradOp(OpKernelConstruction* ctx) : OpKernel(ctx) {
     OP_REQUIRES_OK(ctx, ctx->GetAttr("sizes", &sizes_));
     int count = 0;
     OP_REQUIRES_OK(ctx, ctx->GetAttr("N", &count));
-    OP_REQUIRES(ctx, count <= kMaxParts, too_many("YoloxSplit", count));
+    OP_REQUIRES(ctx, count <= kMaxParts, too_many("YoloxConcatGrad", count));
     OP_REQUIRES(
         ctx, sizes_.size() == static_cast<size_t>(count),
-        absl::InvalidArgumentError(absl::StrCat("YoloxSplit: expected ", count, " sizes, received ", sizes_.size())));
+        absl::InvalidArgumentError(
+            absl::StrCat("YoloxConcatGrad: expected ", count, " sizes, received ", sizes_.size())));
     for (int32_t size : sizes_) {
       OP_REQUIRES(ctx, size >= 0,
-                  absl::InvalidArgumentError(absl::StrCat("YoloxSplit: expected sizes of 0 or more, received ", size)));
+                  absl::InvalidArgumentError(
+                      absl::StrCat("YoloxConcatGrad: expected sizes of 0 or more, received ", size)));
       width_ += size;
     }
   }
@@ -106,7 +75,7 @@ class SplitOp : public OpKernel {
   void Compute(OpKernelContext* ctx) override {
     const Tensor& whole = ctx->input(0);
     OP_REQUIRES(ctx, whole.dims() >= 1 && whole.dim_size(whole.dims() - 1) == width_,
-                shape_error("YoloxSplit", "x", "[...," + std::to_string(width_) + "]", whole));
+                shape_error("YoloxConcatGrad", "x", "[...," + std::to_string(width_) + "]", whole));
     Parts<float> parts{};
     for (size_t i = 0; i < sizes_.size(); ++i) {
       Tensor* part = allocate_output(ctx, i, with_channels(whole.shape(), sizes_[i]));
@@ -117,10 +86,10 @@ class SplitOp : public OpKernel {
     if (whole.NumElements() == 0) return;
     const int64_t rows = whole.NumElements() / width_;
     if constexpr (kDevice == Device::kCpu) {
-      split_cpu(parallel_for(), rows, floats(whole), parts);
+      concat_grad_cpu(parallel_for(), rows, floats(whole), parts);
     } else {
       CudaLauncher launch(ctx, "concat");
-      split_cuda(launch, rows, floats(whole), parts);
+      concat_grad_cuda(launch, rows, floats(whole), parts);
       ctx->SetStatus(launch.status());
     }
   }
@@ -130,18 +99,17 @@ class SplitOp : public OpKernel {
   int64_t width_ = 0;
 };
 
-REGISTER_OP("YoloxConcat").Input("x: N * float").Output("y: float").Attr("N: int >= 1").SetShapeFn(infer_concat);
+REGISTER_OP("YoloxConcat").Input("x: N * float").Output("y: float").Attr("N: int >= 1");
 REGISTER_KERNEL_BUILDER(Name("YoloxConcat").Device(DEVICE_CPU), ConcatOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name("YoloxConcat").Device(DEVICE_GPU), ConcatOp<Device::kGpu>);
 
-REGISTER_OP("YoloxSplit")
+REGISTER_OP("YoloxConcatGrad")
     .Input("x: float")
     .Output("y: N * float")
     .Attr("N: int >= 1")
-    .Attr("sizes: list(int)")
-    .SetShapeFn(infer_split);
-REGISTER_KERNEL_BUILDER(Name("YoloxSplit").Device(DEVICE_CPU), SplitOp<Device::kCpu>);
-REGISTER_KERNEL_BUILDER(Name("YoloxSplit").Device(DEVICE_GPU), SplitOp<Device::kGpu>);
+    .Attr("sizes: list(int)");
+REGISTER_KERNEL_BUILDER(Name("YoloxConcatGrad").Device(DEVICE_CPU), ConcatGradOp<Device::kCpu>);
+REGISTER_KERNEL_BUILDER(Name("YoloxConcatGrad").Device(DEVICE_GPU), ConcatGradOp<Device::kGpu>);
 
 }  // namespace
 }  // namespace yolox

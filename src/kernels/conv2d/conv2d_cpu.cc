@@ -38,7 +38,7 @@ void conv2d_scale_shift_silu_cpu(const Workspace& space, const Conv2dShape& shap
     const int64_t rows = shape.batch * shape.out_height() * shape.out_width(), block = batch_norm_block_rows(out);
     space.parallel((rows + block - 1) / block, [&](int64_t begin, int64_t end) {
       float* first = y + begin * block * out;
-      scale_shift_silu_rows(first, first, std::min(rows, end * block) - begin * block, out, scale, shift, true);
+      scale_shift_silu_rows(first, first, std::min(rows, end * block) - begin * block, out, scale, shift);
     });
     return;
   }

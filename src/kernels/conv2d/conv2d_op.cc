@@ -202,8 +202,7 @@ REGISTER_OP("YoloxConv2D")
     .Output("y: float")
     .Attr("N: int >= 0")
     .Attr("stride: int")
-    .Attr("depthwise: bool")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("depthwise: bool");
 REGISTER_OP("YoloxConv2DBatchNormSilu")
     .Input("x: float")
     .Input("filter: float")
@@ -214,8 +213,7 @@ REGISTER_OP("YoloxConv2DBatchNormSilu")
     .Attr("epsilon: float")
     .Output("y: float")
     .Attr("stride: int")
-    .Attr("depthwise: bool")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("depthwise: bool");
 REGISTER_OP("YoloxConv2DInputGrad")
     .Input("dy: float")
     .Input("filter: float")
@@ -223,8 +221,7 @@ REGISTER_OP("YoloxConv2DInputGrad")
     .Attr("height: int")
     .Attr("width: int")
     .Attr("stride: int")
-    .Attr("depthwise: bool")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("depthwise: bool");
 REGISTER_OP("YoloxConv2DFilterGrad")
     .Input("x: float")
     .Input("dy: float")
@@ -233,8 +230,7 @@ REGISTER_OP("YoloxConv2DFilterGrad")
     .Attr("kernel: int")
     .Attr("bias: bool")
     .Attr("stride: int")
-    .Attr("depthwise: bool")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("depthwise: bool");
 
 REGISTER_KERNEL_BUILDER(Name("YoloxConv2D").Device(DEVICE_CPU), Conv2DOp);
 REGISTER_KERNEL_BUILDER(Name("YoloxConv2DBatchNormSilu").Device(DEVICE_CPU), Conv2DBatchNormSiluOp);

@@ -96,8 +96,10 @@ YOLOX_HOST_DEVICE inline void clear_detection(const DecodeNms& op, const Detecti
 
 #if !defined(__CUDACC_RTC__)
 
-// raw is [N,A,5+C], C at least 1. `scratch`: aligned to 16 bytes, of the size, in bytes, that the function before
-// tells.
+// Floats that hold so many bytes.
+inline int64_t floats_of(int64_t bytes) { return (bytes + sizeof(float) - 1) / sizeof(float); }
+
+// raw is [N,A,5+C], C at least 1. `scratch`: aligned to 16 bytes, as many floats as the function before says.
 int64_t decode_nms_cpu_scratch(const DecodeNms& op);
 void decode_nms_cpu(const ParallelFor& parallel_for, const DecodeNms& op, const float* raw, const Detections& out,
                     void* scratch);

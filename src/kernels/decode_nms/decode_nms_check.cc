@@ -40,7 +40,7 @@ struct Result {
 
 Result on_cpu(const Case& c, const ParallelFor& parallel_for) {
   Result r(c.op);
-  std::vector<CornerBox> scratch(decode_nms_cpu_scratch(c.op) / sizeof(CornerBox) + 1);
+  std::vector<CornerBox> scratch(decode_nms_cpu_scratch(c.op) * sizeof(float) / sizeof(CornerBox) + 1);
   decode_nms_cpu(parallel_for, c.op, c.raw.data(),
                  {r.boxes.data(), r.objectness.data(), r.probability.data(), r.classes.data(), r.count.data()},
                  scratch.data());
@@ -52,7 +52,7 @@ Result on_cuda(Checker& checker, const Case& c, const char* timing) {
   const Detections out = {checker.upload(r.boxes), checker.upload(r.objectness), checker.upload(r.probability),
                           checker.upload(r.classes), checker.upload(r.count)};
   const float* raw = checker.upload(c.raw);
-  CornerBox* scratch = checker.device<CornerBox>(decode_nms_cuda_scratch(c.op) / sizeof(CornerBox) + 1);
+  CornerBox* scratch = checker.device<CornerBox>(decode_nms_cuda_scratch(c.op) * sizeof(float) / sizeof(CornerBox) + 1);
   Launcher& launch = checker.launcher("decode_nms");
   const auto work = [&] { decode_nms_cuda(launch, c.op, raw, out, scratch); };
   if (timing) {

@@ -117,7 +117,7 @@ void detect(const DecodeNms& op, const float* raw, int n, const Detections& out,
 
 }  // namespace
 
-int64_t decode_nms_cpu_scratch(const DecodeNms& op) { return op.batch * bytes_per_picture(op); }
+int64_t decode_nms_cpu_scratch(const DecodeNms& op) { return floats_of(op.batch * bytes_per_picture(op)); }
 
 void decode_nms_cpu(const ParallelFor& parallel_for, const DecodeNms& op, const float* raw, const Detections& out,
                     void* scratch) {

@@ -11,7 +11,7 @@ constexpr int kWarpsPerBlock = kThreads / kWarp;
 
 int64_t decode_nms_cuda_scratch(const DecodeNms& op) {
   const int64_t per_candidate = sizeof(CornerBox) + sizeof(uint64_t), per_anchor = sizeof(uint64_t) + sizeof(int);
-  return op.batch * (op.candidates * per_candidate + op.anchors.count * per_anchor + sizeof(int));
+  return floats_of(op.batch * (op.candidates * per_candidate + op.anchors.count * per_anchor + sizeof(int)));
 }
 
 void decode_nms_cuda(Launcher& launch, const DecodeNms& op, const float* raw, const Detections& out, void* scratch) {

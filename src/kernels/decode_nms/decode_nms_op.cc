@@ -20,8 +20,7 @@ REGISTER_OP("YoloxDecodeNms")
     .Attr("iou: float")
     .Attr("max_candidates: int >= 0")
     .Attr("max_detections: int >= 0")
-    .Attr("agnostic: bool")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("agnostic: bool");
 
 template <Device kDevice>
 class DecodeNmsOp : public OpKernel {
@@ -55,10 +54,10 @@ class DecodeNmsOp : public OpKernel {
       outputs[i] = floats(output);
     }
     const Detections out = {outputs[0], outputs[1], outputs[2], outputs[3], outputs[4]};
-    const int64_t bytes = kDevice == Device::kCpu ? decode_nms_cpu_scratch(op) : decode_nms_cuda_scratch(op);
+    const int64_t count = kDevice == Device::kCpu ? decode_nms_cpu_scratch(op) : decode_nms_cuda_scratch(op);
     Tensor holder;
-    float* memory = scratch(ctx, &holder, (bytes + 3) / 4);
-    if (!memory && bytes > 0) return;
+    float* memory = scratch(ctx, &holder, count);
+    if (!memory && count > 0) return;
     if constexpr (kDevice == Device::kCpu) {
       decode_nms_cpu(parallel_for(), op, floats(raw), out, memory);
     } else {

@@ -6,21 +6,6 @@
 namespace yolox {
 namespace {
 
-using tensorflow::shape_inference::DimensionHandle;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
-
-absl::Status infer(InferenceContext* c) {
-  ShapeHandle x;
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 4, &x));
-  DimensionHandle height, width, channels;
-  TF_RETURN_IF_ERROR(c->Divide(c->Dim(x, 1), 2, true, &height));
-  TF_RETURN_IF_ERROR(c->Divide(c->Dim(x, 2), 2, true, &width));
-  TF_RETURN_IF_ERROR(c->Multiply(c->Dim(x, 3), 4, &channels));
-  c->set_output(0, c->MakeShape({c->Dim(x, 0), height, width, channels}));
-  return absl::OkStatus();
-}
-
 template <Device kDevice>
 class FocusOp : public OpKernel {
  public:
@@ -43,7 +28,7 @@ class FocusOp : public OpKernel {
   }
 };
 
-REGISTER_OP("YoloxFocus").Input("x: float").Output("y: float").SetShapeFn(infer);
+REGISTER_OP("YoloxFocus").Input("x: float").Output("y: float");
 REGISTER_KERNEL_BUILDER(Name("YoloxFocus").Device(DEVICE_CPU), FocusOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name("YoloxFocus").Device(DEVICE_GPU), FocusOp<Device::kGpu>);
 

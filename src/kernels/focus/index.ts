@@ -1,7 +1,8 @@
 import { nativeOps } from '../native.js';
-import { rawOp, type Tensor } from '../tf.js';
+import { rawOp } from '../tf.js';
 import * as reference from './reference.js';
 
-const native = (x: Tensor): Tensor => rawOp('YoloxFocus', [x], {})[0];
+const native: typeof reference = { focus: (x) => rawOp('YoloxFocus', [x], {})[0] };
 
-export const focus = nativeOps ? native : reference.focus;
+/** Space to depth: [N,H,W,C] → [N,H/2,W/2,4C]; see `reference.ts`. */
+export const { focus } = nativeOps ? native : reference;

@@ -221,8 +221,8 @@ YOLOX_HOST_DEVICE inline Colour shift_colour(Colour in, float dh, float ds, floa
 namespace yolox {
 
 // out: [images, height, width, 3]; recipes: one per image.
-void mosaic_warp_cpu(const mosaic::Album& album, const mosaic::Recipe* recipes, const mosaic::Normalisation& norm,
-                     const mosaic::Output& shape, float* out, const ParallelFor& parallel_for);
+void mosaic_warp_cpu(const ParallelFor& parallel_for, const mosaic::Album& album, const mosaic::Recipe* recipes,
+                     const mosaic::Normalisation& norm, const mosaic::Output& shape, float* out);
 void mosaic_warp_cuda(Launcher& launch, const mosaic::Album& album, const mosaic::Recipe* recipes,
                       const mosaic::Normalisation& norm, const mosaic::Output& shape, float* out);
 

@@ -81,7 +81,7 @@ Case random_case(Checker& checker, int images, int height, int width, int larges
 
 std::vector<float> on_cpu(const Case& c, const ParallelFor& parallel_for) {
   std::vector<float> out(3 * c.shape.images * c.shape.height * c.shape.width, -1.f);
-  mosaic_warp_cpu(c.album(), c.recipes.data(), c.norm, c.shape, out.data(), parallel_for);
+  mosaic_warp_cpu(parallel_for, c.album(), c.recipes.data(), c.norm, c.shape, out.data());
   return out;
 }
 

@@ -118,8 +118,8 @@ void draw_span(Span& span, const Album& album, const Recipe& recipe, const Norma
 
 }  // namespace
 
-void mosaic_warp_cpu(const Album& album, const Recipe* recipes, const Normalisation& norm, const Output& shape,
-                     float* out, const ParallelFor& parallel_for) {
+void mosaic_warp_cpu(const ParallelFor& parallel_for, const Album& album, const Recipe* recipes,
+                     const Normalisation& norm, const Output& shape, float* out) {
   const int64_t blocks = (shape.height + kRows - 1) / kRows;
   parallel_for(shape.images * blocks, [&](int64_t begin, int64_t end) {
     Span span;

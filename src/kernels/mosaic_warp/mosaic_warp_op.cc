@@ -77,7 +77,7 @@ class MosaicWarpOp : public OpKernel {
       ctx->SetStatus(launch.status());
     } else {
       OP_REQUIRES_OK(ctx, check_recipes(album, list, shape.images));
-      mosaic_warp_cpu(album, list, norm_, shape, floats(images), parallel_for());
+      mosaic_warp_cpu(parallel_for(), album, list, norm_, shape, floats(images));
     }
   }
 
@@ -103,8 +103,7 @@ REGISTER_OP("YoloxMosaicWarp")
     .Attr("width: int")
     .Attr("bgr: bool")
     .Attr("gain: list(float)")
-    .Attr("shift: list(float)")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("shift: list(float)");
 
 REGISTER_KERNEL_BUILDER(Name("YoloxMosaicWarp").Device(DEVICE_CPU), MosaicWarpOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name("YoloxMosaicWarp").Device(DEVICE_GPU), MosaicWarpOp<Device::kGpu>);

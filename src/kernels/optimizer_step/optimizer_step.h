@@ -87,7 +87,7 @@ constexpr int64_t kFloatsPerBlock = 4096;
 
 #if !defined(__CUDACC_RTC__)
 
-// Doubles of scratch memory for vectors of `size` floats.
+// Floats of scratch memory for vectors of `size` floats, the same on both devices; it holds doubles.
 int64_t optimizer_step_scratch(int64_t size, int64_t segments);
 
 // Steps unless a gradient is infinite or NaN; then everything stays as it was. `segments` cover [0, size) in order.

@@ -57,7 +57,7 @@ Result on_cpu(const Case& c, const ParallelFor& parallel_for) {
     from[k] = c.vectors[k].data();
     to[k] = result.vectors[k].data();
   }
-  std::vector<double> scratch(optimizer_step_scratch(c.size(), c.segments.size()));
+  std::vector<double> scratch(optimizer_step_scratch(c.size(), c.segments.size()) / 2);
   result.applied = optimizer_step_cpu(parallel_for, c.segments.data(), c.segments.size(), c.size(),
                                       buffers_of(c, from, to), c.rule, scratch.data());
   return result;
@@ -78,7 +78,7 @@ Result on_cuda(Checker& checker, const Case& c, const char* timing) {
     to[k] = checker.upload(Vector(c.size(), -7));
   }
   const std::vector<Segment> segments = on_device(checker, c);
-  double* scratch = checker.device<double>(optimizer_step_scratch(c.size(), segments.size()));
+  double* scratch = checker.device<double>(optimizer_step_scratch(c.size(), segments.size()) / 2);
   float* applied = checker.device<float>(1);
   Launcher& launch = checker.launcher("optimizer_step");
   const auto step = [&] {

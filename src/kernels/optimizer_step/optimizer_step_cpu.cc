@@ -44,7 +44,7 @@ double square_sum(const float* __restrict values, int64_t count) {
 int64_t optimizer_step_scratch(int64_t size, int64_t segments) {
   const int64_t launches = (segments + kSegmentsPerLaunch - 1) / kSegmentsPerLaunch;
   // Both devices: the CPU's sum of every block, or CUDA's and the factor of the gradients.
-  return std::max(blocks_of(size), size / kFloatsPerBlock + launches + 1);
+  return 2 * std::max(blocks_of(size), size / kFloatsPerBlock + launches + 1);
 }
 
 namespace {

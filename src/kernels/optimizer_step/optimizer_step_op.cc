@@ -12,7 +12,6 @@ namespace {
 
 using tensorflow::OpInputList;
 using tensorflow::errors::InvalidArgument;
-using tensorflow::shape_inference::InferenceContext;
 
 // Numbers that change from step to step are float32 bits in an int32 tensor: those stay in host memory beside a GPU,
 // where reading a float tensor would wait for the card.
@@ -104,7 +103,7 @@ class OptimizerStepOp : public OpKernel {
     Tensor* applied = allocate_output(ctx, vectors, TensorShape({1}));
     if (!applied) return;
     Tensor holder;
-    float* memory = scratch(ctx, &holder, 2 * optimizer_step_scratch(size, gradients.size()));
+    float* memory = scratch(ctx, &holder, optimizer_step_scratch(size, gradients.size()));
     if (!memory) return;
 
     const bool averaging = average.size() > 0;
@@ -227,27 +226,20 @@ REGISTER_OP("YoloxOptimizerStep")
     .Attr("epsilon: float")
     .Attr("weight_decay: float")
     .Attr("clip_norm: float")
-    .Attr("decayed: list(int)")
-    .SetShapeFn([](InferenceContext* c) {
-      for (int i = 0; i + 1 < c->num_outputs(); ++i) c->set_output(i, c->input(0));
-      c->set_output(c->num_outputs() - 1, c->Vector(1));
-      return absl::OkStatus();
-    });
+    .Attr("decayed: list(int)");
 
 REGISTER_OP("YoloxAverageStep")
     .Input("average: float")
     .Input("values: N * float")
     .Input("scalars: int32")
     .Output("next: float")
-    .Attr("N: int >= 1")
-    .SetShapeFn(tensorflow::shape_inference::UnchangedShape);
+    .Attr("N: int >= 1");
 
 REGISTER_OP("YoloxParameterViews")
     .Input("vector: float")
     .Output("views: N * float")
     .Attr("N: int >= 1")
-    .Attr("shapes: list(int)")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
+    .Attr("shapes: list(int)");
 
 REGISTER_KERNEL_BUILDER(Name("YoloxOptimizerStep").Device(DEVICE_CPU), OptimizerStepOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name("YoloxOptimizerStep").Device(DEVICE_GPU).HostMemory("scalars"),

@@ -175,8 +175,8 @@ struct SimOtaOutputs {
 int64_t sim_ota_assign_cpu_scratch(const SimOta& op);
 int64_t sim_ota_assign_cuda_scratch(const SimOta& op);
 
-void sim_ota_assign_cpu(const SimOta& op, const float* raw, const float* labels, const SimOtaOutputs& out,
-                        float* scratch, const ParallelFor& parallel_for);
+void sim_ota_assign_cpu(const ParallelFor& parallel_for, const SimOta& op, const float* raw, const float* labels,
+                        const SimOtaOutputs& out, float* scratch);
 void sim_ota_assign_cuda(Launcher& launch, const SimOta& op, const float* raw, const float* labels,
                          const SimOtaOutputs& out, float* scratch);
 

@@ -45,9 +45,9 @@ Result on_cpu(const Case& c, const ParallelFor& parallel_for) {
   const size_t anchors = static_cast<size_t>(c.op.batch) * c.op.anchors.count;
   Result result = {Vector(anchors, -7), Vector(anchors, -7), Vector(1, -7)};
   std::vector<double> scratch(sim_ota_assign_cpu_scratch(c.op) / 2 + 1);
-  sim_ota_assign_cpu(c.op, c.raw.data(), c.labels.data(),
+  sim_ota_assign_cpu(parallel_for, c.op, c.raw.data(), c.labels.data(),
                      {result.matched_gt.data(), result.matched_iou.data(), result.num_fg.data()},
-                     reinterpret_cast<float*>(scratch.data()), parallel_for);
+                     reinterpret_cast<float*>(scratch.data()));
   return result;
 }
 

@@ -277,8 +277,8 @@ int64_t sim_ota_assign_cpu_scratch(const SimOta& op) {
   return static_cast<int64_t>(bytes / sizeof(float));
 }
 
-void sim_ota_assign_cpu(const SimOta& op, const float* raw, const float* labels, const SimOtaOutputs& out,
-                        float* scratch, const ParallelFor& parallel_for) {
+void sim_ota_assign_cpu(const ParallelFor& parallel_for, const SimOta& op, const float* raw, const float* labels,
+                        const SimOtaOutputs& out, float* scratch) {
   uintptr_t memory = reinterpret_cast<uintptr_t>(scratch);
   const Workspace w = lay_out(op, &memory);
   const int64_t anchors = static_cast<int64_t>(op.batch) * op.anchors.count;

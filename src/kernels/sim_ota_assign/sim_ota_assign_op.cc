@@ -7,7 +7,7 @@
 namespace yolox {
 namespace {
 
-constexpr char kName[] = "SimOtaAssign";
+constexpr char kName[] = "YoloxSimOtaAssign";
 
 REGISTER_OP("YoloxSimOtaAssign")
     .Input("raw: float")
@@ -18,15 +18,7 @@ REGISTER_OP("YoloxSimOtaAssign")
     .YOLOX_ANCHOR_ATTRS.Attr("radius: float")
     .Attr("iou_weight: float")
     .Attr("penalty: float")
-    .Attr("in_box: bool")
-    .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) {
-      tensorflow::shape_inference::ShapeHandle raw;
-      TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 3, &raw));
-      c->set_output(0, c->Matrix(c->Dim(raw, 0), c->Dim(raw, 1)));
-      c->set_output(1, c->Matrix(c->Dim(raw, 0), c->Dim(raw, 1)));
-      c->set_output(2, c->Vector(1));
-      return absl::OkStatus();
-    });
+    .Attr("in_box: bool");
 
 template <Device kDevice>
 class SimOtaAssignOp : public OpKernel {
@@ -57,7 +49,7 @@ class SimOtaAssignOp : public OpKernel {
     Tensor holder;
     if constexpr (kDevice == Device::kCpu) {
       float* memory = scratch(ctx, &holder, sim_ota_assign_cpu_scratch(op));
-      if (ctx->status().ok()) sim_ota_assign_cpu(op, floats(raw), floats(labels), out, memory, parallel_for());
+      if (ctx->status().ok()) sim_ota_assign_cpu(parallel_for(), op, floats(raw), floats(labels), out, memory);
     } else {
       float* memory = scratch(ctx, &holder, sim_ota_assign_cuda_scratch(op));
       if (!ctx->status().ok()) return;

@@ -5,19 +5,13 @@ import * as reference from './reference.js';
 
 export { type Losses, readLosses, type YoloxLossOptions } from './reference.js';
 
-/** YOLOX's training loss and its gradient with respect to the raw head outputs. */
-export const yoloxLoss: typeof reference.yoloxLoss = nativeOps ? native : reference.yoloxLoss;
+const native: Pick<typeof reference, 'yoloxLoss'> = {
+  yoloxLoss(raw, labels, { matchedGt, matchedIou, numFg }, anchors, { useL1 }) {
+    const inputs = [raw, labels, matchedGt, matchedIou, numFg];
+    const [losses, grad] = rawOp('YoloxLoss', inputs, { ...anchorAttributes(anchors), use_l1: bool(useL1) }, 2);
+    return { losses, grad };
+  },
+};
 
-function native(
-  ...[raw, labels, { matchedGt, matchedIou, numFg }, anchors, { useL1, giou = false }]: Parameters<
-    typeof reference.yoloxLoss
-  >
-) {
-  const [losses, grad] = rawOp(
-    'YoloxLoss',
-    [raw, labels, matchedGt, matchedIou, numFg],
-    { ...anchorAttributes(anchors), use_l1: bool(useL1), giou: bool(giou) },
-    2,
-  );
-  return { losses, grad };
-}
+/** YOLOX's training loss and its gradient with respect to the raw head outputs; see `reference.ts`. */
+export const { yoloxLoss } = nativeOps ? native : reference;

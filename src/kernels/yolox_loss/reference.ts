@@ -30,8 +30,6 @@ export interface YoloxLossOptions {
   classes: number;
   /** Adds the L1 distance of raw box outputs, as the last epochs do. */
   useL1: boolean;
-  /** Box loss 1 − GIoU (Rezatofighi et al. 2019) instead of 1 − IoU². */
-  giou?: boolean;
 }
 
 /**
@@ -46,7 +44,7 @@ export function yoloxLoss(
   labels: Tensor,
   assignment: Assignment,
   anchors: Anchors,
-  { classes, useL1, giou = false }: YoloxLossOptions,
+  { classes, useL1 }: YoloxLossOptions,
 ): { losses: Tensor; grad: Tensor } {
   const [batch, count, columns] = raw.shape;
   const matchedGt = assignment.matchedGt.dataSync() as Float32Array;
@@ -71,7 +69,7 @@ export function yoloxLoss(
     const matched = tf.gather(flat, index);
     let parts: Tensor | undefined;
     const lossOfMatched = (rows: Tensor): Tensor => {
-      const { iou, cls, l1 } = matchedLosses(rows, targets, classes, giou);
+      const { iou, cls, l1 } = matchedLosses(rows, targets, classes);
       parts = tf.keep(addUp(iou, objLoss, cls, useL1 ? l1 : zero, normalizer));
       const sum = iou.add(cls);
       return (useL1 ? sum.add(l1) : sum).div(normalizer);
@@ -133,17 +131,12 @@ function gatherTargets(
   return targets;
 }
 
-function matchedLosses(
-  rows: Tensor,
-  targets: Targets,
-  classes: number,
-  giou: boolean,
-): { iou: Tensor; cls: Tensor; l1: Tensor } {
+function matchedLosses(rows: Tensor, targets: Targets, classes: number): { iou: Tensor; cls: Tensor; l1: Tensor } {
   const n = rows.shape[0];
   const [grid, stride, centre, size] = tf.split(tf.tensor2d(targets.rows, [n, ROW]), [2, 1, 2, 2], 1);
   const [xy, wh, , logits] = tf.split(rows, [2, 2, 1, classes], 1);
   const boxSize = wh.clipByValue(-MAX_LOG_SIDE, MAX_LOG_SIDE).exp().mul(stride);
-  const boxLoss = (giou ? giouLoss : iouLoss)(xy.add(grid).mul(stride), boxSize, centre, size);
+  const boxLoss = iouLoss(xy.add(grid).mul(stride), boxSize, centre, size);
   const l1Target = tf.concat([centre.div(stride).sub(grid), size.div(stride).add(1e-8).log()], 1);
   return {
     iou: boxLoss.sum().mul(IOU_WEIGHT),
@@ -152,25 +145,13 @@ function matchedLosses(
   };
 }
 
-type BoxLoss = (centreA: Tensor, sizeA: Tensor, centreB: Tensor, sizeB: Tensor) => Tensor;
-
 /** 1 − IoU² of boxes given by centres and sizes, all [n,2] → [n]. */
-const iouLoss: BoxLoss = (...boxes) => tf.scalar(1).sub(overlap(...boxes).iou.square());
-
-const giouLoss: BoxLoss = (centreA, sizeA, centreB, sizeB) => {
-  const { iou, union } = overlap(centreA, sizeA, centreB, sizeB);
-  const low = tf.minimum(centreA.sub(sizeA.div(2)), centreB.sub(sizeB.div(2)));
-  const high = tf.maximum(centreA.add(sizeA.div(2)), centreB.add(sizeB.div(2)));
-  const hull = tf.maximum(high.sub(low).prod(1), 1e-16);
-  return tf.scalar(1).sub(iou).add(hull.sub(union).div(hull));
-};
-
-function overlap(centreA: Tensor, sizeA: Tensor, centreB: Tensor, sizeB: Tensor): { iou: Tensor; union: Tensor } {
+function iouLoss(centreA: Tensor, sizeA: Tensor, centreB: Tensor, sizeB: Tensor): Tensor {
   const low = tf.maximum(centreA.sub(sizeA.div(2)), centreB.sub(sizeB.div(2)));
   const high = tf.minimum(centreA.add(sizeA.div(2)), centreB.add(sizeB.div(2)));
   const intersection = tf.relu(high.sub(low)).prod(1);
   const union = sizeA.prod(1).add(sizeB.prod(1)).sub(intersection);
-  return { iou: intersection.div(union.add(1e-16)), union };
+  return tf.scalar(1).sub(intersection.div(union.add(1e-16)).square());
 }
 
 /** max(x, 0) − x·t + log(1 + e^−|x|), which never overflows. */

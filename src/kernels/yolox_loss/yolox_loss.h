@@ -16,7 +16,6 @@ constexpr int kLossAnchors = 64;
 struct YoloxLoss {
   int batch, rows, classes;  // N, M, C
   bool use_l1;               // adds the L1 distance of raw box outputs
-  bool giou;                 // box loss 1 − GIoU instead of 1 − IoU²
   AnchorGrid anchors;
 
   YOLOX_HOST_DEVICE int columns() const { return 5 + classes; }
@@ -38,9 +37,8 @@ struct BoxLoss {
 };
 
 struct Side {
-  double overlap, hull;                 // length of the intersection (at most 0: none) and of the smallest common cover
-  double overlap_centre, overlap_size;  // derivatives by the prediction's centre and size
-  double hull_centre, hull_size;
+  double overlap;          // length of the intersection (at most 0: none)
+  double by_centre, by_size;  // its derivatives by the prediction's centre and size
 };
 
 // Of a predicted interval and its target; where ends meet, the derivative is the prediction's for the intersection.
@@ -49,12 +47,8 @@ YOLOX_HOST_DEVICE inline Side compare_sides(double centre, double size, double t
   const double target_low = target - target_size / 2, target_high = target + target_size / 2;
   // NaN goes on to the overlap.
   const double inner_low = !(low < target_low), inner_high = !(high > target_high);
-  return {(inner_high != 0 ? high : target_high) - (inner_low != 0 ? low : target_low),
-          (inner_high != 0 ? target_high : high) - (inner_low != 0 ? target_low : low),
-          inner_high - inner_low,
-          (inner_high + inner_low) / 2,
-          inner_low - inner_high,
-          1 - (inner_high + inner_low) / 2};
+  return {(inner_high != 0 ? high : target_high) - (inner_low != 0 ? low : target_low), inner_high - inner_low,
+          (inner_high + inner_low) / 2};
 }
 
 // Of a matched anchor with outputs `raw` and the object's box `target`.
@@ -77,28 +71,17 @@ YOLOX_HOST_DEVICE inline BoxLoss box_loss(const YoloxLoss& op, const float* raw,
   const double divisor = joined + 1e-16;
   const double iou = shared / divisor;
 
-  // Derivatives of the loss by the areas of the intersection and of the union, and by that of the hull.
   BoxLoss loss;
-  double by_shared, by_joined, by_hull = 0;
-  if (op.giou) {
-    const double hull = x.hull * y.hull > 1e-16 ? x.hull * y.hull : 1e-16;
-    loss.box = kBoxWeight * (1 - iou + (hull - joined) / hull);
-    by_shared = -kBoxWeight / divisor;
-    by_joined = kBoxWeight * (iou / divisor - 1 / hull);
-    by_hull = x.hull * y.hull > 1e-16 ? kBoxWeight * joined / (hull * hull) : 0;
-  } else {
-    loss.box = kBoxWeight * (1 - iou * iou);
-    by_shared = kBoxWeight * -2 * iou / divisor;
-    by_joined = kBoxWeight * 2 * iou * iou / divisor;
-  }
+  loss.box = kBoxWeight * (1 - iou * iou);
+  // Derivatives of the loss by the areas of the intersection and of the union.
+  const double by_shared = kBoxWeight * -2 * iou / divisor;
+  const double by_joined = kBoxWeight * 2 * iou * iou / divisor;
   // The union shrinks by what the intersection grows.
   const double by_overlap = meet ? by_shared - by_joined : 0;
-  loss.grad[0] = stride * (by_overlap * x.overlap_centre * y.overlap + by_hull * x.hull_centre * y.hull);
-  loss.grad[1] = stride * (by_overlap * y.overlap_centre * x.overlap + by_hull * y.hull_centre * x.hull);
-  loss.grad[2] =
-      size_by_raw[0] * (by_overlap * x.overlap_size * y.overlap + by_joined * size[1] + by_hull * x.hull_size * y.hull);
-  loss.grad[3] =
-      size_by_raw[1] * (by_overlap * y.overlap_size * x.overlap + by_joined * size[0] + by_hull * y.hull_size * x.hull);
+  loss.grad[0] = stride * (by_overlap * x.by_centre * y.overlap);
+  loss.grad[1] = stride * (by_overlap * y.by_centre * x.overlap);
+  loss.grad[2] = size_by_raw[0] * (by_overlap * x.by_size * y.overlap + by_joined * size[1]);
+  loss.grad[3] = size_by_raw[1] * (by_overlap * y.by_size * x.overlap + by_joined * size[0]);
 
   loss.l1 = 0;
   for (int k = 0; op.use_l1 && k < 4; k++) {
@@ -152,8 +135,8 @@ struct YoloxLossOutputs {
 int64_t yolox_loss_cpu_scratch(const YoloxLoss& op);
 int64_t yolox_loss_cuda_scratch(const YoloxLoss& op);
 
-void yolox_loss_cpu(const YoloxLoss& op, const YoloxLossInputs& in, const YoloxLossOutputs& out, float* scratch,
-                    const ParallelFor& parallel_for);
+void yolox_loss_cpu(const ParallelFor& parallel_for, const YoloxLoss& op, const YoloxLossInputs& in,
+                    const YoloxLossOutputs& out, float* scratch);
 void yolox_loss_cuda(Launcher& launch, const YoloxLoss& op, const YoloxLossInputs& in, const YoloxLossOutputs& out,
                      float* scratch);
 

@@ -35,8 +35,9 @@ struct Result {
 Result on_cpu(const Case& c, const ParallelFor& parallel_for) {
   Result result = {Vector(5, -7), Vector(c.raw.size(), -7)};
   std::vector<double> scratch(yolox_loss_cpu_scratch(c.op) / 2);
-  yolox_loss_cpu(c.op, {c.raw.data(), c.labels.data(), c.matched_gt.data(), c.matched_iou.data(), c.num_fg.data()},
-                 {result.losses.data(), result.grad.data()}, reinterpret_cast<float*>(scratch.data()), parallel_for);
+  yolox_loss_cpu(parallel_for, c.op,
+                 {c.raw.data(), c.labels.data(), c.matched_gt.data(), c.matched_iou.data(), c.num_fg.data()},
+                 {result.losses.data(), result.grad.data()}, reinterpret_cast<float*>(scratch.data()));
   return result;
 }
 
@@ -69,36 +70,34 @@ void compare(Checker& checker, const std::string& name, const Case& c, const cha
 }  // namespace
 
 YOLOX_CHECK(yolox_loss) {
-  for (bool giou : {false, true}) {
-    for (bool use_l1 : {false, true}) {
-      const std::string options = std::string(giou ? ", GIoU" : ", IoU") + (use_l1 ? ", L1" : "");
-      const auto make = [&](int batch, int rows, int classes, int height, int width, float limit, float density) {
-        return random_case(checker, {batch, rows, classes, use_l1, giou, {}}, height, width, limit, density);
-      };
-      compare(checker, "some matched" + options, make(2, 5, 3, 64, 96, 2, 0.2f));
-      compare(checker, "all matched" + options, make(1, 9, 1, 32, 64, 2, 1));
-      compare(checker, "none matched" + options, make(3, 2, 4, 32, 32, 2, 0));
-      compare(checker, "more classes than a block" + options, make(1, 3, 300, 32, 32, 3, 0.3f));
-      compare(checker, "no classes" + options, make(1, 3, 0, 32, 32, 3, 0.3f));
-      compare(checker, "no labels" + options, make(2, 0, 3, 32, 32, 2, 0));
-      compare(checker, "no pictures" + options, make(0, 4, 3, 32, 32, 2, 0));
-      Case wide = make(2, 5, 3, 64, 64, 1e30f, 0.5f);
-      compare(checker, "large outputs" + options, wide);
-      for (const Vector& v : {on_cpu(wide, serial_for).losses, on_cpu(wide, serial_for).grad}) {
-        bool finite = true;
-        for (float x : v) finite = finite && std::isfinite(x);
-        checker.expect("large outputs" + options + ": finite", finite);
-      }
-      // Rows beyond the labels are background, classes beyond C no target.
-      Case foreign = make(2, 5, 3, 64, 64, 2, 0.5f);
-      const float rows[] = {5, 1e9f, -2, NAN, INFINITY};
-      for (size_t i = 0; i < foreign.matched_gt.size(); i += 3) foreign.matched_gt[i] = rows[i % 5];
-      for (size_t i = 0; i < foreign.labels.size(); i += 15) foreign.labels[i] = rows[i % 5];
-      compare(checker, "foreign rows and classes" + options, foreign);
-      Case broken = make(1, 5, 3, 64, 64, 2, 0.5f);
-      for (size_t i = 0; i < broken.raw.size(); i += 11) broken.raw[i] = NAN;
-      compare(checker, "not a number" + options, broken);
+  for (bool use_l1 : {false, true}) {
+    const std::string options = std::string(use_l1 ? ", L1" : "");
+    const auto make = [&](int batch, int rows, int classes, int height, int width, float limit, float density) {
+      return random_case(checker, {batch, rows, classes, use_l1, {}}, height, width, limit, density);
+    };
+    compare(checker, "some matched" + options, make(2, 5, 3, 64, 96, 2, 0.2f));
+    compare(checker, "all matched" + options, make(1, 9, 1, 32, 64, 2, 1));
+    compare(checker, "none matched" + options, make(3, 2, 4, 32, 32, 2, 0));
+    compare(checker, "more classes than a block" + options, make(1, 3, 300, 32, 32, 3, 0.3f));
+    compare(checker, "no classes" + options, make(1, 3, 0, 32, 32, 3, 0.3f));
+    compare(checker, "no labels" + options, make(2, 0, 3, 32, 32, 2, 0));
+    compare(checker, "no pictures" + options, make(0, 4, 3, 32, 32, 2, 0));
+    Case wide = make(2, 5, 3, 64, 64, 1e30f, 0.5f);
+    compare(checker, "large outputs" + options, wide);
+    for (const Vector& v : {on_cpu(wide, serial_for).losses, on_cpu(wide, serial_for).grad}) {
+      bool finite = true;
+      for (float x : v) finite = finite && std::isfinite(x);
+      checker.expect("large outputs" + options + ": finite", finite);
     }
+    // Rows beyond the labels are background, classes beyond C no target.
+    Case foreign = make(2, 5, 3, 64, 64, 2, 0.5f);
+    const float rows[] = {5, 1e9f, -2, NAN, INFINITY};
+    for (size_t i = 0; i < foreign.matched_gt.size(); i += 3) foreign.matched_gt[i] = rows[i % 5];
+    for (size_t i = 0; i < foreign.labels.size(); i += 15) foreign.labels[i] = rows[i % 5];
+    compare(checker, "foreign rows and classes" + options, foreign);
+    Case broken = make(1, 5, 3, 64, 64, 2, 0.5f);
+    for (size_t i = 0; i < broken.raw.size(); i += 11) broken.raw[i] = NAN;
+    compare(checker, "not a number" + options, broken);
   }
   if (!checker.has_device()) return;
   compare(checker, "batch 8", random_case(checker, {8, 20, 80, true, false, {}}, 640, 640, 3, 0.02f),

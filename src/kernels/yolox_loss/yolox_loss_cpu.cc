@@ -78,8 +78,8 @@ int64_t yolox_loss_cpu_scratch(const YoloxLoss& op) {
   return block_count(op) * kLossParts * static_cast<int64_t>(sizeof(double) / sizeof(float));
 }
 
-void yolox_loss_cpu(const YoloxLoss& op, const YoloxLossInputs& in, const YoloxLossOutputs& out, float* scratch,
-                    const ParallelFor& parallel_for) {
+void yolox_loss_cpu(const ParallelFor& parallel_for, const YoloxLoss& op, const YoloxLossInputs& in,
+                    const YoloxLossOutputs& out, float* scratch) {
   double* partial = reinterpret_cast<double*>(scratch);
   const double scale = loss_scale(in.num_fg);
   parallel_for(block_count(op), [&](int64_t begin, int64_t end) {

@@ -18,13 +18,7 @@ REGISTER_OP("YoloxLoss")
     .Input("num_fg: float")
     .Output("losses: float")
     .Output("grad: float")
-    .YOLOX_ANCHOR_ATTRS.Attr("use_l1: bool")
-    .Attr("giou: bool")
-    .SetShapeFn([](tensorflow::shape_inference::InferenceContext* c) {
-      c->set_output(0, c->Vector(5));
-      c->set_output(1, c->input(0));
-      return absl::OkStatus();
-    });
+    .YOLOX_ANCHOR_ATTRS.Attr("use_l1: bool");
 
 template <Device kDevice>
 class YoloxLossOp : public OpKernel {
@@ -32,7 +26,6 @@ class YoloxLossOp : public OpKernel {
   explicit YoloxLossOp(OpKernelConstruction* ctx) : OpKernel(ctx) {
     OP_REQUIRES_OK(ctx, read_anchors(kName, ctx, &op_.anchors));
     OP_REQUIRES_OK(ctx, ctx->GetAttr("use_l1", &op_.use_l1));
-    OP_REQUIRES_OK(ctx, ctx->GetAttr("giou", &op_.giou));
   }
 
   void Compute(OpKernelContext* ctx) override {
@@ -59,7 +52,7 @@ class YoloxLossOp : public OpKernel {
     Tensor holder;
     if constexpr (kDevice == Device::kCpu) {
       float* memory = scratch(ctx, &holder, yolox_loss_cpu_scratch(op));
-      if (ctx->status().ok()) yolox_loss_cpu(op, in, out, memory, parallel_for());
+      if (ctx->status().ok()) yolox_loss_cpu(parallel_for(), op, in, out, memory);
     } else {
       float* memory = scratch(ctx, &holder, yolox_loss_cuda_scratch(op));
       if (!ctx->status().ok()) return;

@@ -6,10 +6,10 @@ export type { PyramidPool } from './reference.js';
 
 const native: Pick<typeof reference, 'spp' | 'sppGrad'> = {
   spp(x) {
-    const [y, source] = rawOp('YoloxMaxPool', [x], {}, 2);
+    const [y, source] = rawOp('YoloxSpp', [x], {}, 2);
     return { y, saved: [source] };
   },
-  sppGrad: (dy, _x, [source]) => rawOp('YoloxMaxPoolGrad', [dy, source], {})[0],
+  sppGrad: (dy, _x, [source]) => rawOp('YoloxSppGrad', [dy, source], {})[0],
 };
 
 /** As in `reference.ts`; NaN goes before every number, which TensorFlow's pooling leaves open. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { spp, sppGrad } from '../../src/kernels/max_pool/index.js';
-import * as reference from '../../src/kernels/max_pool/reference.js';
 import { nativeOps } from '../../src/kernels/native.js';
+import { spp, sppGrad } from '../../src/kernels/spp/index.js';
+import * as reference from '../../src/kernels/spp/reference.js';
 import { type Tensor, tf } from '../../src/kernels/tf.js';
 import { maxDifference } from '../golden/read.js';
 
@@ -98,9 +98,9 @@ if (nativeOps) {
   test('shapes that do not fit are refused', () =>
     tf.tidy(() => {
       const x = tf.zeros([1, 2, 2, 3]);
-      assert.throws(() => spp(tf.zeros([2, 2, 3])), /rank 4|YoloxMaxPool/);
+      assert.throws(() => spp(tf.zeros([2, 2, 3])), /rank 4|YoloxSpp/);
       const { saved } = spp(x);
-      assert.throws(() => sppGrad(tf.zeros([1, 2, 2, 8]), x, saved), /YoloxMaxPoolGrad.*\[1,2,2,6\].*\[1,2,2,9\]/s);
+      assert.throws(() => sppGrad(tf.zeros([1, 2, 2, 8]), x, saved), /YoloxSppGrad.*\[1,2,2,6\].*\[1,2,2,9\]/s);
     }));
 
   test('nothing in, nothing out', () =>

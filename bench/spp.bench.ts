@@ -1,10 +1,10 @@
-import { spp, sppGrad } from '../src/kernels/max_pool/index.js';
-import * as reference from '../src/kernels/max_pool/reference.js';
+import { spp, sppGrad } from '../src/kernels/spp/index.js';
+import * as reference from '../src/kernels/spp/reference.js';
 import { tf } from '../src/kernels/tf.js';
 import { type BenchResult, paired } from './paired.js';
 
 /** The pyramid pooling of YOLOX-S at 416², batch 4, there and back, against TensorFlow's pools and concat. */
-export default async function maxPool(): Promise<{ results: BenchResult[] }> {
+export default async function sppBench(): Promise<{ results: BenchResult[] }> {
   const x = tf.randomNormal([4, 13, 13, 256], 0, 1, 'float32', 1);
   const dy = tf.randomNormal([4, 13, 13, 1024], 0, 1, 'float32', 2);
   const there = (op: typeof spp, back: typeof sppGrad) => () => {

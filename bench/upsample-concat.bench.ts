@@ -1,6 +1,6 @@
 import { tf } from '../src/kernels/tf.js';
-import { upsampleConcat, upsampleConcatGrad } from '../src/kernels/upsample/index.js';
-import * as reference from '../src/kernels/upsample/reference.js';
+import { upsampleConcat, upsampleConcatGrad } from '../src/kernels/upsample_concat/index.js';
+import * as reference from '../src/kernels/upsample_concat/reference.js';
 import { type BenchResult, paired } from './paired.js';
 
 /** The wider way up in the pyramid of YOLOX-S at 416², batch 4, there and back. */

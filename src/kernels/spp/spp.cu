@@ -1,6 +1,6 @@
 // Spatial pyramid pooling: a thread computes one value, or its gradient; a block's x runs along the channels, so that
 // neighbouring threads read and write neighbours. The windows of a block overlap and come from the cache.
-#include "max_pool/max_pool.h"
+#include "spp/spp.h"
 
 namespace {
 
@@ -32,7 +32,7 @@ __device__ inline int first_pool(int rows, int columns) {
 
 }  // namespace
 
-extern "C" __global__ void max_pool(yolox::PoolShape shape, const float* x, float* y, float* source) {
+extern "C" __global__ void spp(yolox::PoolShape shape, const float* x, float* y, float* source) {
   const Place at(shape);
   if (!at.exists) return;
   const int64_t channels = shape.channels;
@@ -66,7 +66,7 @@ extern "C" __global__ void max_pool(yolox::PoolShape shape, const float* x, floa
 
 // Asks every window around whether its maximum came from here: no two threads add to one value, and they add in the
 // order of the CPU.
-extern "C" __global__ void max_pool_grad(yolox::PoolShape shape, const float* dy, const float* source, float* dx) {
+extern "C" __global__ void spp_grad(yolox::PoolShape shape, const float* dy, const float* source, float* dx) {
   const Place at(shape);
   if (!at.exists) return;
   const int64_t channels = shape.channels;

@@ -1,4 +1,4 @@
-#include "upsample/upsample.h"
+#include "upsample_concat/upsample_concat.h"
 
 namespace yolox {
 namespace {

@@ -1,6 +1,6 @@
 // Upsample and concat: a block's x runs along the channels, its y over pixels, so that neighbouring threads read and
 // write neighbours.
-#include "upsample/upsample.h"
+#include "upsample_concat/upsample_concat.h"
 
 extern "C" __global__ void upsample_concat(yolox::UpsampleShape shape, const float* coarse, const float* fine,
                                            float* y) {

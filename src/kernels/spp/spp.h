@@ -36,13 +36,13 @@ namespace yolox {
 
 // x [batch, height, width, channels]; y [batch, height, width, (1 + kPools)·channels]: x, then the pools;
 // source [batch, height, width, kPools·channels]: the position each maximum comes from.
-void max_pool_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* x, float* y, float* source);
-void max_pool_cuda(Launcher& launch, const PoolShape& shape, const float* x, float* y, float* source);
+void spp_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* x, float* y, float* source);
+void spp_cuda(Launcher& launch, const PoolShape& shape, const float* x, float* y, float* source);
 
 // dx like x from dy like y.
-void max_pool_grad_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* dy, const float* source,
+void spp_grad_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* dy, const float* source,
                        float* dx);
-void max_pool_grad_cuda(Launcher& launch, const PoolShape& shape, const float* dy, const float* source, float* dx);
+void spp_grad_cuda(Launcher& launch, const PoolShape& shape, const float* dy, const float* source, float* dx);
 
 }  // namespace yolox
 #endif

@@ -1,7 +1,7 @@
 // Upsample and concat on the CPU: a task is two rows of the fine grid, which one row of the coarse one covers.
 #include <algorithm>
 
-#include "upsample/upsample.h"
+#include "upsample_concat/upsample_concat.h"
 
 namespace yolox {
 namespace {

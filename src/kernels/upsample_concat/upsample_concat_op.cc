@@ -1,40 +1,10 @@
 // YoloxUpsampleConcat: coarse [N,H,W,A], fine [N,2H,2W,B] → y [N,2H,2W,A+B]; YoloxUpsampleConcatGrad: back.
 #include "native/cuda_launcher.h"
 #include "native/op.h"
-#include "upsample/upsample.h"
+#include "upsample_concat/upsample_concat.h"
 
 namespace yolox {
 namespace {
-
-using tensorflow::shape_inference::DimensionHandle;
-using tensorflow::shape_inference::InferenceContext;
-using tensorflow::shape_inference::ShapeHandle;
-
-absl::Status infer(InferenceContext* c) {
-  ShapeHandle coarse, fine, y;
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 4, &coarse));
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(1), 4, &fine));
-  DimensionHandle channels;
-  TF_RETURN_IF_ERROR(c->Add(c->Dim(coarse, 3), c->Dim(fine, 3), &channels));
-  TF_RETURN_IF_ERROR(c->ReplaceDim(fine, 3, channels, &y));
-  c->set_output(0, y);
-  return absl::OkStatus();
-}
-
-absl::Status infer_grad(InferenceContext* c) {
-  int channels;
-  TF_RETURN_IF_ERROR(c->GetAttr("coarse_channels", &channels));
-  ShapeHandle dy, dfine;
-  TF_RETURN_IF_ERROR(c->WithRank(c->input(0), 4, &dy));
-  DimensionHandle height, width, beside;
-  TF_RETURN_IF_ERROR(c->Divide(c->Dim(dy, 1), 2, true, &height));
-  TF_RETURN_IF_ERROR(c->Divide(c->Dim(dy, 2), 2, true, &width));
-  TF_RETURN_IF_ERROR(c->Subtract(c->Dim(dy, 3), channels, &beside));
-  TF_RETURN_IF_ERROR(c->ReplaceDim(dy, 3, beside, &dfine));
-  c->set_output(0, c->MakeShape({c->Dim(dy, 0), height, width, c->MakeDim(channels)}));
-  c->set_output(1, dfine);
-  return absl::OkStatus();
-}
 
 template <Device kDevice>
 class UpsampleConcatOp : public OpKernel {
@@ -57,7 +27,7 @@ class UpsampleConcatOp : public OpKernel {
     if constexpr (kDevice == Device::kCpu) {
       upsample_concat_cpu(parallel_for(), shape, floats(coarse), floats(fine), floats(y));
     } else {
-      CudaLauncher launch(ctx, "upsample");
+      CudaLauncher launch(ctx, "upsample_concat");
       upsample_concat_cuda(launch, shape, floats(coarse), floats(fine), floats(y));
       ctx->SetStatus(launch.status());
     }
@@ -84,7 +54,7 @@ class UpsampleConcatGradOp : public OpKernel {
     if constexpr (kDevice == Device::kCpu) {
       upsample_concat_grad_cpu(parallel_for(), shape, floats(dy), floats(dcoarse), floats(dfine));
     } else {
-      CudaLauncher launch(ctx, "upsample");
+      CudaLauncher launch(ctx, "upsample_concat");
       upsample_concat_grad_cuda(launch, shape, floats(dy), floats(dcoarse), floats(dfine));
       ctx->SetStatus(launch.status());
     }
@@ -94,7 +64,7 @@ class UpsampleConcatGradOp : public OpKernel {
   int channels_ = 0;
 };
 
-REGISTER_OP("YoloxUpsampleConcat").Input("coarse: float").Input("fine: float").Output("y: float").SetShapeFn(infer);
+REGISTER_OP("YoloxUpsampleConcat").Input("coarse: float").Input("fine: float").Output("y: float");
 REGISTER_KERNEL_BUILDER(Name("YoloxUpsampleConcat").Device(DEVICE_CPU), UpsampleConcatOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name("YoloxUpsampleConcat").Device(DEVICE_GPU), UpsampleConcatOp<Device::kGpu>);
 
@@ -102,8 +72,7 @@ REGISTER_OP("YoloxUpsampleConcatGrad")
     .Input("dy: float")
     .Output("dcoarse: float")
     .Output("dfine: float")
-    .Attr("coarse_channels: int >= 0")
-    .SetShapeFn(infer_grad);
+    .Attr("coarse_channels: int >= 0");
 REGISTER_KERNEL_BUILDER(Name("YoloxUpsampleConcatGrad").Device(DEVICE_CPU), UpsampleConcatGradOp<Device::kCpu>);
 REGISTER_KERNEL_BUILDER(Name("YoloxUpsampleConcatGrad").Device(DEVICE_GPU), UpsampleConcatGradOp<Device::kGpu>);
 

@@ -1,5 +1,5 @@
 #include "native/check.h"
-#include "upsample/upsample.h"
+#include "upsample_concat/upsample_concat.h"
 
 namespace yolox {
 namespace {
@@ -52,7 +52,7 @@ void check_shape(Checker& checker, const UpsampleShape& shape) {
   checker.expect("the gradient is the adjoint", std::abs(forward - backward) <= 1e-6 * (1 + sizes.y));
   if (!checker.has_device() || sizes.y == 0) return;
 
-  Launcher& launch = checker.launcher("upsample");
+  Launcher& launch = checker.launcher("upsample_concat");
   float* device_y = checker.device<float>(sizes.y);
   float* da = checker.device<float>(sizes.coarse);
   float* db = checker.device<float>(sizes.fine);
@@ -65,7 +65,7 @@ void check_shape(Checker& checker, const UpsampleShape& shape) {
 
 }  // namespace
 
-YOLOX_CHECK(upsample) {
+YOLOX_CHECK(upsample_concat) {
   for (const UpsampleShape& shape :
        {UpsampleShape{1, 1, 1, 1, 1}, UpsampleShape{2, 3, 1, 5, 2}, UpsampleShape{1, 4, 7, 33, 65},
         UpsampleShape{0, 2, 2, 3, 3}, UpsampleShape{1, 2, 3, 4, 0}, UpsampleShape{2, 13, 13, 64, 64}}) {
@@ -77,7 +77,7 @@ YOLOX_CHECK(upsample) {
   const float* coarse = checker.upload(checker.uniform(sizes.coarse, -1, 1));
   const float* fine = checker.upload(checker.uniform(sizes.fine, -1, 1));
   float* y = checker.device<float>(sizes.y);
-  Launcher& launch = checker.launcher("upsample");
+  Launcher& launch = checker.launcher("upsample_concat");
   checker.time("upsample and concat, 52² batch 4, 128 + 128", 4.0 * (sizes.coarse + sizes.fine + sizes.y),
                [&] { upsample_concat_cuda(launch, shape, coarse, fine, y); });
 }

@@ -1,7 +1,7 @@
 #include <cmath>
 #include <limits>
 
-#include "max_pool/max_pool.h"
+#include "spp/spp.h"
 #include "native/check.h"
 
 namespace yolox {
@@ -59,8 +59,8 @@ void check_shape(Checker& checker, const PoolShape& shape, bool special) {
   const Result expected(shape, x, dy);
   for (const ParallelFor& threads : {ParallelFor(serial_for), checker.parallel_for()}) {
     std::vector<float> y(4 * size), source(3 * size), dx(size);
-    max_pool_cpu(threads, shape, x.data(), y.data(), source.data());
-    max_pool_grad_cpu(threads, shape, dy.data(), source.data(), dx.data());
+    spp_cpu(threads, shape, x.data(), y.data(), source.data());
+    spp_grad_cpu(threads, shape, dy.data(), source.data(), dx.data());
     checker.expect_equal("pools", expected.y, y);
     checker.expect_equal("where the maxima come from", expected.source, source);
     checker.expect_equal("gradient of the pools", expected.dx, dx);
@@ -70,9 +70,9 @@ void check_shape(Checker& checker, const PoolShape& shape, bool special) {
   float* y = checker.device<float>(4 * size);
   float* source = checker.device<float>(3 * size);
   float* dx = checker.device<float>(size);
-  Launcher& launch = checker.launcher("max_pool");
-  max_pool_cuda(launch, shape, checker.upload(x), y, source);
-  max_pool_grad_cuda(launch, shape, checker.upload(dy), source, dx);
+  Launcher& launch = checker.launcher("spp");
+  spp_cuda(launch, shape, checker.upload(x), y, source);
+  spp_grad_cuda(launch, shape, checker.upload(dy), source, dx);
   checker.expect_equal("pools with CUDA", expected.y, checker.download(y, 4 * size));
   checker.expect_equal("where the maxima come from with CUDA", expected.source, checker.download(source, 3 * size));
   checker.expect_equal("gradient of the pools with CUDA", expected.dx, checker.download(dx, size));
@@ -80,7 +80,7 @@ void check_shape(Checker& checker, const PoolShape& shape, bool special) {
 
 }  // namespace
 
-YOLOX_CHECK(max_pool) {
+YOLOX_CHECK(spp) {
   for (const PoolShape& shape : {PoolShape{1, 1, 1, 1}, PoolShape{2, 1, 9, 3}, PoolShape{1, 15, 2, 17},
                                  PoolShape{0, 3, 3, 4}, PoolShape{1, 3, 3, 0}, PoolShape{2, 13, 13, 40}}) {
     check_shape(checker, shape, false);
@@ -93,11 +93,11 @@ YOLOX_CHECK(max_pool) {
   float* y = checker.device<float>(4 * size);
   float* source = checker.device<float>(3 * size);
   float* dx = checker.device<float>(size);
-  Launcher& launch = checker.launcher("max_pool");
+  Launcher& launch = checker.launcher("spp");
   checker.time("pyramid pooling, 13² batch 4, 256 channels", 4.0 * 8 * size,
-               [&] { max_pool_cuda(launch, shape, x, y, source); });
+               [&] { spp_cuda(launch, shape, x, y, source); });
   checker.time("pyramid pooling backward, 13² batch 4, 256 channels", 4.0 * 8 * size,
-               [&] { max_pool_grad_cuda(launch, shape, y, source, dx); });
+               [&] { spp_grad_cuda(launch, shape, y, source, dx); });
 }
 
 }  // namespace yolox

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "max_pool/max_pool.h"
+#include "spp/spp.h"
 
 namespace yolox {
 namespace {
@@ -58,7 +58,7 @@ void for_each_task(const ParallelFor& parallel_for, const PoolShape& shape, cons
 
 }  // namespace
 
-void max_pool_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* x, float* y, float* source) {
+void spp_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* x, float* y, float* source) {
   const int64_t positions = shape.height * shape.width, channels = shape.channels;
   for_each_task(parallel_for, shape, [&](int64_t picture, int64_t first, int count) {
     Planes planes(positions), rows(positions);
@@ -79,7 +79,7 @@ void max_pool_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const
   });
 }
 
-void max_pool_grad_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* dy, const float* source,
+void spp_grad_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* dy, const float* source,
                        float* dx) {
   const int64_t positions = shape.height * shape.width, channels = shape.channels;
   for_each_task(parallel_for, shape, [&](int64_t picture, int64_t first, int count) {

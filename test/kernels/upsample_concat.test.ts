@@ -3,8 +3,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { nativeOps } from '../../src/kernels/native.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
-import { upsampleConcat, upsampleConcatGrad } from '../../src/kernels/upsample/index.js';
-import * as reference from '../../src/kernels/upsample/reference.js';
+import { upsampleConcat, upsampleConcatGrad } from '../../src/kernels/upsample_concat/index.js';
+import * as reference from '../../src/kernels/upsample_concat/reference.js';
 import { maxDifference } from '../golden/read.js';
 
 const test = suite('upsample and concat');
