@@ -5,7 +5,6 @@
 
 namespace {
 
-using yolox::BatchNormOptions;
 using yolox::RowChunks;
 
 constexpr int kThreads = yolox::kBatchNormThreads;
