@@ -60,7 +60,7 @@ test('assignment, losses and gradient are those of PyTorch', () => {
   const { classes, size } = golden;
   const anchors = anchorGrid(size, size);
   const shape: [number, number, number] = [golden.labels.length, anchors.count, 5 + classes];
-  const values = Float32Array.from(noise(shape[0] * shape[1] * shape[2], 2000), (v) => 4 * v);
+  const values = Float32Array.from(noise(shape[0] * shape[1] * shape[2], 2000), (v) => 1.5 * v);
   const [raw, labels] = [tf.tensor3d(values, shape), tf.tensor3d(golden.labels)];
   const assignment = simOtaAssign(raw, labels, anchors);
   assert.equal(Array.from(assignment.matchedGt.dataSync()), golden.matched_gt);

@@ -66,7 +66,7 @@ def make_forward() -> dict:
 def make_loss() -> dict:
     anchors = make_anchors(SIZE, SIZE)
     shape = (len(LABELS), len(anchors.grid), 5 + ARCHITECTURE["classes"])
-    raw = torch.from_numpy((4 * noise(math.prod(shape), 2000)).astype(np.float32)).reshape(shape).requires_grad_()
+    raw = torch.from_numpy((1.5 * noise(math.prod(shape), 2000)).astype(np.float32)).reshape(shape).requires_grad_()
     labels = torch.tensor(LABELS, dtype=torch.float32)
     losses, matched, matched_iou = yolox_loss(raw, labels, anchors, use_l1=True)
     losses[0].backward()
@@ -76,7 +76,7 @@ def make_loss() -> dict:
         "labels": LABELS,
         "matched_gt": matched.flatten().tolist(),
         "matched_iou": rounded(matched_iou),
-        "losses": [float(f"{float(loss):.7g}") for loss in losses],
+        "losses": [float(f"{float(loss.detach()):.7g}") for loss in losses],
         "grad": rounded(raw.grad),
     }
 
