@@ -52,7 +52,7 @@ export function createApp(parts: AppParts): Hono {
   const { adminToken: token, bundles } = config;
   const admin = versions !== undefined && token !== null;
   if (admin) app.route('/', adminRoutes({ versions, token, bundles }));
-  app.route('/', docsRoutes({ keys: config.apiKeys.length > 0, admin }));
+  app.route('/', docsRoutes(app, { keys: config.apiKeys.length > 0, admin }));
   app.route('/', pageRoutes());
   return app;
 }

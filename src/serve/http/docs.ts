@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { type Context, Hono } from 'hono';
 import { etag } from 'hono/etag';
-import { type DocumentOptions, openApiDocument } from './openapi/document.js';
+import { bytes, describe } from './describe.js';
+import { type DocumentOptions, openApiDocument } from './openapi.js';
 
 const require = createRequire(import.meta.url);
 
@@ -39,16 +40,26 @@ const START = `SwaggerUIBundle({
 });
 `;
 
-/** `/openapi.json`, and the same to read and to try at `/docs`. */
-export function docsRoutes(options: DocumentOptions): Hono {
+/** A file for browsers. */
+const file = (summary: string, type: string) =>
+  describe({ tag: 'documentation', summary, answers: { 200: { description: summary, content: bytes(type) } } });
+
+/** `/openapi.json`, which describes all routes of `service`, and the same to read and to try at `/docs`. */
+export function docsRoutes(service: Hono, options: DocumentOptions): Hono {
   const app = new Hono();
-  const document = JSON.stringify(openApiDocument(options));
+  let document: Promise<string> | undefined;
   const { version } = require('swagger-ui-dist/package.json') as { version: string };
   // Addresses do not change with the version: browsers must ask, and learn that nothing changed.
   const send = (c: Context, body: string | Buffer<ArrayBuffer>, type: string) =>
     c.body(body, 200, { 'Content-Type': type, 'Cache-Control': 'no-cache' });
-  app.get('/openapi.json', etag(), (c) => send(c, document, 'application/json'));
-  app.get('/docs', etag(), (c) => send(c, PAGE, 'text/html; charset=utf-8'));
+  app.get('/openapi.json', file('This description', 'application/json'), etag(), async (c) => {
+    // Made with the first request: by then the service has all its routes.
+    document ??= openApiDocument(service, options).then((made) => JSON.stringify(made));
+    return send(c, await document, 'application/json');
+  });
+  app.get('/docs', file('The same to read and to try', 'text/html'), etag(), (c) =>
+    send(c, PAGE, 'text/html; charset=utf-8'),
+  );
   app.get('/docs/start.js', etag(), (c) => send(c, START, ASSETS['swagger-ui-bundle.js']));
   for (const [name, type] of Object.entries(ASSETS)) {
     const path = require.resolve(`swagger-ui-dist/${name}`);

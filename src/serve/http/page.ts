@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { etag } from 'hono/etag';
 import { sha256 } from '../../base/files.js';
 import { packageRoot } from '../../base/package.js';
+import { bytes, describe, type RouteDescription } from './describe.js';
 
 /** The page's files, served as they are written. */
 const FOLDER = pathToFileURL(join(packageRoot, 'web/'));
@@ -14,6 +15,12 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
+};
+
+const PAGE: RouteDescription = {
+  tag: 'documentation',
+  summary: 'A page to try the model on images',
+  answers: { 200: { description: 'The page.', content: bytes('text/html') } },
 };
 
 /** The web page at `/`, and what it loads at `/page/…`. Its content security policy comes with the other headers. */
@@ -28,7 +35,9 @@ export function pageRoutes(): Hono {
       'Cache-Control': 'no-cache',
       ETag: `"${sha256(body)}"`,
     };
-    app.get(name === 'index.html' ? '/' : `/page/${name}`, etag(), (c) => c.body(body, 200, headers));
+    const send = (c: Context) => c.body(body, 200, headers);
+    if (name === 'index.html') app.get('/', describe(PAGE), etag(), send);
+    else app.get(`/page/${name}`, etag(), send);
   }
   return app;
 }

@@ -1,5 +1,6 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { accepts } from 'hono/accepts';
+import { z } from 'zod';
 import type { ServeConfig } from '../../config/schema.js';
 import type { CocoCategory } from '../../detect/coco.js';
 import { ApiError } from '../api_error.js';
@@ -7,11 +8,13 @@ import type { Ticket } from '../batching/admission.js';
 import type { DetectAnswer, DetectRequest } from '../detect_request.js';
 import { reportStages } from '../observe/stages.js';
 import type { Model, Models } from '../versions/model.js';
-import { buildAnswer, buildRefusal, buildResults } from './answer.js';
+import { answerSchema, answersSchema, buildAnswer, buildRefusal, buildResults, resultsSchema } from './answer.js';
 import { refuseLarge, type Upload } from './body.js';
+import { bytes, describe, inlineSchema, json, type RouteDescription } from './describe.js';
 import { ImageUrls } from './image_url.js';
-import { sayVersion } from './model_version.js';
-import { type Format, readQuery } from './query.js';
+import { jsonBodySchema } from './json_body.js';
+import { MODEL_HEADER, sayVersion } from './model_version.js';
+import { type Format, PARAMETERS, readQuery } from './query.js';
 import { readUploads, refuseEmpty } from './upload.js';
 
 export interface PredictParts {
@@ -25,13 +28,55 @@ interface Env {
   Variables: { model: Model };
 }
 
+const FILES = {
+  type: 'object' as const,
+  minProperties: 1,
+  description: 'One or several files, in fields of any name; several are answered as a list.',
+  additionalProperties: { type: 'string' as const, format: 'binary' },
+  properties: { image: { type: 'array' as const, items: { type: 'string' as const, format: 'binary' } } },
+};
+
+const PREDICT: RouteDescription = {
+  tag: 'detection',
+  summary: 'Find objects in one image or several',
+  description:
+    'A list of images is answered by a list. Of several, those that are no intact images have an `error` in place ' +
+    'of objects in `format=json`, and make the other formats fail as a whole. `Accept: image/png` is `format=png`.',
+  parameters: Object.entries(PARAMETERS).map(([name, { schema, about }]) => ({
+    name,
+    in: 'query',
+    description: about,
+    schema: inlineSchema(schema),
+  })),
+  requestBody: {
+    required: true,
+    content: {
+      ...bytes('image/*', 'application/octet-stream'),
+      'multipart/form-data': { schema: FILES },
+      ...json(jsonBodySchema, 'input'),
+    },
+  },
+  answers: {
+    200: {
+      description: 'What was found: of one image, of several, as COCO results, or drawn into the image.',
+      headers: {
+        ...MODEL_HEADER,
+        'Server-Timing': { description: 'Milliseconds of each stage.', schema: { type: 'string' } },
+      },
+      content: { ...json(z.union([answerSchema, answersSchema, resultsSchema])), ...bytes('image/png') },
+    },
+  },
+  refusals: [400, 401, 403, 408, 413, 415, 422, 429, 503],
+  access: 'key',
+};
+
 /** `POST /predict`: finds objects in one image or several. */
 export function predictRoutes({ models, config, urls = new ImageUrls(config) }: PredictParts): Hono<Env> {
   const { maxBytes } = config;
   // More images than the queue holds would never be admitted.
   const maxFiles = Math.min(config.maxFiles, config.queue);
   const app = new Hono<Env>();
-  app.post('/predict', leased(models), async (c) => {
+  app.post('/predict', describe(PREDICT), leased(models), async (c) => {
     refuseLarge(c, maxBytes);
     const { model } = c.var;
     const { categories } = model.bundle;
