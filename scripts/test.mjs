@@ -2,6 +2,7 @@ import { requireNode } from './setup/node_version.mjs';
 
 requireNode();
 const { availableParallelism } = await import('node:os');
+const { build, buildReady } = await import('./setup/build.mjs');
 const { reportFailure } = await import('./setup/console.mjs');
 const { isReady, setUp } = await import('./setup/index.mjs');
 const { root } = await import('./setup/paths.mjs');
@@ -10,6 +11,8 @@ const { runTests } = await import('./test/runner.mjs');
 const jobs = Number(process.env.YOLOX_JOBS) || Math.min(2, availableParallelism());
 try {
   if (!isReady()) await setUp();
+  // Tests that run the program run it compiled.
+  if (!buildReady()) await build();
   if (!(await runTests(root, process.argv.slice(2), { jobs }))) process.exitCode = 1;
 } catch (error) {
   reportFailure(error);

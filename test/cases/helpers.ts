@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Test } from 'uvu';
 import { shared, suiteNeeding } from '../helpers.js';
 
-const CLI = resolve(import.meta.dirname, '../../src/cli/index.ts');
+const CLI = resolve(import.meta.dirname, '../../bin/yolox.mjs');
 
 /** Path inside the folder of inputs remade from public reports. */
 export const caseFile = (...parts: string[]): string => shared('cases', ...parts);
@@ -19,11 +19,11 @@ export interface CliResult {
   stderr: string;
 }
 
-/** Runs `yolox` from the sources with these arguments. */
+/** Runs `yolox` with these arguments, compiled: `npm test` sees to it that it is up to date. */
 export function yolox(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
   return new Promise((done) => {
     const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 28 };
-    execFile(process.execPath, ['--import', 'tsx', CLI, ...args], options, (error, stdout, stderr) =>
+    execFile(process.execPath, [CLI, ...args], options, (error, stdout, stderr) =>
       done({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
   });

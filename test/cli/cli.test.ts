@@ -10,10 +10,10 @@ import { commandsFor } from '../../src/cli/commands/index.js';
 import { runCommandLine } from '../../src/cli/parser.js';
 
 const test = suite('command line');
-const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
+const cli = resolve(import.meta.dirname, '../../bin/yolox.mjs');
 
 const yolox = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', 'tsx', cli, ...args], {
+  spawnSync(process.execPath, [cli, ...args], {
     encoding: 'utf8',
     env: { ...process.env, NO_COLOR: '1' },
   });
@@ -81,19 +81,18 @@ test('help lists every step', () => {
 
 test('the version is that of this package, whatever project it is called in', () => {
   const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8'));
-  const tsx = pathToFileURL(resolve(import.meta.dirname, '../../node_modules/tsx/dist/loader.mjs')).href;
   const elsewhere = { cwd: tmpdir(), encoding: 'utf8' } as const;
-  assert.is(spawnSync(process.execPath, ['--import', tsx, cli, '--version'], elsewhere).stdout, `${version}\n`);
+  assert.is(spawnSync(process.execPath, [cli, '--version'], elsewhere).stdout, `${version}\n`);
 });
 
 test('the process that speaks HTTP loads no decoder, no model and no TensorFlow', () => {
-  const server = pathToFileURL(resolve(import.meta.dirname, '../../src/serve/server.ts')).href;
+  const server = pathToFileURL(resolve(import.meta.dirname, '../../dist/serve/server.js')).href;
   const atExit = `
     import { readFileSync, writeSync } from 'node:fs';
     import ${JSON.stringify(server)};
     process.on('exit', () => writeSync(2, readFileSync('/proc/self/maps')));`;
   const early = `data:text/javascript,${encodeURIComponent(atExit)}`;
-  const flags = ['--import', 'tsx', '--import', early, cli, 'serve', '--help'];
+  const flags = ['--import', early, cli, 'serve', '--help'];
   const { status, stderr } = spawnSync(process.execPath, flags, { encoding: 'utf8' });
   assert.is(status, 0);
   assert.match(stderr, /libc\.so/);

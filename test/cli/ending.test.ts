@@ -10,7 +10,7 @@ import { makeBundle } from '../serve/make_bundle.js';
 
 const test = suite('how commands end');
 const root = mkdtempSync(join(tmpdir(), 'yolox-ending-'));
-const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
+const cli = resolve(import.meta.dirname, '../../bin/yolox.mjs');
 test.after(() => rmSync(root, { recursive: true, force: true }));
 
 const TRAINING = [
@@ -27,7 +27,7 @@ interface Program {
 
 function start(args: readonly string[], preload?: string): Program {
   const imports = preload ? ['--import', `data:text/javascript,${encodeURIComponent(preload)}`] : [];
-  const child = spawn(process.execPath, ['--import', 'tsx', ...imports, cli, ...args], {
+  const child = spawn(process.execPath, [...imports, cli, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -27,7 +27,7 @@ const flags = {
   'train.validateEvery': '2',
   'train.schedule.noAugEpochs': '1',
 };
-const cli = resolve(import.meta.dirname, '../../src/cli/index.ts');
+const cli = resolve(import.meta.dirname, '../../bin/yolox.mjs');
 const asArguments = (values: Record<string, string>) =>
   Object.entries(values).map(([key, value]) => `--${key}=${value}`);
 
@@ -42,7 +42,7 @@ async function losses(folder: string): Promise<(string | Figure)[][]> {
 
 /** Runs model-train in a process of its own and kills it without warning once `file` is there. */
 async function trainUntil(file: (dir: string) => boolean): Promise<string> {
-  const child = spawn(process.execPath, ['--import', 'tsx', cli, 'model-train', ...asArguments(flags)], {
+  const child = spawn(process.execPath, [cli, 'model-train', ...asArguments(flags)], {
     stdio: 'ignore',
   });
   const exited = once(child, 'exit');

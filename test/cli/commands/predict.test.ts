@@ -10,7 +10,7 @@ import type { Answer } from '../../../src/serve/http/answer.js';
 import { makeBundle, randomJpeg } from '../../serve/make_bundle.js';
 
 const test = suite('predict');
-const CLI = resolve(import.meta.dirname, '../../../src/cli/index.ts');
+const CLI = resolve(import.meta.dirname, '../../../bin/yolox.mjs');
 let bundle: string;
 let dir: string;
 
@@ -25,7 +25,7 @@ test.after(async () => {
 /** Exit code and streams of the command. */
 function predict(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((done) => {
-    execFile(process.execPath, [...process.execArgv, CLI, 'predict', ...args], (error, stdout, stderr) =>
+    execFile(process.execPath, [CLI, 'predict', ...args], (error, stdout, stderr) =>
       done({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
   });

@@ -10,7 +10,7 @@ import * as assert from 'uvu/assert';
 import { makeBundle } from '../make_bundle.js';
 
 const test = suite('secured service');
-const CLI = resolve(import.meta.dirname, '../../../src/cli/index.ts');
+const CLI = resolve(import.meta.dirname, '../../../bin/yolox.mjs');
 /** Every kind of secret there is; none may appear in the log, the traces or an answer. */
 const SECRETS = {
   environment: 'key-of-the-environment-1f6a',
@@ -40,7 +40,7 @@ test.before(async () => {
   await once(collector, 'listening');
   const flags = { port: 0, apiKeysFile: join(dir, 'keys'), logLevel: 'debug', cors: '[https://app.example]' };
   const args = Object.entries(flags).flatMap(([key, value]) => [`--serve.${key}`, String(value)]);
-  service = spawn(process.execPath, [...process.execArgv, CLI, 'serve', dir, '--json', ...args], {
+  service = spawn(process.execPath, [CLI, 'serve', dir, '--json', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
       ...process.env,

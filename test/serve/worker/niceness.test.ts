@@ -10,12 +10,12 @@ import { familyOf } from '../fuzz/processes.js';
 import { makeBundle } from '../make_bundle.js';
 
 const test = suite('niceness');
-const CLI = resolve(import.meta.dirname, '../../../src/cli/index.ts');
+const CLI = resolve(import.meta.dirname, '../../../bin/yolox.mjs');
 
 test('under `nice` the service starts, and its model gives way to it by one step', async () => {
   const dir = await makeBundle();
   // Only root may go back to a lower niceness: there this ends a process that tries.
-  const command = [process.execPath, ...process.execArgv, CLI, 'serve', dir, '--port', '0', '--json'];
+  const command = [process.execPath, CLI, 'serve', dir, '--port', '0', '--json'];
   const service = spawn('nice', ['-n', '5', ...command], { stdio: ['ignore', 'pipe', 'ignore'] });
   const pid = service.pid as number;
   try {
