@@ -8,8 +8,8 @@ import { isTrainable, parameters } from '../src/model/parameters.js';
 import { TrainState } from '../src/model/train_state.js';
 import { initialWeights } from '../src/model/weights/init.js';
 import type { Weights } from '../src/model/weights/weights.js';
+import { TfjsLayers } from '../test/support/tfjs_layers.js';
 import { type BenchResult, paired } from './paired.js';
-import { TfjsLayers } from './peers/tfjs_layers.js';
 import { startTorchPeer } from './peers/torch_peer.js';
 import { architecture, BATCH, BOXES, NAME, options, randomImages, randomLabels, SIDE } from './step_case.js';
 

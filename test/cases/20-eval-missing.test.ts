@@ -1,7 +1,7 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { shared, suiteNeeding } from '../helpers.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 import { caseFile, inTempDir, yolox } from './helpers.js';
 
 const weights = shared('weights/yolox_nano.onnx');

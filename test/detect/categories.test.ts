@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { COCO_CLASSES } from '../../src/detect/categories.js';
 import { classColor } from '../../src/image/colors.js';
-import { shared, suiteNeeding } from '../helpers.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 
 const test = suite('classes');
 

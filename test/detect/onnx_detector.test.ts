@@ -12,8 +12,8 @@ import { COCO_CLASSES } from '../../src/detect/categories.js';
 import { OnnxDetector } from '../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../src/image/decode.js';
 import type { Answer } from '../../src/serve/http/answer.js';
-import { shared, suiteNeeding } from '../helpers.js';
 import { makeBundle, randomJpeg } from '../serve/make_bundle.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 
 const test = suite('detector');
 let dir: string;

@@ -3,8 +3,8 @@ import { anchorGrid } from '../../src/config/network.js';
 import { simOtaAssign } from '../../src/kernels/sim_ota_assign/index.js';
 import { tf } from '../../src/kernels/tf.js';
 import { readLosses, yoloxLoss } from '../../src/kernels/yolox_loss/index.js';
-import { golden, suiteNeeding } from '../helpers.js';
-import { maxAbs, maxDifference, readGolden } from './read.js';
+import { maxAbs, maxDifference, readGolden } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 const cases = golden(/^assign_.*\.safetensors$/);
 const test = suiteNeeding('golden assignment and loss', cases);

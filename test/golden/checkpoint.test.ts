@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { openNetwork } from '../../src/model/weights/open.js';
-import { golden, suiteNeeding } from '../helpers.js';
-import { readWeights } from './read.js';
+import { readWeights } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 const cases = golden(/^forward_.*\.(megvii|mmdet)\.pth$/);
 const test = suiteNeeding('golden checkpoints', cases);

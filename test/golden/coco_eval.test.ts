@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { readJson } from '../../src/base/files.js';
 import type { Figure } from '../../src/data/coco_eval/accumulate.js';
 import { evaluateFiles } from '../../src/data/coco_eval/evaluate_files.js';
-import { golden, shared, suiteNeeding } from '../helpers.js';
+import { golden, shared, suiteNeeding } from '../support/shared.js';
 
 interface Expected {
   stats: number[];

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import * as assert from 'uvu/assert';
 import { postprocess } from '../../src/detect/nms.js';
-import { golden, suiteNeeding } from '../helpers.js';
-import { maxDifference, readGolden } from './read.js';
+import { maxDifference, readGolden } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 const cases = golden(/^postprocess_.*\.safetensors$/);
 const test = suiteNeeding('golden post-processing of the service', cases);

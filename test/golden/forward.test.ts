@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { Model } from '../../src/model/inference.js';
-import { golden, suiteNeeding } from '../helpers.js';
-import { maxDifference, readGolden, readWeights, toNhwc } from './read.js';
+import { maxDifference, readGolden, readWeights, toNhwc } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 const cases = golden(/^forward_.*\.io\.safetensors$/);
 const test = suiteNeeding('golden forward', cases);

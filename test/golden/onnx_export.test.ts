@@ -3,8 +3,8 @@ import * as assert from 'uvu/assert';
 import { preprocessSchema } from '../../src/config/preprocess.js';
 import { exportOnnx } from '../../src/model/onnx/export.js';
 import { inferArchitecture, sameNetwork } from '../../src/model/weights/architecture.js';
-import { golden, suiteNeeding } from '../helpers.js';
-import { maxDifference, readGolden, readWeights } from './read.js';
+import { maxDifference, readGolden, readWeights } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 const cases = golden(/^forward_.*\.io\.safetensors$/);
 const test = suiteNeeding('golden ONNX export', cases);

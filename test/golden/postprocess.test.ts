@@ -2,8 +2,8 @@ import * as assert from 'uvu/assert';
 import { type Anchors, anchorGrid } from '../../src/config/network.js';
 import { decodeNms } from '../../src/kernels/decode_nms/index.js';
 import { tf } from '../../src/kernels/tf.js';
-import { golden, suiteNeeding } from '../helpers.js';
-import { maxDifference, readGolden } from './read.js';
+import { maxDifference, readGolden } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 /** Height and width of the inputs that the golden predictions are for. */
 const SIZES = [

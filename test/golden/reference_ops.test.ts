@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
-import { golden, suiteNeeding } from '../helpers.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 const root = resolve(import.meta.dirname, '../..');
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { learningRate } from '../../src/model/schedule.js';
-import { golden, suiteNeeding } from '../helpers.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 interface GoldenSchedule {
   args: Record<string, number>;

@@ -8,7 +8,7 @@ import { yoloxLoss } from '../../src/kernels/yolox_loss/index.js';
 import { Model } from '../../src/model/inference.js';
 import { parameters } from '../../src/model/parameters.js';
 import type { Weights } from '../../src/model/weights/weights.js';
-import { maxAbs, maxDifference, toNhwc } from './read.js';
+import { maxAbs, maxDifference, toNhwc } from '../support/golden.js';
 
 // Goldens that come with the repository: the network and the loss against PyTorch, without the shared folder.
 

@@ -12,9 +12,9 @@ import { Random } from '../../src/base/random.js';
 import { configSchema } from '../../src/config/schema.js';
 import { TrainState } from '../../src/model/train_state.js';
 import type { Weights } from '../../src/model/weights/weights.js';
-import { golden, suiteNeeding } from '../helpers.js';
 import { trainSteps } from '../model/train_steps.js';
-import { type GoldenFile, maxDifference, readGolden, readWeights } from './read.js';
+import { type GoldenFile, maxDifference, readGolden, readWeights } from '../support/golden.js';
+import { golden, suiteNeeding } from '../support/shared.js';
 
 /** Relative. */
 const LOSS_BOUND = 1e-3;

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../src/base/errors.js';
 import { sha256 } from '../../src/base/files.js';
 import { checkPixels, decodeImage, readHeader } from '../../src/image/decode.js';
-import { shared, suiteNeeding } from '../helpers.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 
 const test = suite('decode');
 

@@ -6,7 +6,7 @@ import * as chosen from '../../src/kernels/batch_norm_silu/index.js';
 import * as reference from '../../src/kernels/batch_norm_silu/reference.js';
 import { nativeOps } from '../../src/kernels/native.js';
 import { type Tensor, tf } from '../../src/kernels/tf.js';
-import { maxAbs, maxDifference } from '../golden/read.js';
+import { maxAbs, maxDifference } from '../support/golden.js';
 
 type Implementation = Pick<typeof reference, 'batchNormSilu' | 'batchNormSiluGrad'>;
 const implementations: Record<string, Implementation> = nativeOps ? { native: chosen, reference } : { reference };

@@ -6,7 +6,7 @@ import * as chosen from '../../src/kernels/conv2d/index.js';
 import * as reference from '../../src/kernels/conv2d/reference.js';
 import { nativeOps } from '../../src/kernels/native.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
-import { maxAbs, maxDifference } from '../golden/read.js';
+import { maxAbs, maxDifference } from '../support/golden.js';
 
 const test = suite('convolution against tfjs on padded images');
 const implementations = { chosen, reference };

@@ -9,7 +9,7 @@ import { packBatch, RECIPE_LENGTH, unpackPictures, unpackRecipes } from '../../s
 import * as reference from '../../src/kernels/mosaic_warp/reference.js';
 import { nativeOps } from '../../src/kernels/native.js';
 import { rawOp, tf } from '../../src/kernels/tf.js';
-import { maxDifference } from '../golden/read.js';
+import { maxDifference } from '../support/golden.js';
 
 const test = suite('mosaic warp');
 /** Random bytes from a seed, which a failing property shrinks in no time. */

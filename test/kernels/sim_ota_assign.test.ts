@@ -7,7 +7,7 @@ import { nativeOps } from '../../src/kernels/native.js';
 import { type AssignerName, simOtaAssign } from '../../src/kernels/sim_ota_assign/index.js';
 import * as reference from '../../src/kernels/sim_ota_assign/reference.js';
 import { tf } from '../../src/kernels/tf.js';
-import { maxDifference } from '../golden/read.js';
+import { maxDifference } from '../support/golden.js';
 
 const test = suite('SimOTA against its definition in double precision');
 

@@ -5,7 +5,7 @@ import { nativeOps } from '../../src/kernels/native.js';
 import { spp, sppGrad } from '../../src/kernels/spp/index.js';
 import * as reference from '../../src/kernels/spp/reference.js';
 import { type Tensor, tf } from '../../src/kernels/tf.js';
-import { maxDifference } from '../golden/read.js';
+import { maxDifference } from '../support/golden.js';
 
 const test = suite('pyramid pooling');
 

@@ -5,7 +5,7 @@ import { nativeOps } from '../../src/kernels/native.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import { upsampleConcat, upsampleConcatGrad } from '../../src/kernels/upsample_concat/index.js';
 import * as reference from '../../src/kernels/upsample_concat/reference.js';
-import { maxDifference } from '../golden/read.js';
+import { maxDifference } from '../support/golden.js';
 
 const test = suite('upsample and concat');
 

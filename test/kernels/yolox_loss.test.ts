@@ -7,7 +7,7 @@ import { nativeOps } from '../../src/kernels/native.js';
 import { tf } from '../../src/kernels/tf.js';
 import { type Losses, readLosses, yoloxLoss } from '../../src/kernels/yolox_loss/index.js';
 import * as reference from '../../src/kernels/yolox_loss/reference.js';
-import { maxAbs, maxDifference } from '../golden/read.js';
+import { maxAbs, maxDifference } from '../support/golden.js';
 
 const test = suite('loss against its definition in double precision');
 

@@ -10,7 +10,7 @@
 import { join } from 'node:path';
 import { writeJson } from '../../src/base/files.js';
 import { readSafetensors, type Tensor, writeSafetensors } from '../../src/model/weights/safetensors.js';
-import { readWeights } from '../golden/read.js';
+import { readWeights } from '../support/golden.js';
 import {
   architecture,
   batches,

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { TfjsLayers } from '../../bench/peers/tfjs_layers.js';
 import { type Tensor, type Tensor4D, tf } from '../../src/kernels/tf.js';
 import type { Layers } from '../../src/model/network.js';
 import { type Node, TfLayers } from '../../src/model/tf_layers.js';
-import { maxAbs, maxDifference } from '../golden/read.js';
+import { maxAbs, maxDifference } from '../support/golden.js';
+import { TfjsLayers } from '../support/tfjs_layers.js';
 
 const test = suite('layers against tfjs autodiff');
 

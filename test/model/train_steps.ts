@@ -1,6 +1,6 @@
 import { tf } from '../../src/kernels/tf.js';
 import type { TrainState } from '../../src/model/train_state.js';
-import { toNhwc } from '../golden/read.js';
+import { toNhwc } from '../support/golden.js';
 
 /** What a training of a few steps is fed. */
 export interface Batches {

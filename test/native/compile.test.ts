@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
-import { suiteNeeding } from '../helpers.js';
+import { suiteNeeding } from '../support/shared.js';
 import { buildDriver, checkedStems } from './build.js';
 import { runProgram } from './programs.js';
 import { architectures, compileFor, documented, type Resources } from './resources.js';

@@ -18,7 +18,7 @@ import type { CocoAnnotation, CocoDataset } from '../../src/detect/coco.js';
 import { dataLoad } from '../../src/pipeline/data_load.js';
 import { type DataPrepOutputs, dataPrep } from '../../src/pipeline/data_prep.js';
 import type { StepContext } from '../../src/pipeline/runner/step.js';
-import { shared, suiteNeeding } from '../helpers.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 
 const root = mkdtempSync(join(tmpdir(), 'data-prep-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));

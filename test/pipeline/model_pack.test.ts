@@ -21,7 +21,7 @@ import { writeSafetensors } from '../../src/model/weights/safetensors.js';
 import { modelPack } from '../../src/pipeline/model_pack.js';
 import { checkOnnx } from '../../src/pipeline/packing/check_onnx.js';
 import type { Answer } from '../../src/serve/http/answer.js';
-import { shared, suiteNeeding } from '../helpers.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 
 const PICO = { depth: 0.33, width: 0.125, depthwise: false, classes: 2 };
 const CATEGORIES = [

@@ -5,7 +5,7 @@ import { COCO_CLASSES } from '../../src/detect/categories.js';
 import { OnnxDetector } from '../../src/detect/onnx_detector.js';
 import { TfDetector } from '../../src/model/tf_detector.js';
 import { evaluateDetector } from '../../src/pipeline/evaluation/evaluate.js';
-import { shared, suiteNeeding } from '../helpers.js';
+import { shared, suiteNeeding } from '../support/shared.js';
 
 const weights = shared('weights/yolox_nano.onnx');
 const images = shared('coco/images');

@@ -5,8 +5,8 @@ import * as assert from 'uvu/assert';
 import { configSchema, type ServeConfig } from '../../src/config/schema.js';
 import type { Answer } from '../../src/serve/http/answer.js';
 import { type RunningServer, startServer } from '../../src/serve/server.js';
-import { suiteNeeding } from '../helpers.js';
 import { makeBundle } from '../serve/make_bundle.js';
+import { suiteNeeding } from '../support/shared.js';
 import { findBrowser, launch } from './browser.js';
 
 const program = await findBrowser();

@@ -13,8 +13,8 @@ import { type BundleManifest, readBundle } from '../../../src/detect/bundle.js';
 import { checkpointMetadata } from '../../../src/model/weights/checkpoint.js';
 import { initialWeights } from '../../../src/model/weights/init.js';
 import { writeSafetensors } from '../../../src/model/weights/safetensors.js';
-import { shared, suiteNeeding } from '../../helpers.js';
 import { randomJpeg } from '../../serve/make_bundle.js';
+import { shared, suiteNeeding } from '../../support/shared.js';
 
 const test = suite('yolox-node pack');
 const PICO = { depth: 0.33, width: 0.125, depthwise: false, classes: 2 };

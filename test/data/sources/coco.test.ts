@@ -7,9 +7,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readCoco } from '../../../src/data/sources/coco.js';
 import type { ValidationReport } from '../../../src/data/validation.js';
-import { shared, suiteNeeding } from '../../helpers.js';
 import { webpFrames } from '../../image/make_hostile.js';
 import { makeTiff } from '../../image/make_tiff.js';
+import { shared, suiteNeeding } from '../../support/shared.js';
 import { annotate, jpeg, messageFrom, writeTree } from './make_coco.js';
 
 const test = suite<{ dir: string; images: string; labels: string }>('coco');

@@ -12,7 +12,7 @@ import { foldBatchNorm } from '../../../src/model/weights/fold.js';
 import { toMmdet } from '../../../src/model/weights/key_map.js';
 import { loadWeights } from '../../../src/model/weights/load.js';
 import type { Weights } from '../../../src/model/weights/weights.js';
-import { shared, suiteNeeding } from '../../helpers.js';
+import { shared, suiteNeeding } from '../../support/shared.js';
 import {
   addBatchNorm,
   DARK2,

@@ -20,7 +20,7 @@ import { loadWeights } from '../../../src/model/weights/load.js';
 import { openNetwork } from '../../../src/model/weights/open.js';
 import { writeSafetensors } from '../../../src/model/weights/safetensors.js';
 import type { Weights } from '../../../src/model/weights/weights.js';
-import { shared, suiteNeeding } from '../../helpers.js';
+import { shared, suiteNeeding } from '../../support/shared.js';
 import { bytesOf, dict, storage, tensor, zipCheckpoint } from './make_pickle.js';
 
 const PICO = { depth: 0.33, width: 0.125, depthwise: false, classes: 2 };

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert';
 import { UserError } from '../../../src/base/errors.js';
 import { parseTorchCheckpoint } from '../../../src/model/weights/torch_checkpoint.js';
 import type { Weights } from '../../../src/model/weights/weights.js';
-import { shared, suiteNeeding } from '../../helpers.js';
+import { shared, suiteNeeding } from '../../support/shared.js';
 import * as make from './make_pickle.js';
 
 let dir: string;

@@ -12,8 +12,8 @@ import type { CocoDataset } from '../../../src/detect/coco.js';
 import type { Detection } from '../../../src/detect/nms.js';
 import { OnnxDetector } from '../../../src/detect/onnx_detector.js';
 import { evaluateDetector } from '../../../src/pipeline/evaluation/evaluate.js';
-import { shared, suiteNeeding } from '../../helpers.js';
 import { randomJpeg } from '../../serve/make_bundle.js';
+import { shared, suiteNeeding } from '../../support/shared.js';
 
 const root = mkdtempSync(join(tmpdir(), 'evaluate-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));

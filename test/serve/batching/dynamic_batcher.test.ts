@@ -11,7 +11,7 @@ import type { BatchResult, DetectRequest } from '../../../src/serve/detect_reque
 import { detectBatch } from '../../../src/serve/worker/detect_batch.js';
 import { BatchFailed } from '../../../src/serve/worker/frames.js';
 import { ChannelClosed, type WorkerChannel } from '../../../src/serve/worker/worker_channel.js';
-import { ManualClock } from '../../manual_clock.js';
+import { ManualClock } from '../../support/manual_clock.js';
 import { makeBundle, randomJpeg } from '../make_bundle.js';
 
 const test = suite('dynamic batcher');

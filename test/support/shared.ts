@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { suite, type Test } from 'uvu';
 
-const sharedRoot = process.env.YOLOX_SHARED ?? resolve(import.meta.dirname, '../../shared');
+const sharedRoot = process.env.YOLOX_SHARED ?? resolve(import.meta.dirname, '../../../shared');
 
 /** Path inside the folder of real images and weights beside the checkout. */
 export const shared = (...parts: string[]): string => join(sharedRoot, ...parts);

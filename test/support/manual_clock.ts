@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../src/base/clock.js';
+import type { Clock } from '../../src/base/clock.js';
 
 /** A clock that stands still until a test moves it. */
 export class ManualClock implements Clock {
