@@ -5,13 +5,17 @@ import * as reference from './reference.js';
 
 export type { BatchNormGradients, BatchNormParameters, BatchNormSilu } from './reference.js';
 
-/** SiLU(batch norm(x)) in one op that keeps nothing of x's size; see reference.ts. */
-export const batchNormSilu: typeof reference.batchNormSilu = nativeOps ? nativeForward : reference.batchNormSilu;
+const native: typeof reference = { batchNormSilu: nativeForward, batchNormSiluGrad: nativeGrad };
 
-/** Its gradients, from x and the statistics alone. */
-export const batchNormSiluGrad: typeof reference.batchNormSiluGrad = nativeOps
-  ? nativeGrad
-  : reference.batchNormSiluGrad;
+/**
+ * SiLU(batch norm(x)) and its gradients; see `reference.ts`. The native op recomputes what the gradients need from x
+ * and the statistics, and keeps nothing else of x's size.
+ *
+ * @example
+ * const { y, batch, saved } = batchNormSilu(x, { gamma, beta, mean, variance }, true);
+ * const { dx, dgamma, dbeta } = batchNormSiluGrad(dy, x, { gamma, beta }, saved, true);
+ */
+export const { batchNormSilu, batchNormSiluGrad } = nativeOps ? native : reference;
 
 function nativeForward(
   x: Tensor,

@@ -8,4 +8,11 @@ const native: typeof reference = {
     rawOp('YoloxConcatGrad', [dy], { N: int(sizes.length), sizes: int([...sizes]) }, sizes.length),
 };
 
+/**
+ * Joins up to four tensors [N,H,W,Cᵢ] along the channels, and splits the gradient again; see `reference.ts`.
+ *
+ * @example
+ * const y = concat([a, b]);
+ * const [da, db] = concatGrad(dy, [a.shape[3], b.shape[3]]);
+ */
 export const { concat, concatGrad } = nativeOps ? native : reference;

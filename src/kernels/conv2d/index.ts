@@ -5,34 +5,36 @@ import * as reference from './reference.js';
 
 export type { Conv2dOptions } from './reference.js';
 
-/** Convolutions of the network, NHWC: on oneDNN; on a GPU TensorFlow's own, which are cuDNN's. */
-const own = nativeOps && !onGpu;
+const native: typeof reference = {
+  conv2d: (x, filter, options, bias) =>
+    rawOp('YoloxConv2D', bias ? [x, filter, bias] : [x, filter], { ...attributes(options), N: int(bias ? 1 : 0) })[0],
 
-export const conv2d: typeof reference.conv2d = own
-  ? (x, filter, options, bias) =>
-      rawOp('YoloxConv2D', bias ? [x, filter, bias] : [x, filter], { ...attributes(options), N: int(bias ? 1 : 0) })[0]
-  : reference.conv2d;
+  conv2dBatchNormSilu: (x, filter, { gamma, beta, mean, variance }, options) =>
+    rawOp('YoloxConv2DBatchNormSilu', [x, filter, gamma, beta, mean, variance], {
+      ...attributes(options),
+      epsilon: float(BATCH_NORM_EPSILON),
+    })[0],
 
-export const conv2dBatchNormSilu: typeof reference.conv2dBatchNormSilu = own
-  ? (x, filter, { gamma, beta, mean, variance }, options) =>
-      rawOp('YoloxConv2DBatchNormSilu', [x, filter, gamma, beta, mean, variance], {
-        ...attributes(options),
-        epsilon: float(BATCH_NORM_EPSILON),
-      })[0]
-  : reference.conv2dBatchNormSilu;
+  conv2dInputGrad: ([, height, width], filter, dy, options) =>
+    rawOp('YoloxConv2DInputGrad', [dy, filter], { ...attributes(options), height: int(height), width: int(width) })[0],
 
-export const conv2dInputGrad: typeof reference.conv2dInputGrad = own
-  ? ([, height, width], filter, dy, options) =>
-      rawOp('YoloxConv2DInputGrad', [dy, filter], {
-        ...attributes(options),
-        height: int(height),
-        width: int(width),
-      })[0]
-  : reference.conv2dInputGrad;
+  conv2dFilterGrad: nativeFilterGrad,
+};
 
-export const conv2dFilterGrad: typeof reference.conv2dFilterGrad = own ? filterGrad : reference.conv2dFilterGrad;
+/**
+ * Convolutions of the network, NHWC, and their gradients; see `reference.ts`. On a CPU they run on oneDNN and our
+ * Winograd kernels; on a GPU TensorFlow's own run, which are cuDNN's.
+ *
+ * @example
+ * const options = { stride: 2, depthwise: false };
+ * const y = conv2d(x, filter, options);
+ * const dx = conv2dInputGrad(x.shape, filter, dy, options);
+ * const { dfilter } = conv2dFilterGrad(x, filter, dy, options);
+ */
+export const { conv2d, conv2dBatchNormSilu, conv2dInputGrad, conv2dFilterGrad } =
+  nativeOps && !onGpu ? native : reference;
 
-function filterGrad(
+function nativeFilterGrad(
   x: Tensor,
   filter: Tensor,
   dy: Tensor,

@@ -5,10 +5,19 @@ import * as reference from './reference.js';
 
 export { activate, type DecodedDetections, type DecodeNmsOptions } from './reference.js';
 
-/** Boxes from raw head outputs: decode, score filter, non-maximum suppression. */
-export const decodeNms: typeof reference.decodeNms = nativeOps ? native : reference.decodeNms;
+const native: Pick<typeof reference, 'decodeNms'> = { decodeNms: nativeDecodeNms };
 
-function native(
+/**
+ * Detections from raw head outputs [N,A,5+C]: decodes boxes, drops low scores, suppresses overlapping boxes; see
+ * `reference.ts`.
+ *
+ * @example
+ * const options = { confidence: 0.25, iou: 0.45, maxDetections: 100, agnostic: false };
+ * const [{ boxes, classIndex }] = decodeNms(raw, anchorGrid(640, 640), options);
+ */
+export const { decodeNms } = nativeOps ? native : reference;
+
+function nativeDecodeNms(
   ...[raw, anchors, { confidence, iou, agnostic, ...options }]: Parameters<typeof reference.decodeNms>
 ): reference.DecodedDetections[] {
   const rows = Math.min(options.maxDetections, anchors.count);

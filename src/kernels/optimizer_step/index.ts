@@ -6,14 +6,22 @@ import * as reference from './reference.js';
 export type { FlatState, StepNumbers, StepResult } from './flat.js';
 export { flatten, initialMoments, type OptimizerOptions } from './reference.js';
 
-/** One update of all parameters: SGD with Nesterov momentum or Adam, weight decay, gradient clipping; and the EMA. */
-export const optimizerStep = nativeOps ? nativeStep : reference.optimizerStep;
+const native: Pick<typeof reference, 'optimizerStep' | 'averageStep' | 'unflatten'> = {
+  optimizerStep: nativeStep,
+  averageStep: nativeAverage,
+  unflatten: nativeViews,
+};
 
-/** Running statistics of all layers, or the average of a whole vector. */
-export const averageStep = nativeOps ? nativeAverage : reference.averageStep;
-
-/** A flat vector's tensors; they may share its memory, which stays until all are disposed of. */
-export const unflatten = nativeOps ? nativeViews : reference.unflatten;
+/**
+ * `optimizerStep` updates all parameters: SGD with Nesterov momentum or Adam, weight decay, gradient clipping, and the
+ * moving average. `averageStep` updates the running statistics of all layers, or the average of a whole vector.
+ * `unflatten` returns the tensors of a flat vector; they may share its memory, which is freed with the last of them.
+ *
+ * @example
+ * const { next, applied } = optimizerStep(state, gradients, decayed, { step: 1, lr: 0.01 }, config.train.optimizer);
+ * const parameters = unflatten(next.parameters, shapes);
+ */
+export const { optimizerStep, averageStep, unflatten } = nativeOps ? native : reference;
 
 function nativeStep(
   state: FlatState,

@@ -12,5 +12,12 @@ const native: Pick<typeof reference, 'spp' | 'sppGrad'> = {
   sppGrad: (dy, _x, [source]) => rawOp('YoloxSppGrad', [dy, source], {})[0],
 };
 
-/** As in `reference.ts`; NaN goes before every number, which TensorFlow's pooling leaves open. */
+/**
+ * Spatial pyramid pooling and its gradient; see `reference.ts`. In the native op NaN counts as larger than every
+ * number; TensorFlow's pooling leaves that open.
+ *
+ * @example
+ * const { y, saved } = spp(x);
+ * const dx = sppGrad(dy, x, saved);
+ */
 export const { spp, sppGrad } = nativeOps ? native : reference;

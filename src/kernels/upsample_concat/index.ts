@@ -10,4 +10,11 @@ const native: typeof reference = {
   },
 };
 
+/**
+ * Doubles the coarse map's size and joins it with the fine one, and splits the gradient again; see `reference.ts`.
+ *
+ * @example
+ * const y = upsampleConcat(coarse, fine);
+ * const { dcoarse, dfine } = upsampleConcatGrad(dy, coarse.shape[3]);
+ */
 export const { upsampleConcat, upsampleConcatGrad } = nativeOps ? native : reference;

@@ -13,5 +13,11 @@ const native: Pick<typeof reference, 'yoloxLoss'> = {
   },
 };
 
-/** YOLOX's training loss and its gradient with respect to the raw head outputs; see `reference.ts`. */
+/**
+ * YOLOX's training loss and its gradient with respect to the raw head outputs; see `reference.ts`.
+ *
+ * @example
+ * const assignment = simOtaAssign(raw, labels, anchors);
+ * const { losses, grad } = yoloxLoss(raw, labels, assignment, anchors, { classes: 80, useL1: false });
+ */
 export const { yoloxLoss } = nativeOps ? native : reference;
