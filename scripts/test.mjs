@@ -6,14 +6,17 @@ const { build, buildReady } = await import('./setup/build.mjs');
 const { reportFailure } = await import('./setup/console.mjs');
 const { isReady, setUp } = await import('./setup/index.mjs');
 const { root } = await import('./setup/paths.mjs');
+const { collectTests, needsBuild } = await import('./test/collect.mjs');
 const { runTests } = await import('./test/runner.mjs');
 
 const jobs = Number(process.env.YOLOX_JOBS) || Math.min(2, availableParallelism());
 try {
   if (!isReady()) await setUp();
-  // Tests that run the program run it compiled.
-  if (!buildReady()) await build();
-  if (!(await runTests(root, process.argv.slice(2), { jobs }))) process.exitCode = 1;
+  const filters = process.argv.slice(2);
+  // Tests that run the program run it compiled; others do not wait for the compiler.
+  const isBuildNeeded = collectTests(root, filters).files.some((file) => needsBuild(root, file));
+  if (isBuildNeeded && !buildReady()) await build();
+  if (!(await runTests(root, filters, { jobs }))) process.exitCode = 1;
 } catch (error) {
   reportFailure(error);
 }

@@ -1,8 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 const SUITE = /^(?:export )?const (\w+) = (?:suite|suiteNeeding)\(/gm;
 const USES_UVU = /from 'uvu'/;
+const COMPILED = /\bbin\/yolox\.mjs|\bdist\//;
+const RELATIVE_IMPORT = /(?:from |import\(|import )'(\.[^']+)\.js'/g;
 
 /**
  * Finds the test files below `root`/test, sorted, so that those of one folder stand together.
@@ -24,6 +26,17 @@ export function collectTests(root, filters = []) {
     files: all.filter((file) => file.endsWith('.test.ts') && isWanted(file)),
     problems: problems.filter(({ file }) => isWanted(file)),
   };
+}
+
+/** Whether a test file, or a helper it imports, names the compiled program. */
+export function needsBuild(root, file, seen = new Set()) {
+  const path = join(root, file);
+  if (seen.has(file) || !file.startsWith('test/') || !existsSync(path)) return false;
+  seen.add(file);
+  const source = readFileSync(path, 'utf8');
+  if (COMPILED.test(source)) return true;
+  const imports = [...source.matchAll(RELATIVE_IMPORT)].map(([, name]) => join(dirname(file), `${name}.ts`));
+  return imports.some((helper) => needsBuild(root, helper, seen));
 }
 
 function problemOf(file, source) {

@@ -8,6 +8,8 @@ import * as assert from 'uvu/assert';
 const root = resolve(import.meta.dirname, '../..');
 const runner = join(root, 'scripts/test/runner.mjs');
 
+const { needsBuild } = await import(join(root, 'scripts/test/collect.mjs'));
+
 const test = suite('test runner');
 
 const passing = "import { test } from 'uvu';\ntest('one', () => {});\ntest.run();\n";
@@ -97,6 +99,13 @@ test('a test process that hangs is a failure', () => {
   const { status, stdout } = runOn({ 'x.test.ts': hanging }, [], { timeoutMs: 1500 });
   assert.is(status, 1);
   assertReason(stdout, 'test/x.test.ts', 'did not end within 1.5 s');
+});
+
+test('tests that name the compiled program, or import a helper that does, need it built', () => {
+  for (const file of ['cli/cli.test.ts', 'cli/failure.test.ts', 'cases/13-bmp.test.ts', 'serve/http/page.test.ts'])
+    assert.ok(needsBuild(root, `test/${file}`), file);
+  for (const file of ['config/load.test.ts', 'base/lock.test.ts', 'kernels/conv2d.test.ts'])
+    assert.not(needsBuild(root, `test/${file}`), file);
 });
 
 /** Expects the runner's line with the reason why a file failed as a whole. */
