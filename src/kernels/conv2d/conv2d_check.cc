@@ -47,7 +47,7 @@ struct Expected {
 };
 
 std::vector<float> run(const ParallelFor& parallel, int64_t workers, const Case& c, ConvDirection direction) {
-  std::vector<float> scratch(winograd_scratch_floats(c.shape, direction, workers), NAN), result;
+  std::vector<float> scratch(winograd_scratch(c.shape, direction, workers), NAN), result;
   switch (direction) {
     case ConvDirection::kForward:
       result.assign(c.dy.size(), NAN);

@@ -18,7 +18,7 @@ bool by_winograd(const Conv2dShape& s, ConvDirection direction) {
 }
 
 float* winograd_scratch(const Workspace& space, const Conv2dShape& s, ConvDirection direction) {
-  return space.scratch(winograd_scratch_floats(winograd_shape(s), direction, space.workers));
+  return space.scratch(winograd_scratch(winograd_shape(s), direction, space.workers));
 }
 
 }  // namespace

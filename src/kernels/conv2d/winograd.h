@@ -25,7 +25,7 @@ bool winograd_supports(const WinogradShape& shape);
 bool winograd_pays(const WinogradShape& shape, ConvDirection direction);
 
 // Floats of scratch memory for one call; `workers`: how many threads `parallel` runs at once. Best aligned to 64 bytes.
-int64_t winograd_scratch_floats(const WinogradShape& shape, ConvDirection direction, int64_t workers);
+int64_t winograd_scratch(const WinogradShape& shape, ConvDirection direction, int64_t workers);
 
 // y [batch, height, width, out] from x [batch, height, width, in] and filter [3, 3, in, out].
 void winograd_forward(const ParallelFor& parallel, int64_t workers, const WinogradShape& shape, const float* x,

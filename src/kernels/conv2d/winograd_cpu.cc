@@ -132,7 +132,7 @@ bool winograd_pays(const WinogradShape& shape, ConvDirection direction) {
   return winograd_supports(shape) && 9 * shape.batch * shape.height * shape.width > 41 * (tiles.count() + extra);
 }
 
-int64_t winograd_scratch_floats(const WinogradShape& shape, ConvDirection direction, int64_t workers) {
+int64_t winograd_scratch(const WinogradShape& shape, ConvDirection direction, int64_t workers) {
   const Tiles tiles{shape.batch, shape.height, shape.width};
   switch (direction) {
     case ConvDirection::kForward:
