@@ -17,7 +17,7 @@ const ops = addon && loadOps();
 const device = backend.isUsingGpuDevice ? 'GPU' : 'CPU';
 console.log(JSON.stringify({ version: backend.binding.TF_Version, device, ops }));
 
-/** Names of our ops, one of which has computed where the network will. */
+/** Runs one of our ops on the device that the network will use; returns the names of all our ops. */
 function loadOps() {
   const { listOps, useKernels } = require(addon);
   useKernels(kernels);

@@ -31,7 +31,7 @@ const version = WHEELS[0].version;
 const nvrtcDirs = () => [tensorflowDir('cuda'), join(cacheDir, `nvrtc-${version}`)];
 const nvrtcDir = () => nvrtcDirs().find((dir) => missingWheels(dir, WHEELS).length === 0);
 
-/** The library that compiles kernels, wherever it is or would be put. */
+/** Path of the library that compiles kernels, installed or not. */
 export const compilerLibrary = () => join(nvrtcDir() ?? nvrtcDirs().at(-1), 'nvidia/cuda_nvrtc/lib/libnvrtc.so.12');
 
 /** Brings NVRTC, unless TensorFlow with CUDA has, and the program that calls it; returns the program's path. */

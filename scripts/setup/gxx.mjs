@@ -83,7 +83,7 @@ async function cached(name, staging, make) {
 
 let runs = 0;
 
-/** How often this process has had something compiled or linked; what the cache holds is not. */
+/** How many times this process ran g++; results taken from the cache do not count. */
 export const compilations = () => runs;
 
 async function gxx(args, what) {
@@ -93,7 +93,7 @@ async function gxx(args, what) {
   if (result.code !== 0) throw new SetupError(`g++ could not build ${what}:\n${lastWords(result, 40)}`);
 }
 
-/** Contents of everything a source includes of ours, by path, those included by others too. */
+/** Contents of our headers that a source includes, directly or indirectly, by path. */
 function includedFiles(code, found = new Map()) {
   for (const [, name] of code.matchAll(/^\s*#\s*include "([^"]+)"/gm)) {
     const path = INCLUDES.map((folder) => join(folder, name)).find((path) => existsSync(path));

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-/** Folder of this package: a clone, or the installed package inside somebody's node_modules. */
+/** Folder of this package: a clone, or the package installed in a project's node_modules. */
 export const root = resolve(import.meta.dirname, '../..');
 
 /** npm never packs the lock file, so it tells a clone from an installed package. */

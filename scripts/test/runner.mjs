@@ -3,8 +3,8 @@ import { collectTests } from './collect.mjs';
 import { runFile } from './run_file.mjs';
 
 /**
- * Runs the test files below `root`/test that match one of `filters`, `jobs` at a time, and prints one line for each,
- * everything a failing one printed, and as the last line the sum. Resolves to whether all is well.
+ * Runs the test files below `root`/test that match one of `filters`, `jobs` at a time. Prints one line per file, the full
+ * output of each failing file, and the totals last. Resolves to true if everything passed.
  */
 export async function runTests(root, filters, { jobs = 2, timeoutMs = 300_000 } = {}) {
   // Ended by a signal, Node would leave out the exit handlers that end the test processes.
@@ -33,7 +33,7 @@ export async function runTests(root, filters, { jobs = 2, timeoutMs = 300_000 } 
   return sum.failed === 0;
 }
 
-/** Promises of all results, of which `jobs` are worked on at a time, in order. */
+/** Starts `jobs` items at a time, in order; returns a promise for each result. */
 function startInOrder(items, jobs, work) {
   const results = items.map(() => {
     const result = {};
