@@ -49,7 +49,7 @@ test('what was tuned on another machine does not', async () => {
   const machine = { ...thisMachine('auto'), cpu: 'another' };
   await writeTuning(dir, { machine, goal: 'throughput', chosen, measured: [] });
   assert.is((await settingsFor()).tuned, false);
-  assert.match(told.join(), /of another machine/);
+  assert.match(told.join(), /measured on another machine/);
 });
 
 test.run();
