@@ -3,8 +3,8 @@ import { preprocessSchema } from '../src/config/preprocess.js';
 import { configSchema } from '../src/config/schema.js';
 import { mosaicWarp } from '../src/kernels/mosaic_warp/index.js';
 import { packBatch } from '../src/kernels/mosaic_warp/pack.js';
-import type { Pixels } from '../src/kernels/mosaic_warp/recipe.js';
 import * as reference from '../src/kernels/mosaic_warp/reference.js';
+import type { Pixels } from '../src/kernels/mosaic_warp/warp_plan.js';
 import { type Example, strongExample } from '../src/pipeline/training/augment.js';
 import { type BenchResult, paired } from './paired.js';
 import { flags, startPythonPeer } from './peers/torch_peer.js';
@@ -22,7 +22,7 @@ export default async function mosaicWarpBench(): Promise<{ results: BenchResult[
   const random = new Random('mosaic-warp');
   const item = () => {
     const drawn = strongExample(random.pick(examples), () => random.pick(examples), preprocess.size, augment, random);
-    return { recipe: drawn.recipe, pictures: drawn.paths.map((path) => images[Number(path)]) };
+    return { plan: drawn.plan, images: drawn.paths.map((path) => images[Number(path)]) };
   };
   const work = (warp: typeof mosaicWarp) => () =>
     warp(packBatch(Array.from({ length: CASE.batch }, item)), preprocess).dispose();

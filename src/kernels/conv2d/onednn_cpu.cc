@@ -107,7 +107,7 @@ struct Convolution {
   }
 };
 
-// Convolutions kept at most: those of ten sizes of pictures, as multi-scale training has them, with room to spare.
+// Convolutions kept at most: those of ten sizes of images, as multi-scale training has them, with room to spare.
 constexpr size_t kMostConvolutions = 4096;
 
 std::shared_ptr<const Convolution> convolution(const Conv2dShape& s, Pass pass, bool with_bias) {

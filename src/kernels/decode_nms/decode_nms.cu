@@ -1,5 +1,5 @@
 // CUDA kernels. Candidates are ranked by counting the better ones, whose order atomics can't disturb; suppression
-// goes through them 64 at a time, one block a picture, and stops when there are detections enough.
+// goes through them 64 at a time, one block an image, and stops when there are detections enough.
 #include "decode_nms/decode_nms.h"
 
 namespace {
@@ -56,7 +56,7 @@ extern "C" __global__ void decode_nms_score(DecodeNms op, const float* raw, uint
   classes[index] = top;
 }
 
-// Grid: blocks of candidates, pictures. By rank: boxes [N,M], and the key of each, ranked [N,M], with M candidates.
+// Grid: blocks of candidates, images. By rank: boxes [N,M], and the key of each, ranked [N,M], with M candidates.
 extern "C" __global__ void decode_nms_rank(DecodeNms op, const float* raw, const uint64_t* keys, const int* counts,
                                            CornerBox* boxes, uint64_t* ranked) {
   __shared__ uint64_t tile[kThreads];
@@ -80,7 +80,7 @@ extern "C" __global__ void decode_nms_rank(DecodeNms op, const float* raw, const
   ranked[at] = key;
 }
 
-// One block a picture.
+// One block an image.
 extern "C" __global__ void decode_nms_suppress(DecodeNms op, const float* raw, const int* counts, const int* classes,
                                                const CornerBox* boxes, const uint64_t* ranked, Detections out) {
   __shared__ CornerBox box[kChunk];

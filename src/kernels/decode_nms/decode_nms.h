@@ -75,7 +75,7 @@ YOLOX_HOST_DEVICE inline uint64_t rank_key(float score, int anchor) {
 
 YOLOX_HOST_DEVICE inline int anchor_of(uint64_t key) { return ~static_cast<int>(static_cast<uint32_t>(key)); }
 
-// Writes detection k of picture n.
+// Writes detection k of image n.
 YOLOX_HOST_DEVICE inline void write_detection(const DecodeNms& op, const Detections& out, int n, int k,
                                               const CornerBox& box, const float* raw, int class_index) {
   const int64_t at = static_cast<int64_t>(n) * op.detections + k;

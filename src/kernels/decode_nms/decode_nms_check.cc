@@ -107,7 +107,7 @@ YOLOX_CHECK(decode_nms) {
   compare(checker, "one class", random_case(checker, 1, 64, 1, -1, 3));
   compare(checker, "many classes", random_case(checker, 1, 32, 300, -3, 3));
   compare(checker, "nothing found", random_case(checker, 2, 32, 4, -9, -5));
-  compare(checker, "no pictures", random_case(checker, 0, 32, 4, -1, 1));
+  compare(checker, "no images", random_case(checker, 0, 32, 4, -1, 1));
   Case typical = random_case(checker, 1, 640, 80, -6, 1);
   typical.op.confidence = 0.3f;
   compare(checker, "640²", typical, "decode and NMS, 640², 80 classes");

@@ -1,4 +1,4 @@
-// CPU kernel: a picture a thread.
+// CPU kernel: an image a thread.
 #include <algorithm>
 #include <functional>
 
@@ -12,7 +12,7 @@ constexpr int kBlock = 256;
 // Kept boxes a candidate is compared with at once.
 constexpr int kAtOnce = 128;
 
-// Of one picture.
+// Of one image.
 struct Scratch {
   uint64_t* keys;  // [A] rank_key by anchor, 0 where the score is too low; then by rank
   int* best;       // [A] best class by anchor
@@ -23,12 +23,12 @@ struct Scratch {
 
 constexpr int64_t kBytesPerAnchor = sizeof(uint64_t) + 5 * sizeof(float) + 2 * sizeof(int);
 
-int64_t bytes_per_picture(const DecodeNms& op) { return (op.anchors.count * kBytesPerAnchor + 15) / 16 * 16; }
+int64_t bytes_per_image(const DecodeNms& op) { return (op.anchors.count * kBytesPerAnchor + 15) / 16 * 16; }
 
-Scratch scratch_of(const DecodeNms& op, void* scratch, int picture) {
+Scratch scratch_of(const DecodeNms& op, void* scratch, int image) {
   Scratch s;
   const int64_t count = op.anchors.count;
-  s.keys = reinterpret_cast<uint64_t*>(static_cast<char*>(scratch) + picture * bytes_per_picture(op));
+  s.keys = reinterpret_cast<uint64_t*>(static_cast<char*>(scratch) + image * bytes_per_image(op));
   s.best = reinterpret_cast<int*>(s.keys + count);
   s.label = s.best + count;
   s.x1 = reinterpret_cast<float*>(s.label + count);
@@ -117,19 +117,19 @@ void detect(const DecodeNms& op, const float* raw, int n, const Detections& out,
 
 }  // namespace
 
-int64_t decode_nms_cpu_scratch(const DecodeNms& op) { return floats_of(op.batch * bytes_per_picture(op)); }
+int64_t decode_nms_cpu_scratch(const DecodeNms& op) { return floats_of(op.batch * bytes_per_image(op)); }
 
 void decode_nms_cpu(const ParallelFor& parallel_for, const DecodeNms& op, const float* raw, const Detections& out,
                     void* scratch) {
-  const int64_t picture = static_cast<int64_t>(op.anchors.count) * op.row();
-  // One picture takes less time than it takes to wake another thread and wait for it.
+  const int64_t image = static_cast<int64_t>(op.anchors.count) * op.row();
+  // One image takes less time than it takes to wake another thread and wait for it.
   parallel_for(op.batch, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
       const int n = static_cast<int>(i);
       const Scratch s = scratch_of(op, scratch, n);
       for (int begin = 0; begin < op.anchors.count; begin += kBlock)
-        score(op, raw + n * picture, begin, std::min(begin + kBlock, op.anchors.count), s);
-      detect(op, raw + n * picture, n, out, s);
+        score(op, raw + n * image, begin, std::min(begin + kBlock, op.anchors.count), s);
+      detect(op, raw + n * image, n, out, s);
     }
   });
 }

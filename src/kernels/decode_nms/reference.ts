@@ -11,7 +11,7 @@ export interface DecodeNmsOptions {
   agnostic: boolean;
 }
 
-/** Of one picture, best first: boxes x1, y1, x2, y2 [n,4] in input pixels; objectness, class probability, class [n]. */
+/** Of one image, best first: boxes x1, y1, x2, y2 [n,4] in input pixels; objectness, class probability, class [n]. */
 export interface DecodedDetections {
   boxes: Float32Array;
   objectness: Float32Array;
@@ -30,7 +30,7 @@ export function activate(raw: Tensor, anchors: Anchors): Tensor {
 }
 
 /**
- * Detections of every picture of raw head outputs [N,A,5+C], C ≥ 1. Suppression is greedy by score; of equal scores
+ * Detections of every image of raw head outputs [N,A,5+C], C ≥ 1. Suppression is greedy by score; of equal scores
  * the lower anchor wins, of equal class logits the lower class. A score of NaN is below every confidence.
  */
 export function decodeNms(raw: Tensor, anchors: Anchors, options: DecodeNmsOptions): DecodedDetections[] {

@@ -1,4 +1,4 @@
-// Space to depth as YOLOX's stem has it: the 2×2 cells of a picture side by side in the channels, column by column
+// Space to depth as YOLOX's stem has it: the 2×2 cells of an image side by side in the channels, column by column
 // (top left, bottom left, top right, bottom right).
 #pragma once
 
@@ -6,7 +6,7 @@
 
 namespace yolox {
 
-// Of the picture [batch, height, width, channels]; height and width are even.
+// Of the image [batch, height, width, channels]; height and width are even.
 struct FocusShape {
   int64_t batch, height, width, channels;
 };

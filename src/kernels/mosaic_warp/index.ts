@@ -1,14 +1,14 @@
 import type { Preprocess } from '../../config/preprocess.js';
 import { nativeOps } from '../native.js';
 import { bool, int, rawOp, type Tensor4D, tf } from '../tf.js';
-import { type PackedBatch, RECIPE_LENGTH } from './pack.js';
+import { type PackedBatch, PLAN_LENGTH } from './pack.js';
 import * as reference from './reference.js';
 
-export type { Affine, Layer, Pixels, Recipe, Tile } from './recipe.js';
+export type { Affine, Layer, Pixels, Tile, WarpPlan } from './warp_plan.js';
 
 /**
- * Training pictures from packed recipes: mosaic, affine, mixup, colour and letterbox in one inverse-mapped sampling
- * pass. Bilinear, edges of pictures repeated; each layer is rounded to whole grey levels before layers are averaged,
+ * Training images from packed plans: mosaic, affine, mixup, colour and letterbox in one inverse-mapped sampling
+ * pass. Bilinear, edges of images repeated; each layer is rounded to whole grey levels before layers are averaged,
  * and so are shifted colours. The native op computes in float32 what the reference does in float64: levels agree but
  * for some that differ by one, fewer than 1 in 1,000.
  *
@@ -20,15 +20,15 @@ export const mosaicWarp: (batch: PackedBatch, preprocess: Preprocess) => Tensor4
 
 const floats = (value: number[]) => ({ type: 'FLOAT', value }) as const;
 
-function native({ pixels, pictures, recipes }: PackedBatch, preprocess: Preprocess): Tensor4D {
+function native({ pixels, images, plans }: PackedBatch, preprocess: Preprocess): Tensor4D {
   const { size, color, scale, mean, std } = preprocess;
   // tfjs knows no type of bytes but booleans, and takes them as they are.
   const inputs = [
     tf.tensor1d(pixels, 'bool'),
-    tf.tensor2d(pictures, [pictures.length / 3, 3]),
-    tf.tensor2d(recipes, [recipes.length / RECIPE_LENGTH, RECIPE_LENGTH]),
+    tf.tensor2d(images, [images.length / 3, 3]),
+    tf.tensor2d(plans, [plans.length / PLAN_LENGTH, PLAN_LENGTH]),
   ];
-  const [images] = rawOp('YoloxMosaicWarp', inputs, {
+  const [drawn] = rawOp('YoloxMosaicWarp', inputs, {
     height: int(size[0]),
     width: int(size[1]),
     bgr: bool(color === 'bgr'),
@@ -36,5 +36,5 @@ function native({ pixels, pictures, recipes }: PackedBatch, preprocess: Preproce
     shift: floats(mean.map((level, channel) => level / std[channel])),
   });
   tf.dispose(inputs);
-  return images as Tensor4D;
+  return drawn as Tensor4D;
 }

@@ -27,17 +27,17 @@ __device__ Colour sample(const Run& run, int i) {
 }
 
 // What a span of a layer shows.
-struct Sight {
+struct WarpSpan {
   Range canvas;
   Run runs[kMaxTiles];
 };
 
-__device__ Colour look(const Sight& sight, const Layer& layer, int i) {
-  const bool on_canvas = i >= sight.canvas.begin && i < sight.canvas.end;
+__device__ Colour look(const WarpSpan& span, const Layer& layer, int i) {
+  const bool on_canvas = i >= span.canvas.begin && i < span.canvas.end;
   const float grey = on_canvas ? layer.pad : layer.outside;
   const int tiles = bounded(layer.tiles, kMaxTiles);
   for (int t = tiles - 1; t >= 0; --t) {
-    const Run& run = sight.runs[t];
+    const Run& run = span.runs[t];
     if (i >= run.range.begin && i < run.range.end) return sample(run, i);
   }
   return {grey, grey, grey};
@@ -45,25 +45,25 @@ __device__ Colour look(const Sight& sight, const Layer& layer, int i) {
 
 }  // namespace
 
-extern "C" __global__ void mosaic_warp(Album album, const Recipe* recipes, Normalisation norm, Output shape,
+extern "C" __global__ void mosaic_warp(ImageBatch batch, const WarpPlan* plans, Normalisation norm, Output shape,
                                        float* out) {
-  __shared__ Sight sights[kMaxLayers];
+  __shared__ WarpSpan spans[kMaxLayers];
   __shared__ float values[3 * kSpan];
   const int thread = threadIdx.x;
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kSpan, row = blockIdx.y, image = blockIdx.z;
   const int64_t left = shape.width - column;
   const int count = left < kSpan ? static_cast<int>(left) : kSpan;
-  const Recipe& recipe = recipes[image];
-  const int layers = bounded(recipe.layers, kMaxLayers);
+  const WarpPlan& plan = plans[image];
+  const int layers = bounded(plan.layers, kMaxLayers);
 
   // Double precision is slow on most cards: one thread does it for a run, the rest is single precision.
   if (thread < kMaxLayers * kMaxTiles) {
     const int l = thread / kMaxTiles, t = thread % kMaxTiles;
-    const Layer& layer = recipe.layer[l];
+    const Layer& layer = plan.layer[l];
     const Line line = canvas_line(layer, row, column);
     const Range canvas = line.within(0, 0, layer.width, layer.height, count);
-    sights[l].runs[t] = make_run(album, line, layer.tile[t], canvas, count);
-    if (t == 0) sights[l].canvas = canvas;
+    spans[l].runs[t] = make_run(batch, line, layer.tile[t], canvas, count);
+    if (t == 0) spans[l].canvas = canvas;
   }
   __syncthreads();
 
@@ -71,10 +71,10 @@ extern "C" __global__ void mosaic_warp(Album album, const Recipe* recipes, Norma
     const float weight = layers == 2 ? 0.5f : 1.f;
     Colour sum{0, 0, 0};
     for (int l = 0; l < layers; ++l) {
-      const Colour colour = look(sights[l], recipe.layer[l], thread);
+      const Colour colour = look(spans[l], plan.layer[l], thread);
       sum = {sum.r + weight * colour.r, sum.g + weight * colour.g, sum.b + weight * colour.b};
     }
-    if (shifts_colours(recipe)) sum = shift_colour(sum, whole_turn(recipe.hsv[0]), recipe.hsv[1], recipe.hsv[2]);
+    if (shifts_colours(plan)) sum = shift_colour(sum, whole_turn(plan.hsv[0]), plan.hsv[1], plan.hsv[2]);
     values[3 * thread] = (norm.bgr ? sum.b : sum.r) * norm.gain[0] - norm.shift[0];
     values[3 * thread + 1] = sum.g * norm.gain[1] - norm.shift[1];
     values[3 * thread + 2] = (norm.bgr ? sum.r : sum.b) * norm.gain[2] - norm.shift[2];

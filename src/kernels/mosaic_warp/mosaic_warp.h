@@ -1,5 +1,5 @@
-// Draws training pictures from recipes: every output pixel is mapped back through an affine onto a canvas of tiles and
-// sampled bilinearly from the byte picture it falls in; a second layer is averaged in; colours are shifted; the result
+// Draws training images from plans: every output pixel is mapped back through an affine onto a canvas of tiles and
+// sampled bilinearly from the byte image it falls in; a second layer is averaged in; colours are shifted; the result
 // is normalised. src/kernels/mosaic_warp/reference.ts says the same in plain TypeScript.
 #pragma once
 
@@ -12,18 +12,18 @@ namespace mosaic {
 
 constexpr int kMaxLayers = 2;
 constexpr int kMaxTiles = 4;
-// Pictures begin at multiples of this many bytes, so that a float holds where.
+// Images begin at multiples of this many bytes, so that a float holds where.
 constexpr int64_t kAlignment = 256;
-// Bytes that must follow a picture: two neighbouring pixels are read in words of four bytes.
+// Bytes that must follow an image: two neighbouring pixels are read in words of four bytes.
 constexpr int64_t kSlack = 8;
 
-struct Picture {
+struct Image {
   float offset;  // in units of kAlignment bytes
   float height, width;
 };
 
 struct Tile {
-  float picture;
+  float image;
   float left, top, right, bottom;
   float x, y, width, height;
 };
@@ -35,21 +35,21 @@ struct Layer {
   Tile tile[kMaxTiles];
 };
 
-struct Recipe {
+struct WarpPlan {
   float layers;
   float hsv[3];
   Layer layer[kMaxLayers];
 };
 
-constexpr int64_t kRecipeFloats = sizeof(Recipe) / sizeof(float);
-constexpr int64_t kPictureFloats = sizeof(Picture) / sizeof(float);
-static_assert(kRecipeFloats == 98 && kPictureFloats == 3, "as in pack.ts");
+constexpr int64_t kPlanFloats = sizeof(WarpPlan) / sizeof(float);
+constexpr int64_t kImageFloats = sizeof(Image) / sizeof(float);
+static_assert(kPlanFloats == 98 && kImageFloats == 3, "as in pack.ts");
 
-// All pictures of a batch.
-struct Album {
+// All images of a batch.
+struct ImageBatch {
   const uint8_t* pixels;
   int64_t bytes;
-  const Picture* pictures;
+  const Image* images;
   int64_t count;
 };
 
@@ -81,15 +81,15 @@ YOLOX_HOST_DEVICE inline int bounded(double value, int limit) {
   return value >= limit ? limit : value > 0 ? static_cast<int>(value) : 0;
 }
 
-// Whether an album has picture `index` with all its bytes.
-YOLOX_HOST_DEVICE inline bool has_picture(const Album& album, float index) {
-  if (!(index >= 0 && index < static_cast<float>(album.count))) return false;
-  const Picture& picture = album.pictures[static_cast<int64_t>(index)];
-  if (!(picture.offset >= 0 && picture.height >= 1 && picture.width >= 1)) return false;
-  // Positions inside a picture are 32-bit; float32 holds no larger whole offset.
-  if (picture.offset > (1 << 24) || 3.0 * picture.height * picture.width > 0x7fffffff) return false;
-  const int64_t size = 3 * static_cast<int64_t>(picture.height) * static_cast<int64_t>(picture.width);
-  return static_cast<int64_t>(picture.offset) * kAlignment + size + kSlack <= album.bytes;
+// Whether an batch has image `index` with all its bytes.
+YOLOX_HOST_DEVICE inline bool has_image(const ImageBatch& batch, float index) {
+  if (!(index >= 0 && index < static_cast<float>(batch.count))) return false;
+  const Image& image = batch.images[static_cast<int64_t>(index)];
+  if (!(image.offset >= 0 && image.height >= 1 && image.width >= 1)) return false;
+  // Positions inside an image are 32-bit; float32 holds no larger whole offset.
+  if (image.offset > (1 << 24) || 3.0 * image.height * image.width > 0x7fffffff) return false;
+  const int64_t size = 3 * static_cast<int64_t>(image.height) * static_cast<int64_t>(image.width);
+  return static_cast<int64_t>(image.offset) * kAlignment + size + kSlack <= batch.bytes;
 }
 
 // Pixels [begin, end) of a span.
@@ -150,23 +150,24 @@ YOLOX_HOST_DEVICE inline Axis make_axis(double position, double step, float size
   return {whole, last, static_cast<float>(position - whole), static_cast<float>(step)};
 }
 
-// The part of a span that shows one picture.
+// The part of a span that shows one image.
 struct Run {
   Range range;
-  const uint8_t* data;  // null when the album has no such picture: NaN is drawn
+  const uint8_t* data;  // null when the batch has no such image: NaN is drawn
   Axis x, y;
 };
 
-YOLOX_HOST_DEVICE inline Run make_run(const Album& album, const Line& line, const Tile& tile, Range canvas, int count) {
+YOLOX_HOST_DEVICE inline Run make_run(const ImageBatch& batch, const Line& line, const Tile& tile, Range canvas,
+                                       int count) {
   Run run{};
   run.range = intersect(canvas, line.within(tile.left, tile.top, tile.right, tile.bottom, count));
-  if (run.range.begin == run.range.end || !has_picture(album, tile.picture)) return run;
-  const Picture& picture = album.pictures[static_cast<int64_t>(tile.picture)];
-  const double zoom_x = picture.width / static_cast<double>(tile.width);
-  const double zoom_y = picture.height / static_cast<double>(tile.height);
-  run.data = album.pixels + static_cast<int64_t>(picture.offset) * kAlignment;
-  run.x = make_axis((line.x - tile.x) * zoom_x - 0.5, line.dx * zoom_x, picture.width);
-  run.y = make_axis((line.y - tile.y) * zoom_y - 0.5, line.dy * zoom_y, picture.height);
+  if (run.range.begin == run.range.end || !has_image(batch, tile.image)) return run;
+  const Image& image = batch.images[static_cast<int64_t>(tile.image)];
+  const double zoom_x = image.width / static_cast<double>(tile.width);
+  const double zoom_y = image.height / static_cast<double>(tile.height);
+  run.data = batch.pixels + static_cast<int64_t>(image.offset) * kAlignment;
+  run.x = make_axis((line.x - tile.x) * zoom_x - 0.5, line.dx * zoom_x, image.width);
+  run.y = make_axis((line.y - tile.y) * zoom_y - 0.5, line.dy * zoom_y, image.height);
   return run;
 }
 
@@ -184,8 +185,8 @@ YOLOX_HOST_DEVICE inline float clip_unit(float x) { return smaller(larger(x, 0.f
 // x in [0, 2·period) brought to [0, period).
 YOLOX_HOST_DEVICE inline float wrap_once(float x, float period) { return x >= period ? x - period : x; }
 
-YOLOX_HOST_DEVICE inline bool shifts_colours(const Recipe& recipe) {
-  return recipe.hsv[0] != 0 || recipe.hsv[1] != 0 || recipe.hsv[2] != 0;
+YOLOX_HOST_DEVICE inline bool shifts_colours(const WarpPlan& plan) {
+  return plan.hsv[0] != 0 || plan.hsv[1] != 0 || plan.hsv[2] != 0;
 }
 
 // A shift of hue, of which 180 is a full turn, brought to [0, 180).
@@ -220,10 +221,10 @@ YOLOX_HOST_DEVICE inline Colour shift_colour(Colour in, float dh, float ds, floa
 
 namespace yolox {
 
-// out: [images, height, width, 3]; recipes: one per image.
-void mosaic_warp_cpu(const ParallelFor& parallel_for, const mosaic::Album& album, const mosaic::Recipe* recipes,
+// out: [images, height, width, 3]; plans: one per image.
+void mosaic_warp_cpu(const ParallelFor& parallel_for, const mosaic::ImageBatch& batch, const mosaic::WarpPlan* plans,
                      const mosaic::Normalisation& norm, const mosaic::Output& shape, float* out);
-void mosaic_warp_cuda(Launcher& launch, const mosaic::Album& album, const mosaic::Recipe* recipes,
+void mosaic_warp_cuda(Launcher& launch, const mosaic::ImageBatch& batch, const mosaic::WarpPlan* plans,
                       const mosaic::Normalisation& norm, const mosaic::Output& shape, float* out);
 
 }  // namespace yolox

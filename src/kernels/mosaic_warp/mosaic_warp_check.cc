@@ -13,12 +13,12 @@ using namespace mosaic;
 struct Case {
   Output shape;
   std::vector<uint8_t> pixels;
-  std::vector<Picture> pictures;
-  std::vector<Recipe> recipes;
+  std::vector<Image> images;
+  std::vector<WarpPlan> plans;
   Normalisation norm{true, {1, 1, 1}, {0, 0, 0}};
 
-  Album album() const {
-    return {pixels.data(), static_cast<int64_t>(pixels.size()), pictures.data(), static_cast<int64_t>(pictures.size())};
+  ImageBatch batch() const {
+    return {pixels.data(), static_cast<int64_t>(pixels.size()), images.data(), static_cast<int64_t>(images.size())};
   }
 };
 
@@ -28,15 +28,15 @@ int integer(Checker& checker, int low, int high) {
 
 float real(Checker& checker, float low, float high) { return checker.uniform(1, low, high)[0]; }
 
-void add_picture(Checker& checker, Case& c, int height, int width) {
-  c.pictures.push_back({static_cast<float>(c.pixels.size() / kAlignment), float(height), float(width)});
+void add_image(Checker& checker, Case& c, int height, int width) {
+  c.images.push_back({static_cast<float>(c.pixels.size() / kAlignment), float(height), float(width)});
   const size_t bytes = 3 * size_t(height) * width, end = c.pixels.size() + bytes + kSlack;
   c.pixels.reserve(end + kAlignment);
   for (size_t i = 0; i < bytes; ++i) c.pixels.push_back(static_cast<uint8_t>(checker.random()()));
   c.pixels.resize((end + kAlignment - 1) / kAlignment * kAlignment);
 }
 
-// Up to four pictures that meet somewhere on a canvas twice the output, seen through a turn and a zoom.
+// Up to four images that meet somewhere on a canvas twice the output, seen through a turn and a zoom.
 Layer random_layer(Checker& checker, const Case& c) {
   const float width = 2.f * c.shape.width, height = 2.f * c.shape.height;
   Layer layer{};
@@ -47,9 +47,9 @@ Layer random_layer(Checker& checker, const Case& c) {
   layer.outside = 7;
   const float cx = real(checker, 0.2f, 0.8f) * width, cy = real(checker, 0.2f, 0.8f) * height;
   for (int t = 0; t < layer.tiles; ++t) {
-    const int index = integer(checker, 0, static_cast<int>(c.pictures.size()) - 1);
+    const int index = integer(checker, 0, static_cast<int>(c.images.size()) - 1);
     const float scale = real(checker, 0.3f, 3.f);
-    const float w = c.pictures[index].width * scale, h = c.pictures[index].height * scale;
+    const float w = c.images[index].width * scale, h = c.images[index].height * scale;
     const float x = t % 2 ? cx : cx - w, y = t < 2 ? cy - h : cy;
     layer.tile[t] = {
         float(index), std::max(x, 0.f), std::max(y, 0.f), std::min(x + w, width), std::min(y + h, height), x, y, w, h};
@@ -65,43 +65,43 @@ Layer random_layer(Checker& checker, const Case& c) {
 Case random_case(Checker& checker, int images, int height, int width, int largest) {
   Case c;
   c.shape = {images, height, width};
-  const int pictures = integer(checker, 1, 5);
-  for (int p = 0; p < pictures; ++p)
-    add_picture(checker, c, integer(checker, 1, largest), integer(checker, 1, largest));
+  const int images = integer(checker, 1, 5);
+  for (int p = 0; p < images; ++p)
+    add_image(checker, c, integer(checker, 1, largest), integer(checker, 1, largest));
   for (int n = 0; n < images; ++n) {
-    Recipe recipe{};
-    recipe.layers = static_cast<float>(integer(checker, 1, kMaxLayers));
+    WarpPlan plan{};
+    plan.layers = static_cast<float>(integer(checker, 1, kMaxLayers));
     if (n % 2)
-      for (float& shift : recipe.hsv) shift = static_cast<float>(integer(checker, -40, 40));
-    for (int l = 0; l < recipe.layers; ++l) recipe.layer[l] = random_layer(checker, c);
-    c.recipes.push_back(recipe);
+      for (float& shift : plan.hsv) shift = static_cast<float>(integer(checker, -40, 40));
+    for (int l = 0; l < plan.layers; ++l) plan.layer[l] = random_layer(checker, c);
+    c.plans.push_back(plan);
   }
   return c;
 }
 
 std::vector<float> on_cpu(const Case& c, const ParallelFor& parallel_for) {
   std::vector<float> out(3 * c.shape.images * c.shape.height * c.shape.width, -1.f);
-  mosaic_warp_cpu(parallel_for, c.album(), c.recipes.data(), c.norm, c.shape, out.data());
+  mosaic_warp_cpu(parallel_for, c.batch(), c.plans.data(), c.norm, c.shape, out.data());
   return out;
 }
 
 struct DeviceCase {
-  Album album;
-  Recipe* recipes;
+  ImageBatch batch;
+  WarpPlan* plans;
   float* out;
   size_t size;
 
   DeviceCase(Checker& checker, const Case& c)
-      : album{checker.upload(c.pixels), static_cast<int64_t>(c.pixels.size()), checker.upload(c.pictures),
-              static_cast<int64_t>(c.pictures.size())},
-        recipes(checker.upload(c.recipes)),
+      : batch{checker.upload(c.pixels), static_cast<int64_t>(c.pixels.size()), checker.upload(c.images),
+              static_cast<int64_t>(c.images.size())},
+        plans(checker.upload(c.plans)),
         size(3 * c.shape.images * c.shape.height * c.shape.width) {
     out = checker.device<float>(size);
   }
 };
 
 // Positions on the two sides differ by rounding, which moves a level by one where it lies at a half, and a pixel on the
-// border of a picture to its other side.
+// border of an image to its other side.
 void expect_close(Checker& checker, const std::string& what, const std::vector<float>& a, const std::vector<float>& b) {
   size_t different = 0;
   for (size_t i = 0; i < a.size(); ++i)
@@ -114,7 +114,7 @@ void check_case(Checker& checker, const Case& c) {
   checker.expect_equal("threads", expected, on_cpu(c, checker.parallel_for()));
   if (!checker.has_device()) return;
   const DeviceCase on_device(checker, c);
-  mosaic_warp_cuda(checker.launcher("mosaic_warp"), on_device.album, on_device.recipes, c.norm, c.shape, on_device.out);
+  mosaic_warp_cuda(checker.launcher("mosaic_warp"), on_device.batch, on_device.plans, c.norm, c.shape, on_device.out);
   expect_close(checker, "CUDA", expected, checker.download(on_device.out, on_device.size));
 }
 
@@ -128,14 +128,14 @@ YOLOX_CHECK(mosaic_warp) {
                random_case(checker, integer(checker, 1, 3), integer(checker, 1, 40), integer(checker, 1, 300), 90));
   }
 
-  // Bad numbers stay within memory: a picture that is not there is NaN, an affine that is none draws something.
+  // Bad numbers stay within memory: an image that is not there is NaN, an affine that is none draws something.
   Case broken = random_case(checker, 2, 20, 30, 20);
-  broken.recipes[0] = {1, {3, -4, 5}, {{1, 30, 20, 114, 114, {1, 0, 0, 0, 1, 0}, {{99, 0, 0, 30, 20, 0, 0, 30, 20}}}}};
-  broken.recipes[1].layer[0].inverse[0] = std::nanf("");
-  broken.recipes[1].layer[0].inverse[4] = 1e30f;
+  broken.plans[0] = {1, {3, -4, 5}, {{1, 30, 20, 114, 114, {1, 0, 0, 0, 1, 0}, {{99, 0, 0, 30, 20, 0, 0, 30, 20}}}}};
+  broken.plans[1].layer[0].inverse[0] = std::nanf("");
+  broken.plans[1].layer[0].inverse[4] = 1e30f;
   check_case(checker, broken);
   const auto drawn = on_cpu(broken, serial_for);
-  checker.expect("a missing picture is NaN", std::all_of(drawn.begin(), drawn.begin() + 20 * 30 * 3,
+  checker.expect("a missing image is NaN", std::all_of(drawn.begin(), drawn.begin() + 20 * 30 * 3,
                                                          [](float level) { return std::isnan(level); }));
 
   if (!checker.has_device()) return;
@@ -143,7 +143,7 @@ YOLOX_CHECK(mosaic_warp) {
   const DeviceCase on_device(checker, typical);
   Launcher& launcher = checker.launcher("mosaic_warp");
   checker.time("mosaic_warp 640² batch 4", static_cast<double>(typical.pixels.size() + 4 * on_device.size), [&] {
-    mosaic_warp_cuda(launcher, on_device.album, on_device.recipes, typical.norm, typical.shape, on_device.out);
+    mosaic_warp_cuda(launcher, on_device.batch, on_device.plans, typical.norm, typical.shape, on_device.out);
   });
 }
 

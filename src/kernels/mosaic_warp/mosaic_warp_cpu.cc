@@ -1,4 +1,4 @@
-// MosaicWarp on the CPU: rows in spans, spans in runs that each show one picture, so that no inner loop branches.
+// MosaicWarp on the CPU: rows in spans, spans in runs that each show one image, so that no inner loop branches.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -15,7 +15,7 @@ using namespace mosaic;
 // Rows that one thread draws at a time.
 constexpr int64_t kRows = 8;
 
-// Pixels between fetching memory and using it: a shrunk or turned picture is read at places no processor foresees.
+// Pixels between fetching memory and using it: a shrunk or turned image is read at places no processor foresees.
 constexpr int kAhead = 24;
 
 // RGB and one unused value: a pixel fills a vector register.
@@ -70,13 +70,13 @@ void sample(Span& span, const Run& run) {
   }
 }
 
-void draw_layer(Span& span, const Album& album, const Layer& layer, int64_t row, int64_t column, int count) {
+void draw_layer(Span& span, const ImageBatch& batch, const Layer& layer, int64_t row, int64_t column, int count) {
   const Line line = canvas_line(layer, row, column);
   const Range canvas = line.within(0, 0, layer.width, layer.height, count);
   fill(span, {0, count}, layer.outside);
   fill(span, canvas, layer.pad);
   const int tiles = bounded(layer.tiles, kMaxTiles);
-  for (int t = 0; t < tiles; ++t) sample(span, make_run(album, line, layer.tile[t], canvas, count));
+  for (int t = 0; t < tiles; ++t) sample(span, make_run(batch, line, layer.tile[t], canvas, count));
 }
 
 void shift_colours(float* levels, const float* hsv, int count) {
@@ -102,23 +102,23 @@ void write(const float* levels, const Normalisation& norm, int count, float* __r
   }
 }
 
-void draw_span(Span& span, const Album& album, const Recipe& recipe, const Normalisation& norm, int64_t row,
+void draw_span(Span& span, const ImageBatch& batch, const WarpPlan& plan, const Normalisation& norm, int64_t row,
                int64_t column, int count, float* out) {
-  const int layers = bounded(recipe.layers, kMaxLayers);
+  const int layers = bounded(plan.layers, kMaxLayers);
   const float weight = layers == 2 ? 0.5f : 1.f;
   std::fill_n(span.sum, 4 * count, 0.f);
   for (int l = 0; l < layers; ++l) {
-    draw_layer(span, album, recipe.layer[l], row, column, count);
+    draw_layer(span, batch, plan.layer[l], row, column, count);
 #pragma omp simd
     for (int i = 0; i < 4 * count; ++i) span.sum[i] += weight * span.layer[i];
   }
-  if (shifts_colours(recipe)) shift_colours(span.sum, recipe.hsv, count);
+  if (shifts_colours(plan)) shift_colours(span.sum, plan.hsv, count);
   write(span.sum, norm, count, out);
 }
 
 }  // namespace
 
-void mosaic_warp_cpu(const ParallelFor& parallel_for, const Album& album, const Recipe* recipes,
+void mosaic_warp_cpu(const ParallelFor& parallel_for, const ImageBatch& batch, const WarpPlan* plans,
                      const Normalisation& norm, const Output& shape, float* out) {
   const int64_t blocks = (shape.height + kRows - 1) / kRows;
   parallel_for(shape.images * blocks, [&](int64_t begin, int64_t end) {
@@ -129,7 +129,7 @@ void mosaic_warp_cpu(const ParallelFor& parallel_for, const Album& album, const 
         for (int64_t column = 0; column < shape.width; column += kSpan) {
           const int count = static_cast<int>(std::min<int64_t>(kSpan, shape.width - column));
           float* target = out + 3 * ((image * shape.height + row) * shape.width + column);
-          draw_span(span, album, recipes[image], norm, row, column, count, target);
+          draw_span(span, batch, plans[image], norm, row, column, count, target);
         }
       }
     }

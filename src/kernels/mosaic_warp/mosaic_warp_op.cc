@@ -11,24 +11,24 @@ using tensorflow::errors::InvalidArgument;
 
 constexpr char kOp[] = "YoloxMosaicWarp";
 
-// Fails where a recipe counts more than it can hold or shows a picture that is not there. On a GPU only the kernels
-// can see the recipes: they draw NaN instead.
-absl::Status check_recipes(const Album& album, const Recipe* recipes, int64_t count) {
+// Fails where a plan counts more than it can hold or shows an image that is not there. On a GPU only the kernels
+// can see the plans: they draw NaN instead.
+absl::Status check_plans(const ImageBatch& batch, const WarpPlan* plans, int64_t count) {
   for (int64_t n = 0; n < count; ++n) {
-    const Recipe& recipe = recipes[n];
-    if (recipe.layers != 1 && recipe.layers != 2) {
-      return InvalidArgument(kOp, ": expected 1 or 2 layers, received ", recipe.layers, " in recipe ", n);
+    const WarpPlan& plan = plans[n];
+    if (plan.layers != 1 && plan.layers != 2) {
+      return InvalidArgument(kOp, ": expected 1 or 2 layers, received ", plan.layers, " in plan ", n);
     }
-    for (int l = 0; l < recipe.layers; ++l) {
-      const Layer& layer = recipe.layer[l];
+    for (int l = 0; l < plan.layers; ++l) {
+      const Layer& layer = plan.layer[l];
       if (!(layer.tiles >= 0 && layer.tiles <= kMaxTiles)) {
-        return InvalidArgument(kOp, ": expected 0 to ", kMaxTiles, " tiles, received ", layer.tiles, " in recipe ", n);
+        return InvalidArgument(kOp, ": expected 0 to ", kMaxTiles, " tiles, received ", layer.tiles, " in plan ", n);
       }
       for (int t = 0; t < layer.tiles; ++t) {
-        const float picture = layer.tile[t].picture;
-        if (has_picture(album, picture)) continue;
-        return InvalidArgument(kOp, ": expected one of ", album.count, " pictures lying within ", album.bytes,
-                               " bytes, received ", picture, " in recipe ", n);
+        const float image = layer.tile[t].image;
+        if (has_image(batch, image)) continue;
+        return InvalidArgument(kOp, ": expected one of ", batch.count, " images lying within ", batch.bytes,
+                               " bytes, received ", image, " in plan ", n);
       }
     }
   }
@@ -59,25 +59,25 @@ class MosaicWarpOp : public OpKernel {
   }
 
   void Compute(OpKernelContext* ctx) override {
-    const Tensor &pixels = ctx->input(0), &pictures = ctx->input(1), &recipes = ctx->input(2);
+    const Tensor &pixels = ctx->input(0), &images = ctx->input(1), &plans = ctx->input(2);
     OP_REQUIRES(ctx, pixels.dims() == 1, shape_error(kOp, "pixels", "[bytes]", pixels));
-    OP_REQUIRES(ctx, has_rows_of(pictures, kPictureFloats),
-                shape_error(kOp, "pictures", absl::StrCat("[P,", kPictureFloats, "]"), pictures));
-    OP_REQUIRES(ctx, has_rows_of(recipes, kRecipeFloats),
-                shape_error(kOp, "recipes", absl::StrCat("[N,", kRecipeFloats, "]"), recipes));
-    const Album album{reinterpret_cast<const uint8_t*>(pixels.flat<bool>().data()), pixels.NumElements(),
-                      reinterpret_cast<const Picture*>(floats(pictures)), pictures.dim_size(0)};
-    const auto* list = reinterpret_cast<const Recipe*>(floats(recipes));
-    const Output shape{recipes.dim_size(0), height_, width_};
-    Tensor* images = allocate_output(ctx, 0, TensorShape({shape.images, height_, width_, 3}));
-    if (!images || images->NumElements() == 0) return;
+    OP_REQUIRES(ctx, has_rows_of(images, kImageFloats),
+                shape_error(kOp, "images", absl::StrCat("[P,", kImageFloats, "]"), images));
+    OP_REQUIRES(ctx, has_rows_of(plans, kPlanFloats),
+                shape_error(kOp, "plans", absl::StrCat("[N,", kPlanFloats, "]"), plans));
+    const ImageBatch batch{reinterpret_cast<const uint8_t*>(pixels.flat<bool>().data()), pixels.NumElements(),
+                      reinterpret_cast<const Image*>(floats(images)), images.dim_size(0)};
+    const auto* list = reinterpret_cast<const WarpPlan*>(floats(plans));
+    const Output shape{plans.dim_size(0), height_, width_};
+    Tensor* drawn = allocate_output(ctx, 0, TensorShape({shape.images, height_, width_, 3}));
+    if (!drawn || drawn->NumElements() == 0) return;
     if constexpr (device == Device::kGpu) {
       CudaLauncher launch(ctx, "mosaic_warp");
-      mosaic_warp_cuda(launch, album, list, norm_, shape, floats(images));
+      mosaic_warp_cuda(launch, batch, list, norm_, shape, floats(drawn));
       ctx->SetStatus(launch.status());
     } else {
-      OP_REQUIRES_OK(ctx, check_recipes(album, list, shape.images));
-      mosaic_warp_cpu(parallel_for(), album, list, norm_, shape, floats(images));
+      OP_REQUIRES_OK(ctx, check_plans(batch, list, shape.images));
+      mosaic_warp_cpu(parallel_for(), batch, list, norm_, shape, floats(drawn));
     }
   }
 
@@ -92,13 +92,13 @@ class MosaicWarpOp : public OpKernel {
 
 }  // namespace
 
-// pixels: bytes (a bool each, since tfjs has no byte), RGB pictures from multiples of 256 on, 8 bytes or more after
-// each. pictures: offset / 256, height, width. recipes: see mosaic::Recipe. images: (level · gain − shift), NHWC.
+// pixels: bytes (a bool each, since tfjs has no byte), RGB images from multiples of 256 on, 8 bytes or more after
+// each. images: offset / 256, height, width. plans: see mosaic::WarpPlan. drawn: (level · gain − shift), NHWC.
 REGISTER_OP("YoloxMosaicWarp")
     .Input("pixels: bool")
-    .Input("pictures: float")
-    .Input("recipes: float")
-    .Output("images: float")
+    .Input("images: float")
+    .Input("plans: float")
+    .Output("drawn: float")
     .Attr("height: int")
     .Attr("width: int")
     .Attr("bgr: bool")

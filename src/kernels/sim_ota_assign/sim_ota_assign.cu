@@ -1,5 +1,5 @@
-// SimOTA on a GPU, in the order of the kernels below. Lists have a place for every anchor of every picture; grids are
-// sized for that, and blocks beyond what a picture has end at once.
+// SimOTA on a GPU, in the order of the kernels below. Lists have a place for every anchor of every image; grids are
+// sized for that, and blocks beyond what an image has end at once.
 #include "native/host_device.h"
 #include "sim_ota_assign/sim_ota_assign.h"
 
@@ -13,12 +13,12 @@ constexpr int kTile = 256;
 // Factors of at least 2^-24, what 1 − p is for a float32 p below 1, that a double can hold the product of.
 constexpr int kFactors = 40;
 
-__device__ const float* outputs_of(const SimOta& op, const float* raw, int picture, int anchor) {
-  return raw + (static_cast<int64_t>(picture) * op.anchors.count + anchor) * op.columns();
+__device__ const float* outputs_of(const SimOta& op, const float* raw, int image, int anchor) {
+  return raw + (static_cast<int64_t>(image) * op.anchors.count + anchor) * op.columns();
 }
 
-__device__ GroundTruth object_of(const SimOta& op, const float* labels, int picture, int row) {
-  return read_object(labels + (static_cast<int64_t>(picture) * op.rows + row) * 5, op.classes);
+__device__ GroundTruth object_of(const SimOta& op, const float* labels, int image, int row) {
+  return read_object(labels + (static_cast<int64_t>(image) * op.rows + row) * 5, op.classes);
 }
 
 // The first entry of a warp's, in all its lanes.
@@ -47,21 +47,21 @@ extern "C" __global__ void sim_ota_mark(SimOta op, const float* labels, int* abl
                                         float* matched_gt, float* matched_iou) {
   __shared__ GroundTruth objects[kTile];
   const int i = blockIdx.x * blockDim.x + threadIdx.x;
-  const int picture = blockIdx.y;
+  const int image = blockIdx.y;
   const Anchor anchor = anchor_at(op.anchors, i);
   const float x = (anchor.x + 0.5f) * anchor.stride, y = (anchor.y + 0.5f) * anchor.stride;
   bool found = false;
   for (int first = 0; first < op.rows; first += kTile) {
     const int count = op.rows - first < kTile ? op.rows - first : kTile;
     __syncthreads();
-    for (int k = threadIdx.x; k < count; k += blockDim.x) objects[k] = object_of(op, labels, picture, first + k);
+    for (int k = threadIdx.x; k < count; k += blockDim.x) objects[k] = object_of(op, labels, image, first + k);
     __syncthreads();
     for (int k = 0; k < count && !found; k++) {
       found = objects[k].label >= 0 && is_candidate(op, objects[k].box, x, y, anchor.stride);
     }
   }
   if (i >= op.anchors.count) return;
-  const int64_t at = static_cast<int64_t>(picture) * op.anchors.count + i;
+  const int64_t at = static_cast<int64_t>(image) * op.anchors.count + i;
   able[at] = found;
   claims[at] = 0;
   claim_rows[at] = 0;
@@ -69,11 +69,11 @@ extern "C" __global__ void sim_ota_mark(SimOta op, const float* labels, int* abl
   matched_iou[at] = 0;
 }
 
-// A block a picture: chosen [N,A] gets the indices of the able anchors, in order, counts [N] their number.
+// A block an image: chosen [N,A] gets the indices of the able anchors, in order, counts [N] their number.
 extern "C" __global__ void sim_ota_compact(SimOta op, const int* able, int* chosen, int* counts) {
   __shared__ int ends[kSimOtaThreads];
-  const int picture = blockIdx.x, thread = threadIdx.x;
-  const int64_t base = static_cast<int64_t>(picture) * op.anchors.count;
+  const int image = blockIdx.x, thread = threadIdx.x;
+  const int64_t base = static_cast<int64_t>(image) * op.anchors.count;
   const int share = (op.anchors.count + blockDim.x - 1) / blockDim.x;
   const int first = thread * share;
   const int end = first + share < op.anchors.count ? first + share : op.anchors.count;
@@ -91,18 +91,18 @@ extern "C" __global__ void sim_ota_compact(SimOta op, const int* able, int* chos
   for (int i = first; i < end; i++) {
     if (able[base + i]) chosen[base + slot++] = i;
   }
-  if (thread == static_cast<int>(blockDim.x) - 1) counts[picture] = ends[thread];
+  if (thread == static_cast<int>(blockDim.x) - 1) counts[image] = ends[thread];
 }
 
 // A warp a candidate: its box and the part of its class cost that all objects share.
 extern "C" __global__ void sim_ota_score(SimOta op, const float* raw, const int* chosen, const int* counts,
                                          Candidate* candidates) {
-  const int picture = blockIdx.y, lane = threadIdx.x % kWarp;
+  const int image = blockIdx.y, lane = threadIdx.x % kWarp;
   const int warps = gridDim.x * blockDim.x / kWarp;
-  const int64_t base = static_cast<int64_t>(picture) * op.anchors.count;
-  for (int j = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp; j < counts[picture]; j += warps) {
+  const int64_t base = static_cast<int64_t>(image) * op.anchors.count;
+  for (int j = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp; j < counts[image]; j += warps) {
     const int anchor = chosen[base + j];
-    const float* row = outputs_of(op, raw, picture, anchor);
+    const float* row = outputs_of(op, raw, image, anchor);
     const double objectness = sigmoid(row[4]);
     double sum = 0, product = 1;
     int factors = 0;
@@ -133,12 +133,12 @@ extern "C" __global__ void sim_ota_score(SimOta op, const float* raw, const int*
 extern "C" __global__ void sim_ota_claim(SimOta op, const float* raw, const float* labels, const Candidate* candidates,
                                          const int* counts, int* claims, int* claim_rows) {
   const int row = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp;
-  const int picture = blockIdx.y, lane = threadIdx.x % kWarp;
+  const int image = blockIdx.y, lane = threadIdx.x % kWarp;
   if (row >= op.rows) return;
-  const GroundTruth object = object_of(op, labels, picture, row);
+  const GroundTruth object = object_of(op, labels, image, row);
   if (object.label < 0) return;
-  const int64_t base = static_cast<int64_t>(picture) * op.anchors.count;
-  const int count = counts[picture];
+  const int64_t base = static_cast<int64_t>(image) * op.anchors.count;
+  const int count = counts[image];
   candidates += base;
 
   TopList ious, costs;
@@ -149,7 +149,7 @@ extern "C" __global__ void sim_ota_claim(SimOta op, const float* raw, const floa
     const double iou = box_iou(c.box, object.box);
     if (iou > 0) ious.offer({-static_cast<float>(iou), j});
     if (!well_placed(op, object.box, c)) continue;
-    costs.offer({pair_cost(op, c, outputs_of(op, raw, picture, c.anchor), object, iou, true), j});
+    costs.offer({pair_cost(op, c, outputs_of(op, raw, image, c.anchor), object, iou, true), j});
   }
   int enough = 0;
   for (int i = 0; i < kTopCandidates; i++) enough += costs.entry[i].cost < placed_limit(op);
@@ -158,7 +158,7 @@ extern "C" __global__ void sim_ota_claim(SimOta op, const float* raw, const floa
     const Candidate& c = candidates[j];
     if (well_placed(op, object.box, c)) continue;
     const double iou = box_iou(c.box, object.box);
-    costs.offer({pair_cost(op, c, outputs_of(op, raw, picture, c.anchor), object, iou, false), j});
+    costs.offer({pair_cost(op, c, outputs_of(op, raw, image, c.anchor), object, iou, false), j});
   }
 
   float sum = 0;
@@ -180,18 +180,18 @@ extern "C" __global__ void sim_ota_claim(SimOta op, const float* raw, const floa
 extern "C" __global__ void sim_ota_match(SimOta op, const float* raw, const float* labels, const Candidate* candidates,
                                          const int* counts, const int* claims, const int* claim_rows, float* matched_gt,
                                          float* matched_iou, float* num_fg) {
-  const int picture = blockIdx.y, lane = threadIdx.x % kWarp;
+  const int image = blockIdx.y, lane = threadIdx.x % kWarp;
   const int warps = gridDim.x * blockDim.x / kWarp;
-  const int64_t base = static_cast<int64_t>(picture) * op.anchors.count;
-  for (int j = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp; j < counts[picture]; j += warps) {
+  const int64_t base = static_cast<int64_t>(image) * op.anchors.count;
+  for (int j = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp; j < counts[image]; j += warps) {
     if (claims[base + j] == 0) continue;
     const Candidate& c = candidates[base + j];
     int winner = claim_rows[base + j];
     if (claims[base + j] > 1) {
-      const float* outputs = outputs_of(op, raw, picture, c.anchor);
+      const float* outputs = outputs_of(op, raw, image, c.anchor);
       Entry best = {kWorstCost, kNobody};
       for (int row = lane; row < op.rows; row += kWarp) {
-        const GroundTruth object = object_of(op, labels, picture, row);
+        const GroundTruth object = object_of(op, labels, image, row);
         const bool placed = well_placed(op, object.box, c);
         if (object.label < 0 || (!placed && best.cost < placed_limit(op))) continue;
         const Entry e = {pair_cost(op, c, outputs, object, box_iou(c.box, object.box), placed), row};
@@ -201,7 +201,7 @@ extern "C" __global__ void sim_ota_match(SimOta op, const float* raw, const floa
     }
     if (lane == 0) {
       matched_gt[base + c.anchor] = winner;
-      matched_iou[base + c.anchor] = box_iou(c.box, object_of(op, labels, picture, winner).box);
+      matched_iou[base + c.anchor] = box_iou(c.box, object_of(op, labels, image, winner).box);
       atomicAdd(num_fg, 1.0f);
     }
   }

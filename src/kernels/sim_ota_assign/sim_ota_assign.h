@@ -43,7 +43,7 @@ struct Candidate {
   Box box;          // as predicted
   float x, y;       // the anchor's centre in pixels
   float stride;     // pixels
-  int anchor;       // index in its picture
+  int anchor;       // index in its image
   double negative;  // class cost if the candidate learnt no class at all
   double objectness;
 };

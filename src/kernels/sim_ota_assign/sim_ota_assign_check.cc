@@ -1,4 +1,4 @@
-// Random pictures: sparse and crowded ones, boxes beyond the picture, twins, rows that are no objects, NaN and
+// Random images: sparse and crowded ones, boxes beyond the image, twins, rows that are no objects, NaN and
 // infinity.
 #include "native/check.h"
 #include "sim_ota_assign/sim_ota_assign.h"
@@ -96,7 +96,7 @@ YOLOX_CHECK(sim_ota_assign) {
             random_case(checker, 1, 32, 64, 90, 300, in_box));
     compare(checker, "no labels" + rule, random_case(checker, 2, 64, 64, 2, 0, in_box));
     compare(checker, "no classes" + rule, random_case(checker, 1, 32, 32, 0, 3, in_box));
-    compare(checker, "no pictures" + rule, random_case(checker, 0, 64, 64, 2, 3, in_box));
+    compare(checker, "no images" + rule, random_case(checker, 0, 64, 64, 2, 3, in_box));
     compare(checker, "no anchors" + rule, random_case(checker, 2, 0, 64, 2, 3, in_box));
     Case broken = random_case(checker, 2, 64, 96, 5, 12, in_box);
     poison(&broken);

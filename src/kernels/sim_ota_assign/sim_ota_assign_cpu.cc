@@ -1,4 +1,4 @@
-// SimOTA on the CPU: candidates of every picture, then their class costs, then each object's choice, then conflicts.
+// SimOTA on the CPU: candidates of every image, then their class costs, then each object's choice, then conflicts.
 // Costs are computed as they are needed and never stored.
 #include <algorithm>
 #include <cstring>
@@ -18,10 +18,10 @@ constexpr int kContested = -2;
 
 struct Object {
   GroundTruth truth;
-  int picture, row;
+  int image, row;
 };
 
-// Lists over the whole batch, picture after picture; first_…[n] is where those of picture n begin.
+// Lists over the whole batch, image after image; first_…[n] is where those of image n begin.
 struct Workspace {
   Candidate* candidates;
   Object* objects;
@@ -131,8 +131,8 @@ void mark(const SimOta& op, const Box& box, uint8_t* able) {
   }
 }
 
-const float* outputs_of(const SimOta& op, const float* raw, int picture, int anchor) {
-  return raw + (static_cast<int64_t>(picture) * op.anchors.count + anchor) * op.columns();
+const float* outputs_of(const SimOta& op, const float* raw, int image, int anchor) {
+  return raw + (static_cast<int64_t>(image) * op.anchors.count + anchor) * op.columns();
 }
 
 int list_objects(const SimOta& op, const float* labels, const Workspace& w) {
@@ -173,7 +173,7 @@ int list_candidates(const SimOta& op, const Workspace& w, const ParallelFor& par
   return w.first_candidate[op.batch];
 }
 
-int picture_of(const SimOta& op, const Workspace& w, int candidate) {
+int image_of(const SimOta& op, const Workspace& w, int candidate) {
   return static_cast<int>(std::upper_bound(w.first_candidate, w.first_candidate + op.batch + 1, candidate) -
                           w.first_candidate) -
          1;
@@ -181,7 +181,7 @@ int picture_of(const SimOta& op, const Workspace& w, int candidate) {
 
 void score(const SimOta& op, const float* raw, const Workspace& w, int j) {
   Candidate& candidate = w.candidates[j];
-  const float* row = outputs_of(op, raw, picture_of(op, w, j), candidate.anchor);
+  const float* row = outputs_of(op, raw, image_of(op, w, j), candidate.anchor);
   candidate = make_candidate(row, anchor_at(op.anchors, candidate.anchor), candidate.anchor);
   candidate.negative = negative_cost(row + 5, op.classes, candidate.objectness);
   w.owners[j] = kUnclaimed;
@@ -198,13 +198,13 @@ int dynamic_k(const TopList& negative_ious) {
 
 void claim(const SimOta& op, const float* raw, const Workspace& w, int g) {
   const Object& object = w.objects[g];
-  const int first = w.first_candidate[object.picture], end = w.first_candidate[object.picture + 1];
+  const int first = w.first_candidate[object.image], end = w.first_candidate[object.image + 1];
   TopList ious, costs;
   ious.clear();
   costs.clear();
   const auto offer_cost = [&](int j, double iou, bool placed) {
     const Candidate& c = w.candidates[j];
-    const float* row = outputs_of(op, raw, object.picture, c.anchor);
+    const float* row = outputs_of(op, raw, object.image, c.anchor);
     costs.offer({pair_cost(op, c, row, object.truth, iou, placed), j});
   };
   for (int j = first; j < end; j++) {
@@ -226,12 +226,12 @@ void claim(const SimOta& op, const float* raw, const Workspace& w, int g) {
   }
 }
 
-// The object of the picture for which candidate j costs least.
-int cheapest_object(const SimOta& op, const float* raw, const Workspace& w, int picture, int j) {
+// The object of the image for which candidate j costs least.
+int cheapest_object(const SimOta& op, const float* raw, const Workspace& w, int image, int j) {
   const Candidate& c = w.candidates[j];
-  const float* row = outputs_of(op, raw, picture, c.anchor);
+  const float* row = outputs_of(op, raw, image, c.anchor);
   Entry best = {kWorstCost, kNobody};
-  for (int g = w.first_object[picture]; g < w.first_object[picture + 1]; g++) {
+  for (int g = w.first_object[image]; g < w.first_object[image + 1]; g++) {
     const GroundTruth& truth = w.objects[g].truth;
     const bool placed = well_placed(op, truth.box, c);
     if (!placed && best.cost < placed_limit(op)) continue;
@@ -252,11 +252,11 @@ void note_claims(const SimOta& op, const Workspace& w) {
 // Writes what candidate j learns, if anything.
 void settle(const SimOta& op, const float* raw, const Workspace& w, const SimOtaOutputs& out, int j) {
   if (w.owners[j] == kUnclaimed) return;
-  const int picture = picture_of(op, w, j);
-  if (w.owners[j] == kContested) w.owners[j] = cheapest_object(op, raw, w, picture, j);
+  const int image = image_of(op, w, j);
+  if (w.owners[j] == kContested) w.owners[j] = cheapest_object(op, raw, w, image, j);
   const Candidate& c = w.candidates[j];
   const Object& object = w.objects[w.owners[j]];
-  const int64_t at = static_cast<int64_t>(picture) * op.anchors.count + c.anchor;
+  const int64_t at = static_cast<int64_t>(image) * op.anchors.count + c.anchor;
   out.matched_gt[at] = static_cast<float>(object.row);
   out.matched_iou[at] = static_cast<float>(box_iou(c.box, object.truth.box));
 }

@@ -6,7 +6,7 @@ namespace {
 
 constexpr unsigned kThreads = kSimOtaThreads;
 constexpr int kWarpsPerBlock = kThreads / kWarp;
-// Blocks a picture for the kernels that walk its candidates, whose number only the device knows.
+// Blocks an image for the kernels that walk its candidates, whose number only the device knows.
 constexpr int kBlocks = 64;
 
 }  // namespace

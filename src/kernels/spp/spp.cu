@@ -14,12 +14,12 @@ struct Place {
     exists = channel < shape.channels && pixel < shape.batch * shape.height * shape.width;
     column = static_cast<int>(pixel % shape.width);
     row = static_cast<int>(pixel / shape.width % shape.height);
-    picture = pixel - row * shape.width - column;
+    image = pixel - row * shape.width - column;
   }
 
   int64_t channel, pixel;
-  // The first pixel of the picture.
-  int64_t picture;
+  // The first pixel of the image.
+  int64_t image;
   int row, column;
   bool exists;
 };
@@ -40,14 +40,14 @@ extern "C" __global__ void spp(yolox::PoolShape shape, const float* x, float* y,
   float best[yolox::kPools], from[yolox::kPools];
   for (int pool = 0; pool < yolox::kPools; ++pool) {
     best[pool] = own;
-    from[pool] = static_cast<float>(at.pixel - at.picture);
+    from[pool] = static_cast<float>(at.pixel - at.image);
   }
   for (int rows = -kReach; rows <= kReach; ++rows) {
     if (at.row + rows < 0 || at.row + rows >= shape.height) continue;
     for (int columns = -kReach; columns <= kReach; ++columns) {
       if (at.column + columns < 0 || at.column + columns >= shape.width) continue;
       const int64_t position = (at.row + rows) * shape.width + at.column + columns;
-      const float value = x[(at.picture + position) * channels + at.channel];
+      const float value = x[(at.image + position) * channels + at.channel];
       for (int pool = 0; pool < yolox::kPools; ++pool) {
         const bool take = pool >= first_pool(rows, columns) &&
                           yolox::goes_before(value, static_cast<float>(position), best[pool], from[pool]);
@@ -70,7 +70,7 @@ extern "C" __global__ void spp_grad(yolox::PoolShape shape, const float* dy, con
   const Place at(shape);
   if (!at.exists) return;
   const int64_t channels = shape.channels;
-  const float here = static_cast<float>(at.pixel - at.picture);
+  const float here = static_cast<float>(at.pixel - at.image);
   float sum = dy[at.pixel * (1 + yolox::kPools) * channels + at.channel];
   for (int pool = 0; pool < yolox::kPools; ++pool) {
     const int reach = (1 + pool) * yolox::kPoolRadius;

@@ -21,12 +21,12 @@ std::vector<float> values_with_ties(Checker& checker, size_t count, bool special
 // The first maximum of a window in row-major order, or its first NaN.
 int64_t first_maximum(const PoolShape& shape, const std::vector<float>& x, int64_t pixel, int64_t c, int64_t reach) {
   const int64_t row = pixel / shape.width % shape.height, column = pixel % shape.width;
-  const int64_t picture = pixel - row * shape.width - column;
+  const int64_t image = pixel - row * shape.width - column;
   int64_t best = -1;
   for (int64_t i = std::max<int64_t>(0, row - reach); i <= std::min(shape.height - 1, row + reach); ++i) {
     for (int64_t j = std::max<int64_t>(0, column - reach); j <= std::min(shape.width - 1, column + reach); ++j) {
-      const float value = x[(picture + i * shape.width + j) * shape.channels + c];
-      const float greatest = best < 0 ? 0 : x[(picture + best) * shape.channels + c];
+      const float value = x[(image + i * shape.width + j) * shape.channels + c];
+      const float greatest = best < 0 ? 0 : x[(image + best) * shape.channels + c];
       if (best < 0 || value > greatest || (std::isnan(value) && !std::isnan(greatest))) best = i * shape.width + j;
     }
   }
@@ -41,11 +41,11 @@ struct Result {
     for (int part = 0; part <= kPools; ++part) {
       for (int64_t i = 0; i < pixels * channels; ++i) {
         const int64_t pixel = i / channels, c = i % channels;
-        const int64_t picture = pixel / (shape.height * shape.width) * shape.height * shape.width;
+        const int64_t image = pixel / (shape.height * shape.width) * shape.height * shape.width;
         const int64_t from = first_maximum(shape, x, pixel, c, part * kPoolRadius);
-        y[(pixel * (1 + kPools) + part) * channels + c] = x[(picture + from) * channels + c];
+        y[(pixel * (1 + kPools) + part) * channels + c] = x[(image + from) * channels + c];
         if (part > 0) source[(pixel * kPools + part - 1) * channels + c] = static_cast<float>(from);
-        dx[(picture + from) * channels + c] += dy[(pixel * (1 + kPools) + part) * channels + c];
+        dx[(image + from) * channels + c] += dy[(pixel * (1 + kPools) + part) * channels + c];
       }
     }
   }

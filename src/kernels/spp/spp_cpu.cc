@@ -1,4 +1,4 @@
-// Spatial pyramid pooling on the CPU. A task is a few channels of one picture, brought together into planes that
+// Spatial pyramid pooling on the CPU. A task is a few channels of one image, brought together into planes that
 // stay in the cache; a 5×5 maximum is one along rows, then one along columns.
 #include <algorithm>
 #include <vector>
@@ -44,7 +44,7 @@ void pool_plane(const PoolShape& shape, Planes& planes, Planes& rows) {
   for (int64_t x = 0; x < shape.width; ++x) pool_line(rows, x * kLanes, shape.height, row, planes);
 }
 
-// Runs body(picture, first channel, channels) over all tasks.
+// Runs body(image, first channel, channels) over all tasks.
 template <typename Body>
 void for_each_task(const ParallelFor& parallel_for, const PoolShape& shape, const Body& body) {
   const int64_t groups = (shape.channels + kLanes - 1) / kLanes;
@@ -60,9 +60,9 @@ void for_each_task(const ParallelFor& parallel_for, const PoolShape& shape, cons
 
 void spp_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* x, float* y, float* source) {
   const int64_t positions = shape.height * shape.width, channels = shape.channels;
-  for_each_task(parallel_for, shape, [&](int64_t picture, int64_t first, int count) {
+  for_each_task(parallel_for, shape, [&](int64_t image, int64_t first, int count) {
     Planes planes(positions), rows(positions);
-    const int64_t start = picture * positions;
+    const int64_t start = image * positions;
     for (int64_t p = 0; p < positions; ++p) {
       const float* from = x + (start + p) * channels + first;
       std::copy_n(from, count, &planes.values[p * kLanes]);
@@ -82,9 +82,9 @@ void spp_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const floa
 void spp_grad_cpu(const ParallelFor& parallel_for, const PoolShape& shape, const float* dy, const float* source,
                        float* dx) {
   const int64_t positions = shape.height * shape.width, channels = shape.channels;
-  for_each_task(parallel_for, shape, [&](int64_t picture, int64_t first, int count) {
+  for_each_task(parallel_for, shape, [&](int64_t image, int64_t first, int count) {
     std::vector<float> sums(positions * kLanes);
-    const int64_t start = picture * positions;
+    const int64_t start = image * positions;
     for (int64_t p = 0; p < positions; ++p) {
       std::copy_n(dy + (start + p) * (1 + kPools) * channels + first, count, &sums[p * kLanes]);
     }

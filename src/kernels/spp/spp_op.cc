@@ -1,5 +1,5 @@
 // YoloxSpp: x [N,H,W,C] → y [N,H,W,4C]: x, then its maxima over 5×5, 9×9 and 13×13; source [N,H,W,3C]: where in
-// the picture they come from. YoloxSppGrad: dx from dy and source.
+// the image they come from. YoloxSppGrad: dx from dy and source.
 #include "spp/spp.h"
 #include "native/cuda_launcher.h"
 #include "native/op.h"

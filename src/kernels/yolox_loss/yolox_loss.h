@@ -96,9 +96,9 @@ YOLOX_HOST_DEVICE inline BoxLoss box_loss(const YoloxLoss& op, const float* raw,
 
 // The label row an anchor learns, null for background.
 YOLOX_HOST_DEVICE inline const float* matched_label(const YoloxLoss& op, const float* labels, float matched_gt,
-                                                    int64_t picture) {
+                                                    int64_t image) {
   if (!(matched_gt >= 0 && matched_gt < op.rows)) return nullptr;
-  return labels + (picture * op.rows + static_cast<int>(matched_gt)) * 5;
+  return labels + (image * op.rows + static_cast<int>(matched_gt)) * 5;
 }
 
 // The class of a label row, −1 where it is none.

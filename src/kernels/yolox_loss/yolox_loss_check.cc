@@ -81,7 +81,7 @@ YOLOX_CHECK(yolox_loss) {
     compare(checker, "more classes than a block" + options, make(1, 3, 300, 32, 32, 3, 0.3f));
     compare(checker, "no classes" + options, make(1, 3, 0, 32, 32, 3, 0.3f));
     compare(checker, "no labels" + options, make(2, 0, 3, 32, 32, 2, 0));
-    compare(checker, "no pictures" + options, make(0, 4, 3, 32, 32, 2, 0));
+    compare(checker, "no images" + options, make(0, 4, 3, 32, 32, 2, 0));
     Case wide = make(2, 5, 3, 64, 64, 1e30f, 0.5f);
     compare(checker, "large outputs" + options, wide);
     for (const Vector& v : {on_cpu(wide, serial_for).losses, on_cpu(wide, serial_for).grad}) {

@@ -3,7 +3,7 @@ import { PAD } from '../../config/preprocess.js';
 import type { TrainConfig } from '../../config/schema.js';
 import type { Box } from '../../detect/box.js';
 import { fittedSize, letterboxRatio } from '../../image/letterbox.js';
-import type { Affine, Layer, Recipe, Tile } from '../../kernels/mosaic_warp/index.js';
+import type { Affine, Layer, Tile, WarpPlan } from '../../kernels/mosaic_warp/index.js';
 
 /** A training image: what it is called, where its file is, its size, and its objects. */
 export interface Example {
@@ -14,9 +14,9 @@ export interface Example {
   objects: { classIndex: number; bbox: Box }[];
 }
 
-/** A recipe with the files of its images, and the boxes that come out of it. */
+/** A plan with the files of its images, and the boxes that come out of it. */
 export interface AugmentedExample {
-  recipe: Recipe;
+  plan: WarpPlan;
   paths: string[];
   labels: Label[];
 }
@@ -69,9 +69,9 @@ interface Scene {
   labels: Label[];
 }
 
-function finish({ layers, paths, labels }: Scene, hsv: Recipe['hsv']): AugmentedExample {
+function finish({ layers, paths, labels }: Scene, hsv: WarpPlan['hsv']): AugmentedExample {
   return {
-    recipe: { layers, hsv },
+    plan: { layers, hsv },
     paths,
     labels: labels.filter(({ x1, y1, x2, y2 }) => x2 - x1 > MIN_SIDE && y2 - y1 > MIN_SIDE),
   };
@@ -80,7 +80,7 @@ function finish({ layers, paths, labels }: Scene, hsv: Recipe['hsv']): Augmented
 function letterboxed(example: Example, size: Size): Scene {
   const [height, width] = size;
   const { rows: bottom, columns: right } = fittedSize(example, size);
-  const tile: Tile = { picture: 0, left: 0, top: 0, right, bottom, x: 0, y: 0, width: right, height: bottom };
+  const tile: Tile = { image: 0, left: 0, top: 0, right, bottom, x: 0, y: 0, width: right, height: bottom };
   const layer: Layer = { tiles: [tile], width, height, pad: PAD, outside: PAD, inverse: [1, 0, 0, 0, 1, 0] };
   return { layers: [layer], paths: [example.path], labels: onCanvas(example, tile) };
 }
@@ -94,7 +94,7 @@ function mosaic(examples: Example[], [height, width]: Size, augment: Augment, ra
     const x = i % 2 === 0 ? cx - w : cx;
     const y = i < 2 ? cy - h : cy;
     return {
-      picture: i,
+      image: i,
       left: Math.max(x, 0),
       top: Math.max(y, 0),
       right: Math.min(x + w, 2 * width),

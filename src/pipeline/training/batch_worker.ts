@@ -10,7 +10,7 @@ import { type PackedBatch, packBatch } from '../../kernels/mosaic_warp/pack.js';
 import type { AugmentedExample } from './augment.js';
 
 export interface BatchTask {
-  items: Pick<AugmentedExample, 'recipe' | 'paths'>[];
+  items: Pick<AugmentedExample, 'plan' | 'paths'>[];
   /** Height, width of the output. */
   size: readonly [number, number];
   /** Bytes of decoded images this thread may keep. */
@@ -35,7 +35,7 @@ sharp.concurrency(1);
 let cache: LRUCache<string, Image> | undefined;
 
 /**
- * Decodes the images of a batch (through the cache) and packs them with their recipes. One far larger than the output
+ * Decodes the images of a batch (through the cache) and packs them with their plans. One far larger than the output
  * is brought to its size first, as evaluation does it, so that a batch stays small whatever the camera.
  */
 export default async function buildBatch({ items, size, cacheBytes }: BatchTask): Promise<PackedBatch | BadImage> {
@@ -47,9 +47,9 @@ export default async function buildBatch({ items, size, cacheBytes }: BatchTask)
   if (bad) return bad;
   const images = new Map(paths.map((path, i) => [path, shrink(loaded[i] as Image, size)]));
   const packed = packBatch(
-    items.map(({ recipe, paths }) => ({ recipe, pictures: paths.map((path) => images.get(path) as Image) })),
+    items.map(({ plan, paths }) => ({ plan, images: paths.map((path) => images.get(path) as Image) })),
   );
-  const buffers = [packed.pixels.buffer, packed.pictures.buffer, packed.recipes.buffer];
+  const buffers = [packed.pixels.buffer, packed.images.buffer, packed.plans.buffer];
   return move({ [transferableSymbol]: buffers, [valueSymbol]: packed }) as unknown as PackedBatch;
 }
 

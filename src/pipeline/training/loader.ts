@@ -101,7 +101,7 @@ export class BatchLoader {
         new Random(this.#config.seed, epoch, position),
       );
     });
-    const task = { items: items.map(({ recipe, paths }) => ({ recipe, paths })), size };
+    const task = { items: items.map(({ plan, paths }) => ({ plan, paths })), size };
     const packed = await this.#pool.run({ ...task, cacheBytes: (cacheMb * 2 ** 20) / workers }).catch((error) => {
       throw explainWorkerError(error);
     });

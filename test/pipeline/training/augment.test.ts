@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { Random } from '../../../src/base/random.js';
 import { preprocessSchema } from '../../../src/config/preprocess.js';
 import { configSchema } from '../../../src/config/schema.js';
-import { drawRecipe } from '../../../src/kernels/mosaic_warp/reference.js';
+import { drawPlan } from '../../../src/kernels/mosaic_warp/reference.js';
 import { type Example, lightExample, strongExample } from '../../../src/pipeline/training/augment.js';
 
 const test = suite('augmentation');
@@ -74,13 +74,13 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
       const examples = scenes.map(toExample);
       const random = new Random(seed);
       const config = { ...strong, mixup: 0, scale: [0.8, 1.5] as [number, number] };
-      const { recipe, paths, labels } = light
+      const { plan, paths, labels } = light
         ? lightExample(examples[0], size, config, random)
         : strongExample(examples[0], () => random.pick(examples), size, config, random);
       const out = new Float32Array(size[0] * size[1] * 3);
       const preprocess = { ...preprocessSchema.parse({}), size: [...size] as [number, number] };
-      drawRecipe(
-        recipe,
+      drawPlan(
+        plan,
         paths.map((path) => toOriginal(scenes[Number(path)])),
         preprocess,
         out,
@@ -92,14 +92,14 @@ test('every bright pixel lies in a box: boxes and pixels go through the same tra
         const inside = labels.some(({ x1, y1, x2, y2 }) => x > x1 - 1 && x < x2 + 1 && y > y1 - 1 && y < y2 + 1);
         // Boxes of a side up to a pixel are dropped; their pixels lie on the border.
         const border = x < 2 || y < 2 || x > size[1] - 2 || y > size[0] - 2;
-        assert.ok(inside || border || nearTileEdge(recipe, x, y), `bright pixel at ${x}, ${y} outside of all boxes`);
+        assert.ok(inside || border || nearTileEdge(plan, x, y), `bright pixel at ${x}, ${y} outside of all boxes`);
       }
     }),
     { numRuns: 60 },
   ));
 
 /** Slivers at the border between two images of a mosaic are dropped as well. */
-function nearTileEdge({ layers: [layer] }: ReturnType<typeof lightExample>['recipe'], px: number, py: number): boolean {
+function nearTileEdge({ layers: [layer] }: ReturnType<typeof lightExample>['plan'], px: number, py: number): boolean {
   const [a, b, c, d, e, f] = layer.inverse;
   const [x, y] = [a * px + b * py + c, d * px + e * py + f];
   return layer.tiles.some(

@@ -8,16 +8,16 @@ export interface Pixels {
 /** x' = a·x + b·y + c, y' = d·x + e·y + f. */
 export type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
-/** A picture on a canvas; it shows only inside its rectangle, which no other tile of the layer overlaps. */
+/** An image on a canvas; it shows only inside its rectangle, which no other tile of the layer overlaps. */
 export interface Tile {
-  /** Index into the pictures given with the recipe. */
-  picture: number;
+  /** Index into the images given with the plan. */
+  image: number;
   /** Canvas rectangle, right and bottom exclusive. */
   left: number;
   top: number;
   right: number;
   bottom: number;
-  /** Where the whole picture would lie on the canvas, whatever its resolution. */
+  /** Where the whole image would lie on the canvas, whatever its resolution. */
   x: number;
   y: number;
   width: number;
@@ -36,8 +36,8 @@ export interface Layer {
   inverse: Affine;
 }
 
-/** How one training picture is made. */
-export interface Recipe {
+/** How one training image is made. */
+export interface WarpPlan {
   /** One layer, or two that are averaged (mixup). */
   layers: readonly Layer[];
   /** Added to hue (0–180), saturation and value (0–255), as OpenCV scales them. */
