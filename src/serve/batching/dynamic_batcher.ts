@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { type Clock, systemClock } from '../../base/clock.js';
 import { type ApiError, clientGone } from '../api_error.js';
 import type { BatchResult, DetectAnswer, DetectRequest } from '../detect_request.js';
-import { ChannelClosed, type WorkerChannel } from '../worker/worker_channel.js';
+import { ChannelClosed, type WorkerChannel, type WorkerChannels } from '../worker/worker_channel.js';
 import type { Admission, Ticket } from './admission.js';
 import { BatchCostModel } from './batch_cost_model.js';
 import { isSuspect, killsItsWorker, type PendingRequest, settle } from './pending_request.js';
@@ -22,13 +22,6 @@ export interface DynamicBatcherOptions {
   /** Called with the size of every batch that begins. */
   onBatch?: (size: number) => void;
   clock?: Clock;
-}
-
-/** The channels to the instances of a worker. */
-export interface WorkerChannels {
-  channels: readonly WorkerChannel[];
-  /** To the instance for images that take long. */
-  long: WorkerChannel;
 }
 
 /**

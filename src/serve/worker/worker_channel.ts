@@ -8,6 +8,13 @@ export interface WorkerChannel {
   run(requests: readonly DetectRequest[]): Promise<BatchResult>;
 }
 
+/** The channels to the instances of a worker. */
+export interface WorkerChannels {
+  channels: readonly WorkerChannel[];
+  /** To the instance for images that take long. */
+  long: WorkerChannel;
+}
+
 /** The worker behind a channel has died. */
 export class ChannelClosed extends Error {}
 
