@@ -65,8 +65,8 @@ Layer random_layer(Checker& checker, const Case& c) {
 Case random_case(Checker& checker, int images, int height, int width, int largest) {
   Case c;
   c.shape = {images, height, width};
-  const int images = integer(checker, 1, 5);
-  for (int p = 0; p < images; ++p)
+  const int sources = integer(checker, 1, 5);
+  for (int p = 0; p < sources; ++p)
     add_image(checker, c, integer(checker, 1, largest), integer(checker, 1, largest));
   for (int n = 0; n < images; ++n) {
     WarpPlan plan{};
