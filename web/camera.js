@@ -31,7 +31,7 @@ export class Camera {
     this.#gone = new Promise((_, reject) => {
       this.#track.addEventListener('ended', () => reject(failure('The camera is gone.', 'Connect it and try again.')));
     });
-    // Between two frames nobody waits for it.
+    // Between two frames nothing awaits it.
     this.#gone.catch(() => {});
     this.#video.muted = true;
     this.#video.playsInline = true;

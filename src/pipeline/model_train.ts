@@ -72,7 +72,7 @@ export async function modelTrain(inputs: ModelTrainInputs, context: StepContext)
 
   const resumed = await loadResume(dir);
   const progress: RunProgress = resumed?.progress ?? { epoch: 0, bestMap: null, bestEpoch: 0, stale: 0 };
-  if (resumed) log(`model-train: going on after epoch ${progress.epoch}`);
+  if (resumed) log(`model-train: resuming after epoch ${progress.epoch}`);
   tellUnmeasured(val);
   const run: Run = {
     context,

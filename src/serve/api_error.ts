@@ -89,6 +89,6 @@ export class ApiError extends Error {
   }
 }
 
-/** The client left before its answer: the log and the metrics count it, nobody reads it. */
+/** The client disconnected before its answer. Only the log and the metrics see this error. */
 export const clientGone = (cause?: unknown): ApiError =>
   new ApiError({ code: 'client_gone', message: 'The client has gone.' }, { cause });

@@ -45,9 +45,7 @@ async function loadWithCopies(): Promise<string> {
   const dataset = await readDataset(dir);
   const copies = await Promise.all(
     dataset.images.slice(0, 2).map(async (image, i) => {
-      const bytes = await sharp(store.objectPath(image.sha256 ?? ''))
-        .jpeg({ quality: 85 })
-        .toBuffer();
+      const bytes = await sharp(store.imagePath(image)).jpeg({ quality: 85 }).toBuffer();
       return { ...image, id: 1000 + i, file_name: `copy_${i}.jpg`, sha256: await store.putObject(bytes) };
     }),
   );

@@ -94,14 +94,23 @@ test('overload is answered 503 with Retry-After, and passes', async () => {
   await server.close();
 });
 
+async function untilUnready(url: string): Promise<void> {
+  const isReady = () =>
+    fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (await isReady()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 test('SIGTERM finishes what is in flight and ends the process with 0', async () => {
   const { result, exitCode } = await withServer([dir, '--port', '0'], async ({ url }) => {
     const headers = { 'content-type': 'image/jpeg', 'content-length': image.length, expect: '100-continue' };
     const inFlight = request(`${url}/predict`, { method: 'POST', headers });
     inFlight.flushHeaders();
     await once(inFlight, 'continue');
-    // The signal follows at once, the body later.
-    setTimeout(() => inFlight.end(image), 200);
+    // The signal follows at once, the body once it has arrived.
+    untilUnready(url).then(() => inFlight.end(image));
     return { answered: once(inFlight, 'response').then(([response]) => json(response)) };
   });
   assert.equal(await result.answered, reference);

@@ -7,7 +7,7 @@ const CONVERT = 'Export or convert it as COCO instances JSON, an object of image
 
 const LISTS = ['images', 'annotations', 'categories'] as const;
 
-/** A COCO file of which only the outer shape has been checked. */
+/** A COCO file whose outer shape alone has been checked. */
 export interface RawCoco {
   images: unknown[];
   annotations: unknown[];

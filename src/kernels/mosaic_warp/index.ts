@@ -13,10 +13,10 @@ export type { Affine, Layer, Pixels, Tile, WarpPlan } from './warp_plan.js';
  * for some that differ by one, fewer than 1 in 1,000.
  *
  * @returns [N, H, W, 3] of `preprocess.size` in its channel order, scaled and normalised; the caller owns it
+ * @example
+ * const x = mosaicWarp(packBatch([{ plan, images }]), preprocess);
  */
-export const mosaicWarp: (batch: PackedBatch, preprocess: Preprocess) => Tensor4D = nativeOps
-  ? native
-  : reference.mosaicWarp;
+export const mosaicWarp = nativeOps ? native : reference.mosaicWarp;
 
 const floats = (value: number[]) => ({ type: 'FLOAT', value }) as const;
 

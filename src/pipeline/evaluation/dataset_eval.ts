@@ -147,7 +147,7 @@ function refusePart(annotations: string, leftOut: Record<string, number>): void 
   if (kinds.length === 0) return;
   throw new UserError({
     where: annotations,
-    expected: 'a dataset of which all can be evaluated (--strict)',
+    expected: 'a dataset without entries to leave out (--strict)',
     received: kinds.join(', '),
     hint: 'Mend or remove these entries.',
   });

@@ -12,10 +12,10 @@ import { STEP_NAMES, type StepName } from './step.js';
 export interface StepPlan {
   step: StepName;
   /**
-   * `finished`: used as it is; `shown anew`: only reported and judged again with other settings; `runs`; `depends`:
+   * `finished`: used as it is; `shown again`: only reported and judged again with other settings; `runs`; `depends`:
    * runs if an earlier step that runs gives a different result.
    */
-  state: 'finished' | 'shown anew' | 'runs' | 'depends';
+  state: 'finished' | 'shown again' | 'runs' | 'depends';
   reasons: string[];
   /** The step's folder; null if it depends on a step that has not run. */
   dir: string | null;
@@ -44,7 +44,7 @@ export async function planPipeline(config: Config, target: StepName): Promise<St
       plans.push({
         step,
         state: depends ? 'depends' : 'runs',
-        reasons: depends ? [`on what ${before.step} gives`] : (reasons ?? []),
+        reasons: depends ? [`on the result of ${before.step}`] : (reasons ?? []),
         dir: null,
       });
       continue;
@@ -59,7 +59,7 @@ export async function planPipeline(config: Config, target: StepName): Promise<St
     await verifyFiles(dir, lineage);
     Object.assign(done, { [step]: lineage });
     const changes = settingChanges(lineage.shown, shownSettings(step, config));
-    plans.push({ step, state: changes.length > 0 ? 'shown anew' : 'finished', reasons: changes, dir });
+    plans.push({ step, state: changes.length > 0 ? 'shown again' : 'finished', reasons: changes, dir });
   }
   await store.saveHashes().catch(() => undefined);
   return plans;

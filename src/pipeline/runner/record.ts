@@ -110,7 +110,7 @@ export async function verifyFiles(dir: string, { step, files }: Lineage): Promis
 }
 
 function damaged(step: StepName, where: string, expected: string, received: unknown): UserError {
-  const hint = `It is damaged or was changed: \`npx yolox-node ${step} --force\` with the same configuration makes it anew.`;
+  const hint = `It is damaged or was changed: \`npx yolox-node ${step} --force\` with the same configuration makes it again.`;
   return new UserError({ where, expected, received, hint });
 }
 

@@ -64,13 +64,13 @@ async function finish<Name extends StepName>(job: Job<Name>, done: Outputs, forc
   const before = force ? undefined : await finishedBefore(job);
   if (before && isShown(before, config)) return tellFinished(job, before);
   const onWait = (holder: Parameters<typeof describeHolder>[0]) =>
-    log(`${name}: waits for ${describeHolder(holder)}, which works on the same`);
+    log(`${name}: waits for ${describeHolder(holder)}, which runs the same step`);
   return withLock(
     lock,
     async () => {
       if (force) await discard(dir);
       const meanwhile = await finishedBefore(job);
-      return meanwhile ? showAnew(job, meanwhile, done) : runStep(job, done, force);
+      return meanwhile ? showAgain(job, meanwhile, done) : runStep(job, done, force);
     },
     { onWait },
   );
@@ -86,7 +86,7 @@ async function finishedBefore<Name extends StepName>({ name, dir }: Job<Name>): 
 function tellFinished<Name extends StepName>({ name, dir, config }: Job<Name>, lineage: Lineage<Name>): Lineage<Name> {
   log(`${name}: finished before, ${dir}`);
   const ignored = settingChanges(ignoredSettings(name, lineage.config), ignoredSettings(name, config));
-  if (ignored.length > 0) log(`${name}: ${ignored.join(', ')} is no reason to train again; --force does`);
+  if (ignored.length > 0) log(`${name}: ${ignored.join(', ')} does not retrain; use --force to retrain`);
   return lineage;
 }
 
@@ -94,7 +94,7 @@ const isShown = ({ step, shown }: Lineage, config: Config): boolean =>
   settingChanges(shown, shownSettings(step, config)).length === 0;
 
 /** Reports and judges finished outputs with the current settings. */
-async function showAnew<Name extends StepName>(
+async function showAgain<Name extends StepName>(
   job: Job<Name>,
   lineage: Lineage<Name>,
   done: Outputs,
@@ -104,7 +104,7 @@ async function showAnew<Name extends StepName>(
   const shown = shownSettings(name, config);
   const changes = settingChanges(lineage.shown, shown);
   if (!show || changes.length === 0) return tellFinished(job, lineage);
-  log(`${name}: shown anew, ${changes.join(', ')}`);
+  log(`${name}: shown again, ${changes.join(', ')}`);
   const { files, ...record } = lineage;
   await verifyImages(name, done, store);
   const outputs = await show(lineage.outputs, done, { config, dir, store });
@@ -151,7 +151,7 @@ function hasFailed<Name extends StepName>(name: Name, outputs: Outputs[Name]): b
 async function verifyImages(name: StepName, done: Outputs, store: Store): Promise<void> {
   for (const tables of STEPS[name].images(done)) {
     const { images } = await readDataset(tables);
-    await store.verifyObjects(images.flatMap(({ sha256 }) => sha256 ?? []));
+    await store.verifyObjects(images.map(({ sha256 }) => sha256));
   }
 }
 

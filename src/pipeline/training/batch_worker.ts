@@ -17,16 +17,16 @@ export interface BatchTask {
   cacheBytes: number;
 }
 
-/** An image that cannot be had: errors lose their class on the way between threads. */
+/** An image that cannot be read. Errors lose their class between threads, so the problem travels as data. */
 export interface BadImage {
   path: string;
   problem: Problem;
 }
 
-/** Below, resizing costs less than what it saves in memory and on the way to the training thread. */
+/** Below this ratio, resizing costs less than the memory and the copy to the training thread that it saves. */
 const LEAST_RATIO = 0.5;
 
-/** Of a letterboxed image's bytes alone. */
+/** Leaves a letterboxed image's bytes as they are. */
 const PLAIN: Omit<Preprocess, 'size'> = { color: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1], pad: 0 };
 
 // The pool's threads are the parallelism; more inside sharp would only take turns with them.

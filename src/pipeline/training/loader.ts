@@ -63,7 +63,7 @@ export class BatchLoader {
       minThreads: config.workers,
       closeTimeout: CLOSE_MS,
     });
-    // Without a listener the pool would throw, also for what is of no interest any more once it closes.
+    // Without a listener the pool would throw, even for batches nothing waits for once it closes.
     this.#failed = new Promise((_, reject) => this.#pool.on('error', (error) => reject(explainWorkerError(error))));
     this.#failed.catch(() => {});
   }

@@ -94,5 +94,5 @@ function describeFit(report: FitReport, path: string, classRows?: readonly (numb
     log(`  the file does not name its classes: ${fate}; \`npx yolox-node import-weights --classes\` names them`);
   }
   if (carried > 0) log(`  ${carried} of ${classRows?.length} classes are taken over by name`);
-  if (reinitialised.length > 0) log(`  initialised anew: ${reinitialised.join(', ')}`);
+  if (reinitialised.length > 0) log(`  newly initialised: ${reinitialised.join(', ')}`);
 }

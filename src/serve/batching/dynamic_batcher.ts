@@ -51,7 +51,7 @@ export class DynamicBatcher {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Images that wait for an instance. */
+  /** Images waiting for an instance. */
   get queued(): number {
     return this.#waiting.length;
   }
@@ -236,7 +236,7 @@ export class DynamicBatcher {
   }
 
   /**
-   * Queues the requests of a failed batch again: none was answered yet, and detecting twice harms nobody.
+   * Queues the requests of a failed batch again: none has been answered yet, and detecting twice is harmless.
    *
    * @param worker the one that died of it, if one did
    */

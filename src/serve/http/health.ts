@@ -35,7 +35,7 @@ export function healthRoutes(readiness: Readiness, metrics: Metrics): Hono {
   const app = new Hono();
   for (const path of ['/healthz', '/livez'])
     app.get(path, probe('Is the process alive?'), (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', probe('Does it want requests? Not while it warms up or shuts down.', [503]), async (c) => {
+  app.get('/readyz', probe('Is it ready for requests? Not while it warms up or shuts down.', [503]), async (c) => {
     const message = await readiness.unready();
     if (message === undefined) return c.json({ status: 'ready' });
     throw new ApiError({ code: 'not_ready', message, hint: 'Ask again in a second.' });

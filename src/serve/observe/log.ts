@@ -14,7 +14,7 @@ export type { Logger };
 
 /**
  * The log of a service: JSON lines on stderr, readable ones on a terminal. Lines are gathered while the last ones are
- * being written, so that a slow reader of the log holds up nobody.
+ * being written, so that a slow reader of the log delays no request.
  */
 export function createLog(level: ServeConfig['logLevel'], stream: DestinationStream = standardError()): Logger {
   return pino(

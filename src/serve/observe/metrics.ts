@@ -5,7 +5,7 @@ import { VersionMetrics } from './version_metrics.js';
 /** Seconds: from a small model's inference to a long queue. */
 const STAGE_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** What `/metrics` tells, beside the process's memory, CPU and event loop. */
+/** Metrics of the service, and of its process: memory, CPU and event loop. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly versions = new VersionMetrics(this.#registry);
@@ -17,20 +17,20 @@ export class Metrics {
   });
   readonly #stages = new Histogram({
     name: 'yolox_stage_seconds',
-    help: 'Time of a request in a stage; letterbox, inference and post are those of its whole batch',
+    help: 'Time of a request in each stage; letterbox, inference and post are of its whole batch',
     labelNames: ['stage'],
     buckets: STAGE_BUCKETS,
     registers: [this.#registry],
   });
   readonly #batches = new Histogram({
     name: 'yolox_batch_size',
-    help: 'Images in one run of the model',
+    help: 'Images per run of the model',
     buckets: [1, 2, 4, 8, 16, 32, 64],
     registers: [this.#registry],
   });
   readonly #responses = new Counter({
     name: 'yolox_responses_total',
-    help: 'Responses by route and HTTP status; 499 is a client that went away',
+    help: 'Responses by route and HTTP status; 499 is a client that disconnected',
     labelNames: ['route', 'status'],
     registers: [this.#registry],
   });
@@ -43,7 +43,7 @@ export class Metrics {
   });
   readonly #refused = new Counter({
     name: 'yolox_connections_refused_total',
-    help: 'Connections closed, or not served, because too many were open',
+    help: 'Connections refused because too many were open',
     registers: [this.#registry],
   });
 
@@ -62,7 +62,7 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** Shows what waits. */
+  /** Shows how much waits, read at each scrape. */
   watch(queue: { readonly queued: number; readonly admitted: number }): void {
     const gauge = (name: string, help: string, read: () => number) =>
       new Gauge({
@@ -73,7 +73,7 @@ export class Metrics {
           this.set(read());
         },
       });
-    gauge('yolox_queue_depth', 'Images that wait for the model', () => queue.queued);
+    gauge('yolox_queue_depth', 'Images waiting for the model', () => queue.queued);
     gauge('yolox_in_flight', 'Requests admitted and not answered yet', () => queue.admitted);
   }
 

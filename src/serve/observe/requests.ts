@@ -12,7 +12,7 @@ const MAX_ID = 128;
 /** Characters of a path in the log. */
 const MAX_PATH = 200;
 
-/** Asked every few seconds by machines, which nobody wants to read about. */
+/** Machines ask for these every few seconds: too often for the log. */
 const PROBES = new Set(['/healthz', '/livez', '/readyz', '/metrics']);
 
 /** Gives every request an id: the client's `X-Request-Id` when it is well-formed, else a new one. */

@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ShadowOutcome } from '../versions/shadow.js';
 import type { VersionInfo } from '../versions/versions.js';
 
-/** What `/metrics` tells of the versions loaded side by side; the label `model` is `name@version`. */
+/** Metrics of the versions loaded side by side; the label `model` is `name@version`. */
 export class VersionMetrics {
   readonly #registry: Registry;
   readonly #restarts: Counter;
@@ -13,14 +13,12 @@ export class VersionMetrics {
     this.#registry = registry;
     const counter = (name: string, help: string, labelNames: string[]) =>
       new Counter({ name, help, labelNames, registers: [registry] });
-    this.#restarts = counter('yolox_model_restarts_total', 'Processes of a model that died and were replaced', [
-      'model',
-    ]);
+    this.#restarts = counter('yolox_model_restarts_total', 'Model processes that died and were replaced', ['model']);
     this.#copies = counter('yolox_shadow_requests_total', 'Requests copied to a shadow version, by outcome', [
       'model',
       'result',
     ]);
-    this.#boxes = counter('yolox_shadow_boxes_total', 'Boxes that live version and shadow found both, or one alone', [
+    this.#boxes = counter('yolox_shadow_boxes_total', 'Boxes found by the live version, by its shadow, or by both', [
       'model',
       'found_by',
     ]);
@@ -42,12 +40,15 @@ export class VersionMetrics {
           }
         },
       });
-    gauge('yolox_model_role', 'Always 1; the label says what a loaded version does', ['role'], ({ role }) => [
+    gauge('yolox_model_role', 'Always 1; the label is the role of a loaded version', ['role'], ({ role }) => [
       { role },
       1,
     ]);
-    gauge('yolox_model_up', 'Whether the process of a version is up', [], ({ healthy }) => [{}, Number(healthy)]);
-    gauge('yolox_model_in_flight', 'Requests in hand of a version', [], ({ in_flight }) => [{}, in_flight]);
+    gauge('yolox_model_up', '1 while the process of a version is up, else 0', [], ({ healthy }) => [
+      {},
+      Number(healthy),
+    ]);
+    gauge('yolox_model_in_flight', 'Requests a version is working on', [], ({ in_flight }) => [{}, in_flight]);
   }
 
   countRestart(model: string): void {

@@ -5,9 +5,9 @@ import { configSchema, type ServeConfig } from '../../config/schema.js';
 import { ApiError } from '../api_error.js';
 import { bearerToken, digestsOf, matchesSecret } from './secrets.js';
 
-/** Paths for everybody: probes cannot send keys, and the page and the description of the service hold no data. */
+/** Public paths: probes cannot send keys, and the page and the description of the service hold no data. */
 const OPEN = new Set(['/', '/healthz', '/livez', '/readyz', '/openapi.json', '/favicon.ico', '/favicon.svg']);
-/** Trees for everybody; `/admin` asks for a token of its own. */
+/** Public trees; `/admin` asks for a token of its own. */
 const OPEN_TREES = /^\/(page|docs|admin)(\/|$)/;
 
 /**

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-/** Whose connection it is, by its address: of IPv6 a household or host has a network of 64 bits. */
+/** Names the client of a connection by its address; for IPv6 by its /64 network, which one host or household owns. */
 export function clientOf(address: string | undefined): string {
   if (address === undefined || !ipaddr.isValid(address)) return '';
   const parsed = ipaddr.process(address);

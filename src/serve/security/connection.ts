@@ -18,7 +18,7 @@ interface Turn {
   handler: (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 }
 
-/** A connection, whose requests are handled one after the other: many sent at once hold up nobody else. */
+/** A connection. Its requests are handled one after the other, so that many sent at once delay no other client. */
 export class Connection implements Member {
   readonly client: string;
   readonly exempt: boolean;

@@ -6,7 +6,7 @@ import { Connection } from './connection.js';
 import { answerPlainly } from './plain_answer.js';
 import { Pool } from './pool.js';
 
-/** Share of the connections that one client gets, when nobody says. */
+/** Share of the connections that one client gets by default. */
 const CLIENT_SHARE = 0.25;
 
 /**

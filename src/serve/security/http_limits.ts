@@ -9,7 +9,7 @@ const CHECK_MS = 1000;
 
 type Timeouts = Pick<ServeConfig, 'headersTimeout' | 'requestTimeout' | 'keepAliveTimeout'>;
 
-/** What Node's server is made with, so that neither large heads nor slow clients tie it up. */
+/** Options of Node's HTTP server that keep large heads and slow clients from tying it up. */
 export function httpServerOptions({ headersTimeout, requestTimeout, keepAliveTimeout }: Timeouts): ServerOptions {
   return {
     maxHeaderSize: MAX_HEAD_BYTES,

@@ -107,7 +107,7 @@ export class ModelProcess implements Model {
     return this.#admission.admitted;
   }
 
-  /** Images that wait for the model. */
+  /** Images waiting for the model. */
   get queued(): number {
     return this.#batcher.queued;
   }

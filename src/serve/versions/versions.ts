@@ -24,7 +24,7 @@ export interface VersionInfo extends WorkerInfo {
   /** Why it is not. */
   problem?: string;
   pid?: number;
-  /** Requests in hand. */
+  /** Requests it is working on. */
   in_flight: number;
 }
 

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UserError } from '../../../src/base/errors.js';
 import { configSchema } from '../../../src/config/schema.js';
 import { readBundle } from '../../../src/detect/bundle.js';
 import { OnnxDetector } from '../../../src/detect/onnx_detector.js';
 import { decodeImage } from '../../../src/image/decode.js';
 import { type DatasetEvaluation, evaluateOnDataset } from '../../../src/pipeline/evaluation/dataset_eval.js';
 import { makeBundle, randomJpeg } from '../../serve/make_bundle.js';
+import { refused } from '../../support/refused.js';
 
 const root = mkdtempSync(join(tmpdir(), 'dataset-eval-'));
 const images = join(root, 'images');
@@ -44,15 +44,6 @@ function evaluate(
 ): Promise<DatasetEvaluation> {
   const config = configSchema.parse({ eval: { images: 3, ...rest.eval } });
   return evaluateOnDataset({ model: { bundle }, images, annotations, config, out: rest.out, strict: rest.strict });
-}
-
-async function refused(promise: Promise<unknown>): Promise<string> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  assert.instance(error, UserError);
-  return (error as UserError).message;
 }
 
 const test = suite('evaluation on any dataset');

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { UserError } from '../../../src/base/errors.js';
 import { annotate } from '../../../src/image/draw.js';
 import { findImages } from '../../../src/pipeline/predict/image_inputs.js';
+import { refused } from '../../support/refused.js';
 
 const root = mkdtempSync(join(tmpdir(), 'image-inputs-'));
 process.on('exit', () => rmSync(root, { recursive: true, force: true }));
@@ -31,15 +31,6 @@ for (const name of [
   put(`photos/${name}`);
 mkdirSync(at('empty'));
 put('texts/a.txt');
-
-async function refused(promise: Promise<unknown>): Promise<string> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  assert.instance(error, UserError);
-  return (error as UserError).message;
-}
 
 const test = suite('images that arguments name');
 

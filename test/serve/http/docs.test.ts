@@ -25,7 +25,7 @@ test('every operation is shown, and can be tried, from this server alone', async
   };
   const operations = Object.values(paths).flatMap((methods) => Object.keys(methods));
   assert.is(await scene.page.locator('.opblock').count(), operations.length);
-  assert.equal(JSON.parse(await ask('Does it want requests?')), { status: 'ready' });
+  assert.equal(JSON.parse(await ask('Is it ready for requests?')), { status: 'ready' });
 });
 
 test('an image can be sent', async () => {
