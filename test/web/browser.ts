@@ -64,7 +64,7 @@ const works = ({ path, env }: BrowserProgram): Promise<boolean> =>
 
 /** The browser in @sparticuz/chromium, unpacked once for all tests of this version, with its libraries and fonts. */
 async function unpacked(): Promise<BrowserProgram> {
-  const { version } = createRequire(import.meta.url)('../../../node_modules/@sparticuz/chromium/package.json');
+  const { version } = createRequire(import.meta.url)('../../node_modules/@sparticuz/chromium/package.json');
   const home = join(tmpdir(), `yolox-browser-${version}`);
   if (!existsSync(home)) {
     const fresh = await mkdtemp(`${home}-`);
