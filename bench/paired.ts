@@ -1,3 +1,5 @@
+import { median } from '../src/base/math.js';
+
 /** One line of a benchmark's answer. Times and rates are medians; a ratio above 1 means ours is better. */
 export interface BenchResult {
   case: string;
@@ -56,10 +58,7 @@ export async function paired({
 
 /** Least, middle and greatest of some numbers; the middle of an even count is the mean of the two in the middle. */
 export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length / 2;
-  const median = (sorted[Math.ceil(half) - 1] + sorted[Math.floor(half)]) / 2;
-  return { min: sorted[0], median, max: sorted[sorted.length - 1] };
+  return { min: Math.min(...values), median: median(values), max: Math.max(...values) };
 }
 
 async function milliseconds(work: () => unknown): Promise<number> {

@@ -55,7 +55,7 @@ export const SMALL: Network = {
   confidence: 0.5,
 };
 
-/** Compiles the sources, so that what is measured is what is there. */
+/** Compiles the sources, so that the benchmark measures today's code. */
 export function build(): void {
   const { status, stdout } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, encoding: 'utf8' });
   if (status !== 0) log(`The sources do not compile without errors:\n${stdout.trim()}`);

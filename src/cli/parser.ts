@@ -58,12 +58,10 @@ function makeParser(argv: string[], flags: ReadonlyMap<string, FlagSyntax>): Arg
   );
 }
 
-/** Short options that had other names in earlier versions. */
-const RENAMED_OPTIONS: Readonly<Record<string, string>> = { nms: 'iou', sessions: 'instances' };
-
+/** A hint with the new name of an option that has been renamed: a configuration key, or `--nms`. */
 function renamedOption(name: string, flags: ReadonlyMap<string, FlagSyntax>): string | undefined {
-  const short = RENAMED_OPTIONS[name];
-  return renamedHint(name) ?? (short !== undefined && flags.has(short) ? `It is called --${short} now.` : undefined);
+  if (name === 'nms' && flags.has('iou')) return 'It is called --iou now.';
+  return renamedHint(`--${name}`, (key) => `--${key}`);
 }
 
 /** Turns a message of yargs into a problem of the option. */

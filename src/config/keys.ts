@@ -64,7 +64,7 @@ const SECRET_KEYS: readonly string[] = ['serve.apiKeys', 'serve.adminToken'];
 export const isSecret = (path: readonly PropertyKey[]): boolean =>
   SECRET_KEYS.some((key) => key === path.slice(0, key.split('.').length).join('.'));
 
-/** A copy of the tree with every secret replaced by a placeholder. */
+/** A copy of the tree with `[secret]` in place of every secret. */
 export function withoutSecrets<T>(tree: T, path: readonly string[] = []): T {
   if (isSecret(path)) return '[secret]' as T;
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;

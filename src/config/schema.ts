@@ -310,6 +310,5 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.infer<typeof configSchema>;
-export type ModelConfig = Config['model'];
 export type TrainConfig = Config['train'];
 export type ServeConfig = Config['serve'];

@@ -37,6 +37,32 @@ export class Model {
    */
   detect(images: Tensor, options: DecodeNmsOptions): DecodedDetections[] {
     const { raw, anchors } = this.#forward(images);
+    const found = decodeNms(raw, anchors, options);
+    raw.dispose();
+    return found;
+  }
+
+  /**
+   * Preprocessed images [N,H,W,3] → boxes cx, cy, w, h in input pixels, objectness, class probabilities [N,A,5+C];
+   * `shape` is [n, height, width].
+   * @throws UserError for infinite or NaN outputs
+   */
+  predict(images: Float32Array, [n, height, width]: [number, number, number]): Float32Array {
+    const input = tf.tensor4d(images, [n, height, width, 3]);
+    try {
+      const { raw, anchors } = this.#forward(input);
+      const output = activate(raw, anchors);
+      const values = output.dataSync() as Float32Array;
+      tf.dispose([raw, output]);
+      return values;
+    } finally {
+      input.dispose();
+    }
+  }
+
+  #forward(images: Tensor): { raw: Tensor; anchors: Anchors } {
+    const [, height, width] = images.shape;
+    const raw = forward(this.#tensors, this.architecture, images);
     if (!allFinite(raw)) {
       raw.dispose();
       throw new UserError({
@@ -46,27 +72,6 @@ export class Model {
         hint: 'The weights are damaged, or training has diverged: lower train.optimizer.lr.',
       });
     }
-    const found = decodeNms(raw, anchors, options);
-    raw.dispose();
-    return found;
-  }
-
-  /**
-   * Preprocessed images [N,H,W,3] → boxes cx, cy, w, h in input pixels, objectness, class probabilities [N,A,5+C];
-   * `shape` is [n, height, width].
-   */
-  predict(images: Float32Array, [n, height, width]: [number, number, number]): Float32Array {
-    const input = tf.tensor4d(images, [n, height, width, 3]);
-    const { raw, anchors } = this.#forward(input);
-    const output = activate(raw, anchors);
-    const values = output.dataSync() as Float32Array;
-    tf.dispose([input, raw, output]);
-    return values;
-  }
-
-  #forward(images: Tensor): { raw: Tensor; anchors: Anchors } {
-    const [, height, width] = images.shape;
-    const raw = forward(this.#tensors, this.architecture, images);
     return { raw, anchors: anchorGrid(height as number, width as number) };
   }
 

@@ -12,7 +12,7 @@ export interface DetectRequest<Bytes extends FileBytes = FileBytes> {
   thresholds?: Partial<Thresholds>;
   /** Also answer the image with its objects drawn on it. */
   draw?: boolean;
-  /** Set where no other image waits for this one: it may take as long as decoding may. */
+  /** Set where no other image waits for this one: it may use the whole decode timeout. */
   alone?: boolean;
 }
 
@@ -27,7 +27,7 @@ export interface Detected {
   drawn?: Uint8Array;
 }
 
-/** The result of a request in a batch: found, refused, or too long for company and to be sent again alone. */
+/** The result of a request in a batch: found, refused, or too slow for a batch, to be sent again alone. */
 export type Outcome = Detected | { refused: ErrorBody } | { long: true };
 
 /** The outcomes of a batch in the order of its requests, and milliseconds of each stage. */

@@ -26,6 +26,8 @@ const misuses: [string, string[], RegExp][] = [
   ['a key without its section suggests the right one', ['run', '--lr', '1'], /Did you mean "train\.optimizer\.lr"/],
   ['one hyphen is none of an option', ['run', '-epochs', '3'], /^-epochs: expected a known option\..*two hyphens/],
   ['a dash that an editor made is none either', ['run', '—epochs', '3'], /^—epochs: expected a known option/],
+  ['a renamed flag names its successor', ['model-eval', '--eval.pictures', '3'], /It is called --eval\.images now\.$/],
+  ['a renamed short flag too', ['predict', '--nms', '0.5'], /It is called --iou now\.$/],
   ['no command at all', [], /Name a command/],
   ['an unknown preset suggests the right one', ['run', '--config', 'quikstart'], /Did you mean "quickstart"/],
   [

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../base/package.js';
+import { packageRoot, packageVersion } from '../../base/package.js';
 import { buildDir, findAddon } from '../../kernels/addon.js';
 import { defineCommand } from '../command.js';
 import { printResult } from '../shared.js';
@@ -59,7 +59,7 @@ async function diagnose() {
   ]);
   const onnxruntime = inspectOnnxruntime();
   const packages = Object.fromEntries(
-    ['@tensorflow/tfjs-node-gpu', 'onnxruntime-node', 'sharp'].map((name) => [name, packageVersion(name)]),
+    ['@tensorflow/tfjs-node-gpu', 'onnxruntime-node', 'sharp'].map((name) => [name, versionOf(name)]),
   );
   return {
     ok:
@@ -67,7 +67,7 @@ async function diagnose() {
       tensorflow.ops !== undefined &&
       onnxruntime !== undefined &&
       Object.values(packages).every(Boolean),
-    version: JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version as string,
+    version: packageVersion,
     node: process.versions.node,
     python,
     pip,
@@ -146,7 +146,7 @@ function inspectOnnxruntime() {
   try {
     const { listSupportedBackends } = require('onnxruntime-node') as typeof import('onnxruntime-node');
     return {
-      version: packageVersion('onnxruntime-node'),
+      version: versionOf('onnxruntime-node'),
       providers: listSupportedBackends()
         .filter(({ bundled }) => bundled)
         .map(({ name }) => name),
@@ -162,7 +162,7 @@ function packageFolder(name: string): string | undefined {
   return found && dirname(found);
 }
 
-function packageVersion(name: string): string | undefined {
+function versionOf(name: string): string | undefined {
   const folder = packageFolder(name);
   return folder && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 }

@@ -7,17 +7,17 @@ import { printResult } from '../shared.js';
 
 export const tuneCommand = defineCommand({
   command: 'tune <bundle>',
-  describe: 'Measure how this machine serves a packed model best, and save it in the bundle',
+  describe: 'Find the fastest settings for serving a bundle on this machine and save them in it',
   options: {
-    bundle: text.describe('Folder of a packed model'),
+    bundle: text.describe('Folder of a bundle'),
     goal: z
       .enum(['throughput', 'latency'])
       .default('throughput')
-      .describe('Most answers per second, or the fastest answer to one client'),
-    seconds: z.number().min(1).max(600).default(3).describe('Longest time of one measurement'),
+      .describe('Optimise for answers per second, or for the latency of one client'),
+    seconds: z.number().min(1).max(600).default(3).describe('Longest measurement, seconds'),
   },
-  config: { keys: ['serve.provider'], short: { provider: ['serve.provider', 'What to run on'] } },
-  examples: [['tune out/bundle', 'Before `serve out/bundle`, once on each machine']],
+  config: { keys: ['serve.provider'], short: { provider: ['serve.provider', 'Execution provider'] } },
+  examples: [['tune out/bundle', 'Run once on each machine, before `serve out/bundle`']],
   async handler({ bundle: dir, goal, seconds, ...args }, { config }) {
     const { serve } = await config();
     const { readBundle } = await import('../../detect/bundle.js');

@@ -28,7 +28,7 @@ export interface BringOptions {
   expected?: string | null;
   /** Computes the SHA-256 of a local file. */
   hash?: (path: string) => Promise<string>;
-  /** If false, downloads nothing; a file not yet downloaded has a placeholder instead of a SHA-256. */
+  /** If false, downloads nothing; the SHA-256 of a file not yet downloaded then says so. */
   fetch?: boolean;
 }
 

@@ -1,4 +1,4 @@
-import { STRIDES } from '../../config/network.js';
+import { anchorGrid, STRIDES } from '../../config/network.js';
 import type { LevelOutput } from '../network.js';
 
 /** A map of one image, [channels, height, width]. */
@@ -51,6 +51,7 @@ export function isKnownOutput(dims: readonly number[], data: Float32Array, level
 function columnsOf({ reg, obj, cls }: LevelOutput<LevelMap>, stride: number): Columns {
   const { height, width } = obj;
   const anchors = height * width;
+  const grid = anchorGrid(height * stride, width * stride, [stride]);
   const raw = [reg, obj, cls].flatMap(({ channels, data }) =>
     Array.from({ length: channels }, (_, i): Column => {
       return { values: data.subarray(i * anchors, (i + 1) * anchors), kind: 'raw' };
@@ -58,8 +59,8 @@ function columnsOf({ reg, obj, cls }: LevelOutput<LevelMap>, stride: number): Co
   );
   const [x, y, w, h] = raw.map(({ values }) => values);
   const decoded = [
-    x.map((value, i) => (value + (i % width)) * stride),
-    y.map((value, i) => (value + Math.floor(i / width)) * stride),
+    x.map((value, i) => (value + grid.x[i]) * stride),
+    y.map((value, i) => (value + grid.y[i]) * stride),
     w.map((value) => Math.exp(value) * stride),
     h.map((value) => Math.exp(value) * stride),
   ];

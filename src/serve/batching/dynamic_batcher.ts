@@ -270,16 +270,16 @@ export class DynamicBatcher {
   #watchDeadline(pending: PendingRequest): () => void {
     const budget = pending.ticket.deadline - this.#clock.now();
     // An idle model answers even if an image alone takes it longer than the budget.
-    const patience = Math.max(budget / 2, budget - this.#costs.expected(1));
+    const wait = Math.max(budget / 2, budget - this.#costs.expected(1));
     const tooLate = () => {
-      // It would have taken at least this long.
+      // Its latency would have been this long or longer.
       if (!pending.long) pending.ticket.measure();
       const message = 'The request waited until its deadline.';
       this.#giveUp(pending, this.#options.admission.refusal('deadline_passed', message));
     };
-    let cancel = this.#clock.after(patience, () => {
+    let cancel = this.#clock.after(wait, () => {
       if (this.#waiting.includes(pending) && this.#running.size > 0) tooLate();
-      else cancel = this.#clock.after(budget - patience + GRACE_MS, tooLate);
+      else cancel = this.#clock.after(budget - wait + GRACE_MS, tooLate);
     });
     return () => cancel();
   }

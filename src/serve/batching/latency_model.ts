@@ -12,7 +12,7 @@ const DOUBT = 0.05;
 
 /**
  * Latency by position, the number of requests in hand once one has been let in: a straight line through the latest
- * measurements, whatever makes it so: batches, several sessions, or another model on the same cores. Where positions
+ * measurements. It covers batches, several instances and other load on the same cores alike. Where positions
  * are too much alike to show its slope it is the line through their mean and the origin.
  */
 export class LatencyModel {

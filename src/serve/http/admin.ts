@@ -8,7 +8,7 @@ import { bearerToken, digestsOf, matchesSecret } from '../security/secrets.js';
 import type { VersionInfo, Versions } from '../versions/versions.js';
 import { readText, refuseLarge } from './body.js';
 import { describe, inlineSchema, json, type RouteDescription } from './describe.js';
-import { parseJson } from './json_text.js';
+import { checkFields, parseJson } from './json_text.js';
 
 /** Bytes of a request's body; the largest names a folder and a version. */
 const MAX_BYTES = 10_000;
@@ -142,16 +142,8 @@ export function adminRoutes({ versions, token, bundles }: AdminParts): Hono {
   return app;
 }
 
-async function read<T>(schema: z.ZodType<T>, c: Context): Promise<T> {
-  const parsed = schema.safeParse(parseJson(await readText(c, MAX_BYTES)));
-  if (parsed.success) return parsed.data;
-  const [{ path, message }] = parsed.error.issues;
-  throw new ApiError({
-    code: 'bad_field',
-    message: path.length > 0 ? `The field ${path.join('.')} of the JSON body is wrong.` : 'The JSON body is wrong.',
-    expected: message.replace(/^Invalid input: expected /, ''),
-  });
-}
+const read = async <T>(schema: z.ZodType<T>, c: Context): Promise<T> =>
+  checkFields(schema, parseJson(await readText(c, MAX_BYTES)));
 
 /** A folder directly in the allowed one, also after symbolic links were followed. */
 async function bundleFolder(root: string | null, name: string): Promise<string> {

@@ -3,7 +3,7 @@ import { describeValue, didYouMean } from '../../base/errors.js';
 import { isRecord } from '../../base/record.js';
 import { ApiError } from '../api_error.js';
 import { checkJsonShape } from '../security/body_shape.js';
-import { parseJson } from './json_text.js';
+import { checkFields, parseJson } from './json_text.js';
 
 const ENCODED = 'Base64 (RFC 4648, padded, in one line or several), or the same as a data URL: data:image/…;base64,…';
 const DATA_URL = /^data:(image\/[a-z0-9.+-]{1,64}|application\/octet-stream)(;[a-z-]{1,64}=[^;,]{0,64})?;base64,/i;
@@ -50,19 +50,8 @@ export function readJsonBody(text: string): JsonBody {
   checkJsonShape(text);
   const body = parseJson(text);
   const key = onlyKey(body);
-  const parsed = SHAPES[key].safeParse(body);
-  if (!parsed.success) {
-    const [{ path, message }] = parsed.error.issues;
-    const field = path.map(String).join('.');
-    const received = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown>)[step], body);
-    throw new ApiError({
-      code: 'bad_field',
-      message: `The field ${field} of the JSON body is wrong.`,
-      expected: message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
-      received: describeValue(typeof received === 'string' ? received.slice(0, 100) : received),
-    });
-  }
-  const { image, images, url } = parsed.data as { image?: Buffer; images?: Buffer[]; url?: string };
+  const shape: z.ZodType<{ image?: Buffer; images?: Buffer[]; url?: string }> = SHAPES[key];
+  const { image, images, url } = checkFields(shape, body);
   return { images: images ?? (image ? [image] : []), list: images !== undefined, url };
 }
 

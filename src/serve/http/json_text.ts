@@ -1,4 +1,5 @@
-import { messageOf } from '../../base/errors.js';
+import type { z } from 'zod';
+import { describeValue, messageOf } from '../../base/errors.js';
 import { ApiError } from '../api_error.js';
 
 /** @throws ApiError 400 for what is no JSON, or has a key twice: the parser would take the last without a word */
@@ -17,6 +18,20 @@ export function parseJson(text: string): unknown {
     code: 'repeated_key',
     message: 'A key of the JSON body is there twice.',
     expected: 'each key once',
+  });
+}
+
+/** @throws ApiError 400 naming the first field that does not fit the schema */
+export function checkFields<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  const received = path.reduce<unknown>((node, step) => (node as Record<PropertyKey, unknown>)[step], body);
+  throw new ApiError({
+    code: 'bad_field',
+    message: path.length > 0 ? `The field ${path.join('.')} of the JSON body is wrong.` : 'The JSON body is wrong.',
+    expected: message.replace(/^Invalid input: expected (.*?)(, received .*)?$/, '$1'),
+    received: describeValue(typeof received === 'string' ? received.slice(0, 100) : received),
   });
 }
 

@@ -7,10 +7,10 @@ import type { Provider } from '../../detect/providers.js';
 import type { InstanceData, OpenedInstance } from './instance_thread.js';
 import type { WorkerOptions } from './worker_options.js';
 
-/** Most images in a batch where nothing else is set: more save nothing on a CPU, and cost memory. */
+/** Default maximum batch size: larger batches save nothing on a CPU and cost memory. */
 const MAX_BATCH: Record<Provider, number> = { cpu: 4, cuda: 16, tensorrt: 16 };
 
-/** Megabytes of a thread's young objects: little, for they are collected after every batch. */
+/** Megabytes of a thread's young objects: small, because they are collected after every batch. */
 const YOUNG_MB = 6;
 
 /** How a worker's model was loaded. */
@@ -40,7 +40,7 @@ export class Worker {
    * Loads a bundle once for each stream but the last.
    *
    * @param streams numbers of open sockets; the last is for images that take long
-   * @throws UserError for a file that onnxruntime cannot load, another input size, or a provider that is not there
+   * @throws UserError for a file that onnxruntime cannot load, another input size, or an unavailable provider
    */
   static async open(bundle: Bundle, options: WorkerOptions, streams: readonly number[]): Promise<Worker> {
     const [long] = streams.slice(-1);

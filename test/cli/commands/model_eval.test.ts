@@ -53,7 +53,7 @@ test('numbers are checked as those of the configuration', async () => {
   for (const [flag, value] of [
     ['--confidence', 'abc'],
     ['--confidence', '2'],
-    ['--nms', 'abc'],
+    ['--iou', 'abc'],
     ['--max-detections', '0'],
     ['--max-detections', '-3'],
     ['--size', '65'],

@@ -11,7 +11,7 @@ const LANES = 16;
 /** Share of requests that are bytes on a bare connection. */
 const RAW = 0.15;
 /** Milliseconds after which an answer counts as never coming; far above what any takes. */
-const PATIENCE_MS = 20_000;
+const ANSWER_MS = 20_000;
 /** Milliseconds given to bytes that may be half a request before the connection is half closed. */
 const HALF_MS = 40;
 
@@ -42,7 +42,7 @@ export type Tally = Map<number | 'closed', number>;
  * @throws Error naming the request that was not answered, or 5xx (503 is asked again), or with what is to be hidden
  */
 export async function attack({ url, seed, from, to, images, hidden }: AttackOptions): Promise<Tally> {
-  const pool = new Pool(url, { connections: LANES, headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS });
+  const pool = new Pool(url, { connections: LANES, headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS });
   const tally: Tally = new Map();
   let next = from;
   const lane = async () => {
@@ -98,12 +98,12 @@ async function shout(url: string, bytes: Buffer): Promise<Reply> {
   });
   socket.write(bytes);
   const half = setTimeout(() => socket.end(), HALF_MS);
-  const patience = new AbortController();
+  const settled = new AbortController();
   try {
-    await Promise.race([answered, sleep(PATIENCE_MS, undefined, { signal: patience.signal }).then(never)]);
+    await Promise.race([answered, sleep(ANSWER_MS, undefined, { signal: settled.signal }).then(never)]);
   } finally {
     clearTimeout(half);
-    patience.abort();
+    settled.abort();
     socket.destroy();
   }
   await (socket.closed || once(socket, 'close'));
@@ -113,5 +113,5 @@ async function shout(url: string, bytes: Buffer): Promise<Reply> {
 }
 
 function never(): never {
-  throw new Error(`neither answered nor closed in ${PATIENCE_MS} ms`);
+  throw new Error(`neither answered nor closed in ${ANSWER_MS} ms`);
 }
