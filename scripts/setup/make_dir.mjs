@@ -34,7 +34,7 @@ function isFolder(path) {
 
 function refused(path, code) {
   return new SetupError(
-    `${path}: expected a folder that can be made and written, received ${code}. ` +
+    `${path}: expected a folder that can be created and written to, received ${code}. ` +
       'Set YOLOX_CACHE to a folder of your own, or mend the rights of this one.',
   );
 }

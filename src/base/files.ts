@@ -95,7 +95,7 @@ async function tryMakeDir(path: string): Promise<boolean> {
 function refusedBy(parent: string, path: string): UserError {
   return new UserError({
     where: path,
-    expected: 'a folder that can be made',
+    expected: 'a folder that can be created',
     received: 'ENOENT',
     hint: `${parent} takes no folders: choose another path.`,
   });

@@ -25,7 +25,7 @@ export function decodeText(bytes: Buffer, where: string): string {
     where,
     expected: 'text in UTF-8',
     received: binary ? 'a binary file' : `other bytes in line ${firstBadLine(bytes)}`,
-    hint: binary ? undefined : 'Save it as UTF-8; if it is of Windows: iconv -f WINDOWS-1252 -t UTF-8.',
+    hint: binary ? undefined : 'Save it as UTF-8; if it comes from Windows: iconv -f WINDOWS-1252 -t UTF-8.',
   });
 }
 

@@ -34,7 +34,7 @@ export async function openZip(source: string | Buffer, where = String(source)): 
     }
   } catch (error) {
     zip?.close();
-    throw new UserError({ where, expected: 'a sound zip', reason: messageOf(error) }, { cause: error });
+    throw new UserError({ where, expected: 'a valid zip', reason: messageOf(error) }, { cause: error });
   }
   const archive = zip;
   return {

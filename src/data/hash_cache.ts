@@ -80,7 +80,8 @@ export class HashCache {
   async #read(path: string): Promise<string> {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       // Reading a pipe would block, and it would be empty the next time.
-      if (!(await stat(path)).isFile()) throw new UserError({ where: path, expected: 'a file', hint: 'It is none.' });
+      if (!(await stat(path)).isFile())
+        throw new UserError({ where: path, expected: 'a file', hint: 'It is not a regular file.' });
       const file = await open(path);
       try {
         const before = await file.stat({ bigint: true });
@@ -98,7 +99,7 @@ export class HashCache {
         await file.close();
       }
     }
-    const hint = 'Wait until what writes it is done, and run again.';
+    const hint = 'Wait until the program that writes it is done, and run again.';
     throw new UserError({ where: path, expected: 'a file that does not change while it is read', hint });
   }
 

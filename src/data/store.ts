@@ -73,7 +73,7 @@ export class Store {
       if (received !== hash) {
         const hint =
           'It was lost or damaged: `npx yolox-node data-load --force` with the same configuration brings it back.';
-        throw new UserError({ where, expected: `an image of SHA-256 ${hash}`, received, hint });
+        throw new UserError({ where, expected: `an image with SHA-256 ${hash}`, received, hint });
       }
       this.#verified.add(hash);
       progress?.update(++done);

@@ -23,7 +23,7 @@ export async function readClassNames(given: string, where = '--classes'): Promis
   if (FILE_ENDING.test(given) || given.includes('/')) {
     throw new UserError({
       where,
-      expected: 'names with commas between them, or a file that is there',
+      expected: 'names separated by commas, or an existing file',
       received: given,
     });
   }
@@ -51,7 +51,7 @@ function withoutNumbers(lines: readonly string[], path: string): readonly string
   for (const first of [0, 1]) {
     const names = lines.map((line, i) => new RegExp(`^\\s*${i + first}\\s*[:,;\\s]\\s*(\\S.*)$`).exec(line)?.[1]);
     if (lines.length < 2 || names.includes(undefined)) continue;
-    log(`${path}: the numbers before the names, from ${first} to ${lines.length - 1 + first}, are taken off`);
+    log(`${path}: the numbers before the names, from ${first} to ${lines.length - 1 + first}, are removed`);
     return names as string[];
   }
   return lines;

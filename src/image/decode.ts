@@ -27,7 +27,7 @@ const MAX_PIXELS = 100_000_000;
 /** Default limit of the time of decoding one image, milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-const AGAIN = 'Copy or download it again, or save it anew.';
+const AGAIN = 'Copy, download or save it again.';
 const names = Object.values(FORMATS);
 const IMAGE = `an image (${names.slice(0, -1).join(', ')} or ${names.at(-1)})`;
 
@@ -225,7 +225,7 @@ async function guarded<T extends ApartTask>(
   if ('problem' in reply) throw new ImageError('format', { where, ...reply.problem });
   if (isCutOff(bytes, format)) throw cutOff(where, format, reply.failed);
   const received = reasonOf(reply.failed);
-  throw new ImageError('damaged', { where, expected: `a sound ${FORMATS[format]} image`, received, hint: AGAIN });
+  throw new ImageError('damaged', { where, expected: `a valid ${FORMATS[format]} image`, received, hint: AGAIN });
 }
 
 /** Libraries add a line per stage; reading beyond the end of the file is the least informative one. */

@@ -78,7 +78,7 @@ export async function readHeaderHere({ bytes, format }: ImageFile): Promise<Libr
     throw new UserError({
       expected: 'grey, RGB or CMYK, with or without transparency',
       received: `${channels} channels (${space})`,
-      hint: 'Save the three to be looked at as an RGB image.',
+      hint: 'Save the three bands you need as an RGB image.',
     });
   }
   return { ...autoOrient, orientation, colourSpace: space, alpha: hasAlpha && (format !== 'tiff' || saysAlpha(bytes)) };

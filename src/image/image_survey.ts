@@ -74,7 +74,7 @@ function ofScans(bytes: Buffer): Survey {
 
 function tooManyFrames(what: string) {
   const expected = `at most ${MAX_FRAMES} ${what} in one file`;
-  return { expected, received: `more ${what}`, hint: 'Save the one to be looked at as a file of its own.' };
+  return { expected, received: `more ${what}`, hint: 'Save the image you need as a separate file.' };
 }
 
 /** Counts starts of scans. */

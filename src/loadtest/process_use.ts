@@ -25,7 +25,7 @@ export class ProcessSampler {
     };
     sample();
     if (this.#samples.length === 0) {
-      throw new UserError({ where: '--pid', expected: 'the number of a running process', received: pid });
+      throw new UserError({ where: '--pid', expected: 'the id of a running process', received: pid });
     }
     this.#timer = setInterval(sample, intervalMs);
   }

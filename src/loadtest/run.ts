@@ -105,7 +105,7 @@ export async function checkTarget(target: Target): Promise<void> {
       throw new UserError({
         where: target.url,
         field: `image ${index + 1}`,
-        expected: 'an answer of status 200 to 299',
+        expected: 'an answer with status 200 to 299',
         received: status ?? error,
       });
     }

@@ -98,13 +98,13 @@ export function categoriesOf({ categories, architecture: { classes } }: OpenedNe
   if (categories) return categories;
   const usual = usualClasses(classes);
   if (usual) {
-    log(`${path}: its ${classes} classes have no names and are taken for COCO's; --classes names others`);
+    log(`${path}: its ${classes} classes have no names; assuming COCO's (--classes names others)`);
     return usual;
   }
   throw new UserError({
     where: path,
     expected: `weights that name their classes, or have COCO's ${COCO_CLASSES.length}`,
     received: `${classes} unnamed classes`,
-    hint: 'Name them in their order with --classes a,b,c or --classes FILE.',
+    hint: 'Name them in order with --classes a,b,c or --classes FILE.',
   });
 }

@@ -63,10 +63,10 @@ function notStrict(path: string, { items }: ValidationReport): UserError {
   return new UserError({
     where: path,
     field: 'data.strict',
-    expected: 'nothing to drop or mend',
+    expected: 'nothing to drop or repair',
     received: `${changed.length} such items`,
     reason: commonestCause(changed, items)?.text,
-    hint: 'Mend the source, or leave data.strict at false.',
+    hint: 'Fix the source, or set data.strict to false.',
   });
 }
 

@@ -27,7 +27,7 @@ const misuses: [string, string[], RegExp][] = [
   ['one hyphen is none of an option', ['run', '-epochs', '3'], /^-epochs: expected a known option\..*two hyphens/],
   ['a dash that an editor made is none either', ['run', '—epochs', '3'], /^—epochs: expected a known option/],
   ['a renamed flag names its successor', ['model-eval', '--eval.pictures', '3'], /It is called --eval\.images now\.$/],
-  ['a renamed short flag too', ['predict', '--nms', '0.5'], /It is called --iou now\.$/],
+  ['a renamed short flag too', ['predict', 'a.jpg', '--nms', '0.5'], /It is called --iou now\.$/],
   ['no command at all', [], /Name a command/],
   ['an unknown preset suggests the right one', ['run', '--config', 'quikstart'], /Did you mean "quickstart"/],
   [

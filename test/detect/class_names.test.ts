@@ -85,7 +85,7 @@ test('names of one line each come back whatever they are, in their order', async
 test('what is no list of names is refused', async () => {
   assert.match(
     await refusal(readClassNames('none.txt')),
-    /--classes: expected names .* or a file that is there, received "none\.txt"/,
+    /--classes: expected names .* or an existing file, received "none\.txt"/,
   );
   assert.match(await refusal(readClassNames('a,,b')), /names that are not empty, received "none for class 1"/);
   assert.match(await refusal(readClassNames('a,b,a')), /different names, received "a twice"/);

@@ -149,9 +149,9 @@ test('reasons of images decoded at the same time are each their own', async () =
     return copy.fill(0x5a, copy.indexOf(mark, 0, 'latin1') + 4 + 2, copy.length - 20);
   };
   const wrong: [Buffer, RegExp][] = [
-    [scrambled(png, 'IDAT'), /a sound PNG image, received "\S*png/i],
-    [scrambled(await soft.clone().webp().toBuffer(), 'VP8 '), /a sound WebP image, received ".*webp/i],
-    [makeTiff({ more: [[259, 3, [9999]]] }), /a sound TIFF image, received ".*(compression|tiff)/i],
+    [scrambled(png, 'IDAT'), /a valid PNG image, received "\S*png/i],
+    [scrambled(await soft.clone().webp().toBuffer(), 'VP8 '), /a valid WebP image, received ".*webp/i],
+    [makeTiff({ more: [[259, 3, [9999]]] }), /a valid TIFF image, received ".*(compression|tiff)/i],
     [jpeg.subarray(0, 300), /a whole JPEG image/],
   ];
   const many = Array.from({ length: 24 }, (_, i) => wrong[i % wrong.length]);

@@ -125,7 +125,7 @@ test('bad sources are one clear error', async ({ dir, step }) => {
   assert.match(await message({ images }), /^UserError: data\.annotations: expected/);
   assert.match(
     await message({ images: join(dir, 'no'), annotations }),
-    /^UserError: .*no: data\.images: expected an existing path or a URL\. Mend the path; it is seen from/,
+    /^UserError: .*no: data\.images: expected an existing path or a URL\. Fix the path, which is relative to/,
   );
   assert.match(
     await message({ images: join(dir, 'text.txt'), annotations }),
@@ -133,7 +133,7 @@ test('bad sources are one clear error', async ({ dir, step }) => {
   );
   assert.match(
     await message({ images, annotations, annotationsSha256: 'b'.repeat(64) }),
-    /^UserError: .*labels\.json: data\.annotations: expected a file of SHA-256/,
+    /^UserError: .*labels\.json: data\.annotations: expected a file with SHA-256/,
   );
   assert.match(
     await message({ images, annotations: join(dir, 'text.txt') }),
@@ -145,11 +145,11 @@ test('bad sources are one clear error', async ({ dir, step }) => {
   );
   assert.match(
     await message({ images: join(images, 'a.jpg'), annotations }),
-    /^UserError: .*a\.jpg: expected a folder or a zip of images, received "one image"\. Give the folder it lies in/,
+    /^UserError: .*a\.jpg: expected a folder or a zip of images, received "one image"\. Give the folder that contains it/,
   );
   assert.match(
     await message({ images, annotations: images }),
-    /^UserError: .*in: expected a COCO JSON file, or a zip holding one, received "a folder"\. A file per image/,
+    /^UserError: .*in: expected a COCO JSON file, or a zip that contains one, received "a folder"\. A file per image/,
   );
   assert.match(
     await message({ images: 's3://bucket/images', annotations }),
@@ -171,7 +171,7 @@ test('data.strict: what would be dropped or mended is an error, a sound dataset 
     await writeTree(dir, { 'labels.json': JSON.stringify(changed) });
     assert.match(
       await messageFrom(dataLoad(step({ ...data, annotations: join(dir, 'labels.json') }))),
-      new RegExp(`validation\\.json: data\\.strict: expected nothing to drop or mend, .*1 × ${problem}`),
+      new RegExp(`validation\\.json: data\\.strict: expected nothing to drop or repair, .*1 × ${problem}`),
     );
   }
 });

@@ -145,7 +145,7 @@ test('a server that does not get ready is reported with the end of its log', asy
   await seal();
   assert.match(
     (await refusal()).message,
-    /yolox-node serve: expected a server that gets ready, received "exit code 2".*model\.onnx: expected an ONNX model/s,
+    /yolox-node serve: expected a server that becomes ready, received "exit code 2".*model\.onnx: expected an ONNX model/s,
   );
 });
 

@@ -116,7 +116,7 @@ for (const cache of ['/proc/yolox', '/dev/null/cache', '/dev/null']) {
       encoding: 'utf8',
     });
     assert.is(status, 2);
-    assert.match(stderr, /^error: \/\S+: expected a folder that can be made and written.* Set YOLOX_CACHE/m);
+    assert.match(stderr, /^error: \/\S+: expected a folder that can be created and written to.* Set YOLOX_CACHE/m);
   });
 }
 

@@ -26,7 +26,7 @@ export const cocoEvalCommand = defineCommand({
     if (strict && evaluation.notices.length > 0) {
       throw new UserError({
         where: dt,
-        expected: 'all of both files to count (--strict)',
+        expected: 'every entry of both files to count (--strict)',
         received: evaluation.notices.map(({ count, kind }) => `${count} ${kind}`).join(', '),
       });
     }

@@ -60,7 +60,7 @@ async function runLoadTest(args: LoadTestArgs): Promise<void> {
 async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const interrupt = () => {
-    log('load-test: interrupted; ending with what was measured');
+    log('load-test: interrupted; reporting what was measured so far');
     controller.abort();
   };
   process.once('SIGINT', interrupt);

@@ -63,7 +63,12 @@ async function folderGiven(path: string): Promise<UserError> {
     json.length > 0 && !ofImages
       ? `Name the file: ${shown.join(', ')}.`
       : `A file per image (LabelMe, YOLO, Pascal VOC) is not read: export or convert them as one COCO instances JSON.`;
-  return new UserError({ where: path, expected: 'a COCO JSON file, or a zip holding one', received: 'a folder', hint });
+  return new UserError({
+    where: path,
+    expected: 'a COCO JSON file, or a zip that contains one',
+    received: 'a folder',
+    hint,
+  });
 }
 
 function jsonNames(zip: ZipArchive): string[] {

@@ -101,7 +101,7 @@ export async function loadCoco(
  * Reads a COCO folder in place, without a store.
  *
  * @param images folder that file names are relative to
- * @param annotations COCO JSON file, or a zip holding one
+ * @param annotations COCO JSON file, or a zip that contains one
  * @returns the repaired dataset, and the paths of its images
  * @throws UserError like {@link loadCoco}, and if the folder or file does not exist
  */

@@ -70,9 +70,9 @@ async function downloadTo(path: string, url: string, options: DownloadOptions): 
     await rm(`${part}.json`, { force: true });
     throw new UserError({
       where: url,
-      expected: `a file of SHA-256 ${options.sha256}`,
+      expected: `a file with SHA-256 ${options.sha256}`,
       received: hash,
-      hint: 'The download was thrown away: mend the checksum in the configuration or the URL.',
+      hint: 'The download was deleted: fix the checksum in the configuration or the URL.',
     });
   }
   await rm(path, { force: true });

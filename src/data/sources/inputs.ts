@@ -59,7 +59,7 @@ export async function bringHere(location: string, options: BringOptions): Promis
     throw new UserError({
       where: base,
       field,
-      expected: `a file of SHA-256 ${expected}`,
+      expected: `a file with SHA-256 ${expected}`,
       received: sha256 ?? 'a folder',
     });
   }
@@ -71,7 +71,7 @@ export async function statInput(path: string, field?: string): Promise<Stats> {
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw explainFileError(error, path);
     const quoted = path.startsWith('~') ? ' The shell replaces ~ only where it is not quoted.' : '';
-    const hint = `Mend the path; it is seen from ${process.cwd()}.${quoted}`;
+    const hint = `Fix the path, which is relative to ${process.cwd()}.${quoted}`;
     throw new UserError({ where: path, field, expected: 'an existing path or a URL', hint }, { cause: error });
   });
   if (info.isFile() || info.isDirectory()) return info;
@@ -89,7 +89,7 @@ export async function openImages(path: string): Promise<ImageFiles> {
     where: path,
     expected: 'a folder or a zip of images',
     received: isImageName(path) ? 'one image' : 'another kind of file',
-    hint: isImageName(path) ? 'Give the folder it lies in.' : 'Unpack an archive of another kind first.',
+    hint: isImageName(path) ? 'Give the folder that contains it.' : 'Unpack an archive of another kind first.',
   });
 }
 

@@ -61,10 +61,10 @@ async function hasChanged(url: string, { version, bytes }: KeptRecord): Promise<
     const known = version !== undefined && now !== undefined;
     const changed = known ? now !== version : length !== undefined && Number(length) !== bytes;
     if (changed) log(`${url}: changed since it was downloaded (${version} → ${now}); downloading it again`);
-    else if (!known) log(`${url}: the server names no version; used as it was downloaded, set a SHA-256 to be sure`);
+    else if (!known) log(`${url}: the server gives no version; using the earlier download, set a SHA-256 to be sure`);
     return changed;
   } catch (error) {
-    log(`${url}: used as it was downloaded; whether it has changed could not be asked: ${messageOf(error)}`);
+    log(`${url}: using the earlier download, because checking for changes failed: ${messageOf(error)}`);
     return false;
   }
 }

@@ -46,7 +46,7 @@ export class GraphReader {
       if (node === undefined || !isPassThrough(node, at)) return at;
       at = node.input[0];
     }
-    throw new UserError({ where: this.where, field: `value ${value}`, expected: 'a graph without circles' });
+    throw new UserError({ where: this.where, field: `value ${value}`, expected: 'a graph without cycles' });
   }
 
   /** The node that computes a value; undefined for the input and for constants. */

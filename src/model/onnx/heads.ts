@@ -94,7 +94,7 @@ const convsBefore = (graph: GraphReader, { input }: OnnxNode): OnnxNode[] =>
 function weightShape(graph: GraphReader, node: OnnxNode): number[] {
   const tensor = graph.constant(node.input[1]);
   if (tensor) return tensor.dims;
-  const hint = 'Quantised models cannot be read: give the model they were made of.';
+  const hint = 'Quantised models cannot be read: give the original model.';
   const received = graph.describe(node.input[1]);
   throw new UserError({
     where: graph.where,

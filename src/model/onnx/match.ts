@@ -31,8 +31,8 @@ const PATCHES: readonly Patch[] = [0, 1, 2, 3].map((i) => ({ row: i & 1, column:
 
 /** Remedies for nodes that reveal how a model was processed earlier. */
 const REMEDIES: readonly [RegExp, string][] = [
-  [/quantize|Integer|QLinear/i, 'Quantised models cannot be read: give the model they were made of.'],
-  [/^com\.microsoft/, 'It was optimised for onnxruntime: give the model it was made of.'],
+  [/quantize|Integer|QLinear/i, 'Quantised models cannot be read: give the original model.'],
+  [/^com\.microsoft/, 'It was optimised for onnxruntime: give the original model.'],
 ];
 
 /** A difference between graph and network, at this number of layers below an output. */

@@ -57,7 +57,7 @@ export function readFloats(tensor: OnnxTensor, where: string): WeightTensor {
     throw fail(
       'floating-point values',
       typeName(dataType),
-      'Quantised models cannot be read: give the model they were made of.',
+      'Quantised models cannot be read: give the original model.',
     );
   }
   assertInside(tensor, where);

@@ -62,7 +62,7 @@ export async function verifyImport(
         throw new UserError({
           where,
           field: `value ${level[part]}`,
-          expected: 'what the network read from the file gives for the same image',
+          expected: 'the outputs of the network read from the file, for the same image',
           received: `a difference of ${found.difference.toExponential(1)} in values up to ${found.magnitude.toExponential(1)}`,
           hint: 'The file computes something else than YOLOX: it cannot be imported.',
         });
@@ -137,7 +137,7 @@ function checkOutputs(
       expected:
         'boxes (raw, or decoded to centre and size in pixels), objectness and classes (before or after the sigmoid)',
       received: `other values of ${type} [${dims}]`,
-      hint: 'Export the network without non-maximum suppression and other steps behind it.',
+      hint: 'Export the network without non-maximum suppression and other steps after it.',
     });
   }
 }

@@ -78,12 +78,12 @@ function checkUnexpected(path: string, names: readonly string[]): void {
   if (inside.length > 0) {
     throw new UserError({
       where: path,
-      expected: 'no tensors but those of a YOLOX',
+      expected: 'only tensors of a YOLOX',
       received: `${inside.length} more: ${listed(inside)}`,
-      hint: 'The network has modules that are not computed here; it would give other results.',
+      hint: 'The network has modules that yolox-node does not support, so its results would differ.',
     });
   }
-  if (names.length > 0) log(`${path}: ${names.length} tensors beside the network are not used: ${listed(names)}`);
+  if (names.length > 0) log(`${path}: ${names.length} tensors outside the network are ignored: ${listed(names)}`);
 }
 
 type Categories = OpenedNetwork['categories'];

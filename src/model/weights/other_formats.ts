@@ -5,7 +5,7 @@ export interface OtherFormat {
 }
 
 const UNPACK = 'Unpack it, and give the weights in it.';
-const CONVERT = 'Give the torch checkpoint or the ONNX file it was made of.';
+const CONVERT = 'Give the torch checkpoint or the ONNX file it was made from.';
 const COPY_AGAIN = 'Download or copy the file again.';
 
 /** Formats by the bytes at an offset. */

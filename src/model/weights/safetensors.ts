@@ -101,7 +101,7 @@ function checkContent(
   if (received === expected) return;
   throw new UserError({
     where,
-    expected: `the content it was written with, sha256 ${expected}`,
+    expected: `the original content, sha256 ${expected}`,
     received: `sha256 ${received}`,
     hint: 'The file is damaged: restore a copy of it, or make it again.',
   });

@@ -69,7 +69,7 @@ export async function readNetwork(dicts: readonly StateDict[], where: string): P
     if (!isFloating(tensor.dtype)) {
       // Counters, such as the number of averaged steps.
       if (!PARAMETER.test(name)) continue;
-      const hint = 'Quantised weights cannot be read: give those they were made of.';
+      const hint = 'Quantised weights cannot be read: give the original weights.';
       throw new UserError({ where, field: stored, expected: 'floating-point numbers', received: tensor.dtype, hint });
     }
     weights.set(mmdet ? toMegvii(name) : name, await tensor.read());

@@ -59,7 +59,7 @@ async function sound<T>(where: string, work: () => T | Promise<T>): Promise<T> {
     if (error instanceof UserError) throw error;
     const hint = 'Download or copy the file again.';
     throw new UserError(
-      { where, expected: 'a sound torch checkpoint', reason: messageOf(error), hint },
+      { where, expected: 'a valid torch checkpoint', reason: messageOf(error), hint },
       { cause: error },
     );
   }
@@ -97,7 +97,7 @@ function refuseOtherZip(names: readonly string[], where: string): void {
   const expected = 'a torch checkpoint';
   const has = (name: string) => names.some((one) => one.endsWith(`/${name}`));
   if (has('data.pkl') && has('constants.pkl')) {
-    const hint = 'Save model.state_dict() of the model it was made of.';
+    const hint = 'Save model.state_dict() of the original model.';
     throw new UserError({ where, expected, reason: 'it is a model of TorchScript', hint });
   }
   if (has('data.pkl')) return;

@@ -149,11 +149,11 @@ function refusePart(annotations: string, leftOut: Record<string, number>): void 
     where: annotations,
     expected: 'a dataset without entries to leave out (--strict)',
     received: kinds.join(', '),
-    hint: 'Mend or remove these entries.',
+    hint: 'Fix or remove these entries.',
   });
 }
 
 function tellUnmatched({ unknownToDataset }: CategoryMatch): void {
   if (unknownToDataset.length === 0) return;
-  log(`model-eval: the dataset has no category ${some(unknownToDataset)}: what is found of these classes is left out`);
+  log(`model-eval: the dataset has no category ${some(unknownToDataset)}: detections of these classes are left out`);
 }

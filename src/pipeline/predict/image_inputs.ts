@@ -73,7 +73,7 @@ class Finder {
   async addList(path: string): Promise<void> {
     const refuse = (received: string): never => {
       const hint = `An image whose name begins with @ is written ./@${path}.`;
-      throw new UserError({ where: `@${path}`, expected: 'a list of image files, one a line', received, hint });
+      throw new UserError({ where: `@${path}`, expected: 'a list of image files, one per line', received, hint });
     };
     const bytes = await readBytes(path);
     if (typeof identifyImage(bytes) === 'string') refuse('an image');
@@ -101,7 +101,7 @@ class Finder {
       where: arg,
       expected: 'at least one image',
       received: found.length === 0 ? 'no file' : `${found.length} files, none of them an image`,
-      hint: unreadable.length > 0 ? `${unreadable[0]} cannot be read: look at its rights with ls -ld.` : undefined,
+      hint: unreadable.length > 0 ? `${unreadable[0]} cannot be read: check its permissions with ls -ld.` : undefined,
     });
   }
 

@@ -122,5 +122,5 @@ function tellChanged(images: readonly ImageInput[], outputs: readonly OutputPath
     changed ? [`${images[i].path}: drawn in ${path}, as ${changed}`] : [],
   );
   for (const line of changed.slice(0, MOST_TOLD)) log(line);
-  if (changed.length > MOST_TOLD) log(`${changed.length - MOST_TOLD} more outputs have another name than their image`);
+  if (changed.length > MOST_TOLD) log(`${changed.length - MOST_TOLD} more outputs are not named like their images`);
 }

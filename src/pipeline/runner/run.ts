@@ -84,7 +84,7 @@ async function finishedBefore<Name extends StepName>({ name, dir }: Job<Name>): 
 }
 
 function tellFinished<Name extends StepName>({ name, dir, config }: Job<Name>, lineage: Lineage<Name>): Lineage<Name> {
-  log(`${name}: finished before, ${dir}`);
+  log(`${name}: already finished, ${dir}`);
   const ignored = settingChanges(ignoredSettings(name, lineage.config), ignoredSettings(name, config));
   if (ignored.length > 0) log(`${name}: ${ignored.join(', ')} does not retrain; use --force to retrain`);
   return lineage;
@@ -164,7 +164,7 @@ async function refuseChanged({ name, config, store, ingredients, sourceFiles }: 
     where: name,
     expected: 'inputs that do not change while they are read',
     received: changes.join('; '),
-    hint: 'Run again when what writes them is done.',
+    hint: 'Run again when the program that writes them is done.',
   });
 }
 

@@ -42,7 +42,7 @@ async function readFile(field: string, path: string | null, store: Store): Promi
       field,
       expected: 'a file',
       received: found?.isDirectory() ? 'a folder' : found ? 'no plain file' : 'nothing there',
-      hint: `Mend the path; it is seen from ${process.cwd()}.`,
+      hint: `Fix the path, which is relative to ${process.cwd()}.`,
     });
   }
   return { [field]: { sha256: await store.hashFile(path) } };

@@ -60,7 +60,7 @@ export async function withServer<T>(
   try {
     const url = await announcedUrl(child, exited).catch((cause) => {
       if (!(cause instanceof Died)) throw cause;
-      throw died('a server that gets ready', cause.ending, cause);
+      throw died('a server that becomes ready', cause.ending, cause);
     });
     try {
       const result = await use({ url, pid: child.pid as number });
@@ -109,7 +109,7 @@ async function announcedUrl(child: Child, exited: Promise<Ending>): Promise<stri
   const lines = createInterface({ input: child.stdout });
   const announced = once(lines, 'line', { signal: AbortSignal.timeout(START_S * 1000) }).catch((cause) => {
     const received = `no answer in ${START_S} s`;
-    throw new UserError({ where: 'yolox-node serve', expected: 'a server that gets ready', received }, { cause });
+    throw new UserError({ where: 'yolox-node serve', expected: 'a server that becomes ready', received }, { cause });
   });
   const died = exited.then((ending) => {
     throw new Died(ending);

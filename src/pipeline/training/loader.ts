@@ -115,7 +115,7 @@ export class BatchLoader {
       ...problem,
       where: `${name} (${path})`,
       // Not the decoder's remedy: the file is the store's.
-      hint: 'Its copy in the store is damaged or gone: `npx yolox-node data-load --force` brings it in again.',
+      hint: 'Its copy in the store is damaged or gone: `npx yolox-node data-load --force` imports it again.',
     });
   }
 

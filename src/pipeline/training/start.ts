@@ -93,6 +93,6 @@ function describeFit(report: FitReport, path: string, classRows?: readonly (numb
     const fate = reinitialised.length > 0 ? 'their heads start afresh' : 'their heads are taken over in their order';
     log(`  the file does not name its classes: ${fate}; \`npx yolox-node import-weights --classes\` names them`);
   }
-  if (carried > 0) log(`  ${carried} of ${classRows?.length} classes are taken over by name`);
+  if (carried > 0) log(`  ${carried} of ${classRows?.length} classes keep their weights by name`);
   if (reinitialised.length > 0) log(`  newly initialised: ${reinitialised.join(', ')}`);
 }

@@ -27,7 +27,7 @@ export const isSuspect = ({ suspectOf }: PendingRequest): boolean => suspectOf !
 export const killsItsWorker = (): ApiError =>
   new ApiError({
     code: 'undecodable',
-    message: 'The image kills its process.',
+    message: 'The image crashes the model process.',
     expected: 'an image that is decoded in time',
     hint: 'Save it again at its size as a baseline JPEG.',
   });

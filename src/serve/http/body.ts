@@ -54,7 +54,7 @@ export async function readText(c: Context, maxBytes: number): Promise<string> {
 function cutOff(cause: unknown, reason: NodeJS.ErrnoException | null | undefined): ApiError {
   const { code = '' } = reason ?? {};
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new ApiError({ code: 'request_timeout', message: 'The request did not come in time.' }, { cause });
+    return new ApiError({ code: 'request_timeout', message: 'The request took too long to arrive.' }, { cause });
   }
   if (code.startsWith('HPE_') && code !== CUT_OFF) {
     const message = `The body cannot be read: ${messageOf(reason)}.`;

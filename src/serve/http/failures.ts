@@ -49,7 +49,7 @@ export function refuseWrongMethods(app: Hono): MiddlewareHandler {
       if (c.req.method === 'OPTIONS') return c.body(null, 204);
       return refuse(c, {
         code: 'wrong_method',
-        message: 'The path does not take this method.',
+        message: 'The path does not support this method.',
         expected: allowed,
         received: c.req.method,
       });

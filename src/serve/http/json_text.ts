@@ -16,7 +16,7 @@ export function parseJson(text: string): unknown {
   if (stringsOf(value) === stringsIn(text)) return value;
   throw new ApiError({
     code: 'repeated_key',
-    message: 'A key of the JSON body is there twice.',
+    message: 'A key of the JSON body occurs twice.',
     expected: 'each key once',
   });
 }

@@ -38,7 +38,7 @@ function parse(text: string): URL {
     return new URL(text);
   } catch (cause) {
     throw new ApiError(
-      { code: 'bad_url', message: 'This is no URL.', expected: 'an absolute URL', received: text },
+      { code: 'bad_url', message: 'This is not a URL.', expected: 'an absolute URL', received: text },
       { cause },
     );
   }

@@ -19,7 +19,7 @@ export async function readApiKeys(config: ServeConfig): Promise<ServeConfig> {
   if (where === null) return config;
   const lines = (await readText(where)).split('\n').map((line) => line.replace(/#.*/, '').trim());
   const keys = lines.filter((line) => line !== '');
-  if (keys.length === 0) throw new UserError({ where, expected: 'at least one key, one a line' });
+  if (keys.length === 0) throw new UserError({ where, expected: 'at least one key, one per line' });
   const checked = configSchema.shape.serve.unwrap().shape.apiKeys.safeParse(keys);
   if (!checked.success) {
     const { path, message } = checked.error.issues[0];

@@ -10,7 +10,7 @@ export const CUT_OFF = 'HPE_INVALID_EOF_STATE';
 
 /** What Node's parser refuses, by its code. */
 const PARSER_ERRORS: Record<string, ErrorBody> = {
-  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request_timeout', message: 'The request did not come in time.' },
+  ERR_HTTP_REQUEST_TIMEOUT: { code: 'request_timeout', message: 'The request took too long to arrive.' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { code: 'too_large', message: 'The extensions of a chunk are too large.' },
   HPE_HEADER_OVERFLOW: {
     code: 'head_too_large',

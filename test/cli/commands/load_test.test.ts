@@ -185,7 +185,7 @@ const misuses: [string, string[], RegExp][] = [
   ],
   ['several numbers in a closed loop', [NOWHERE, '--concurrency', '1', '2'], /--concurrency: expected one number/],
   ['a header without a name', ['http://127.0.0.1:9/', '--header', 'abc'], /--header/],
-  ['a server that is not there', ['http://127.0.0.1:9/'], /expected an answer of status 200 to 299.*ECONNREFUSED/],
+  ['a server that is not there', ['http://127.0.0.1:9/'], /expected an answer with status 200 to 299.*ECONNREFUSED/],
 ];
 
 for (const [title, args, message] of misuses) {

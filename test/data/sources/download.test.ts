@@ -155,7 +155,10 @@ test('without a validator a broken download starts over', async (context) => {
 test('a wrong checksum is an error and leaves no file behind', async (context) => {
   context.answer = (request, response) => serve(request, response, CONTENT, '"1"');
   const message = await messageFrom(download(context.url, context.dir, { ...QUICK, sha256: 'a'.repeat(64) }));
-  assert.match(message, new RegExp(`^UserError: ${context.url}: expected a file of SHA-256 a{64}, received "${HASH}"`));
+  assert.match(
+    message,
+    new RegExp(`^UserError: ${context.url}: expected a file with SHA-256 a{64}, received "${HASH}"`),
+  );
   assert.equal(finished(context), []);
 });
 

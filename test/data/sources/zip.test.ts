@@ -48,7 +48,7 @@ test('an entry leading out of the zip refuses the whole zip', async ({ path }) =
   const bytes = readFileSync(path);
   // Same length, so every offset in the zip stays right.
   writeFileSync(path, bytes.toString('latin1').replaceAll('aa/evil.json', '../evil.json'), 'latin1');
-  assert.match(await messageFrom(openZip(path)), /^UserError: .*a\.zip: expected a sound zip: .*\.\.\/evil\.json/);
+  assert.match(await messageFrom(openZip(path)), /^UserError: .*a\.zip: expected a valid zip: .*\.\.\/evil\.json/);
 });
 
 test('a truncated zip, damaged or oversized entries are errors', async ({ path }) => {
@@ -65,7 +65,7 @@ test('a truncated zip, damaged or oversized entries are errors', async ({ path }
   broken.close();
   writeFileSync(path, bytes.subarray(0, bytes.length / 2));
   assert.ok(await isZip(path));
-  assert.match(await messageFrom(openZip(path)), /^UserError: .*expected a sound zip/);
+  assert.match(await messageFrom(openZip(path)), /^UserError: .*expected a valid zip/);
 });
 
 test('annotations: the only JSON, the only instances JSON, the one named, or the candidates', async ({ path }) => {

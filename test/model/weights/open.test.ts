@@ -67,7 +67,7 @@ test('a network with modules of its own is refused, tensors beside it are not', 
     assert.instance(error, UserError);
     assert.match(
       (error as UserError).message,
-      new RegExp(`no tensors but those of a YOLOX.*1 more: ${name}.*modules that are not`),
+      new RegExp(`only tensors of a YOLOX.*1 more: ${name}.*modules that yolox-node does not`),
     );
   }
   await writeSafetensors(path, extra('loss.scale'));

@@ -147,7 +147,7 @@ test('a damaged value is named with its file and the remedy; a file of others ha
   whole[whole.length - 1] ^= 1;
   assert.throws(
     () => parseSafetensors(whole, 'best.safetensors'),
-    /best\.safetensors: expected the content.*damaged: restore/,
+    /best\.safetensors: expected the original content.*damaged: restore/,
   );
   const foreign = craft({ __metadata__: { format: 'pt' }, a: entry(0, 8) }, 8);
   assert.equal(parseSafetensors(foreign, 'file').metadata, { format: 'pt' });

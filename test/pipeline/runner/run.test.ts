@@ -76,7 +76,7 @@ test('an input that is touched, spelt differently or has litter beside it is the
     assert.equal(await stateOf(config({ data: { images: spelling } })), ['finished', 'finished'], spelling);
   }
   const lines = await linesOf(() => runPipeline(config({ data: { images: join(dir, 'link') } }), 'data-prep'));
-  assert.match(lines, /data-load: finished before.*\n.*data-prep: finished before/);
+  assert.match(lines, /data-load: already finished.*\n.*data-prep: already finished/);
 });
 
 const CHANGES: [string, (context: Context) => Promise<void> | void, RegExp][] = [
@@ -318,7 +318,7 @@ test('processes at the same work wait for each other and do it once', async ({ c
     const lines = (await Promise.all(runs)).join('');
     for (const step of ['data-load', 'data-prep']) {
       assert.is(lines.match(new RegExp(`^${step}: done in`, 'gm'))?.length, 1, lines);
-      assert.is(lines.match(new RegExp(`^${step}: finished before`, 'gm'))?.length, 2, lines);
+      assert.is(lines.match(new RegExp(`^${step}: already finished`, 'gm'))?.length, 2, lines);
     }
   } finally {
     rmSync(script);

@@ -30,7 +30,7 @@ async function gone(pid: number): Promise<void> {
 test('one that does not start is an error with its exit code and the end of its log', async () => {
   const error = await failureOf(withServer(['/no/such/bundle'], async () => {}));
   assert.instance(error, UserError);
-  assert.match(error.message, 'yolox-node serve: expected a server that gets ready, received "exit code 2"');
+  assert.match(error.message, 'yolox-node serve: expected a server that becomes ready, received "exit code 2"');
   assert.match(error.message, '/no/such/bundle');
 });
 

@@ -234,7 +234,7 @@ test('what a worker had in hand when it died is asked again one by one, and only
   await until(() => batcher.queued === images.length);
   // The next worker dies of it as well, when it is alone with it.
   batcher.connect({ channels: mortal(deadly), long: real }, 1);
-  await assertRejects(asked[0], 'kills its process');
+  await assertRejects(asked[0], 'crashes the model process');
   batcher.connect({ channels: mortal(deadly), long: real }, 1);
   const [culprit, ...answers] = await ended;
   assert.is(culprit.status, 'rejected');
@@ -350,7 +350,7 @@ test('long ones go one by one to the detector for them, and others wait for none
   assert.is(short.sent, 3);
 });
 
-test('a long one that kills its process is given up, and those beside it are answered', async () => {
+test('a long one that crashes the model process is given up, and those beside it are answered', async () => {
   const [long, ...others] = images;
   let connect = () => {};
   const process = () => {
@@ -378,7 +378,7 @@ test('a long one that kills its process is given up, and those beside it are ans
   const lost = ask(long);
   const found = Promise.all(others.map((bytes) => ask(bytes)));
   connect();
-  await assertRejects(lost, 'kills its process');
+  await assertRejects(lost, 'crashes the model process');
   assert.equal(await found, await Promise.all(others.map(alone)));
 });
 

@@ -111,7 +111,7 @@ test('a process that dies is replaced, and what it had in hand is answered', asy
   assert.equal(await ask(), reference);
 });
 
-test('an image that kills its process twice is given up, its neighbours are answered', async () => {
+test('an image that crashes the model process twice is given up, its neighbours are answered', async () => {
   let restarts = 0;
   const doomed: ModelProcess = await startModel(bundle, {
     onRestart: () => {
@@ -123,7 +123,7 @@ test('an image that kills its process twice is given up, its neighbours are answ
   kill(doomed, 'SIGKILL');
   const [culprit, ...others] = await Promise.allSettled(asked);
   assert.is(culprit.status, 'rejected');
-  assert.match(String((culprit as PromiseRejectedResult).reason), 'kills its process');
+  assert.match(String((culprit as PromiseRejectedResult).reason), 'crashes the model process');
   assert.equal(
     others.map((other) => other.status === 'fulfilled' && other.value),
     [reference, reference],
