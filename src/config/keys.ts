@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isRecord } from '../base/record.js';
 import { configSchema } from './schema.js';
 
 /** Paths of all keys that hold values: `train.optimizer.lr`. */
@@ -67,7 +68,7 @@ export const isSecret = (path: readonly PropertyKey[]): boolean =>
 /** A copy of the tree with `[secret]` in place of every secret. */
 export function withoutSecrets<T>(tree: T, path: readonly string[] = []): T {
   if (isSecret(path)) return '[secret]' as T;
-  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
+  if (!isRecord(tree)) return tree;
   return Object.fromEntries(
     Object.entries(tree).map(([key, value]) => [key, withoutSecrets(value, [...path, key])]),
   ) as T;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf, UserError } from '../../base/errors.js';
 import { readBytes, writeAtomic } from '../../base/files.js';
+import { isRecord } from '../../base/record.js';
 import { CHECKSUM_KEY, contentHash } from './checksum.js';
 import { type Dtype, ITEM_BYTES, toFloat32 } from './dtype.js';
 
@@ -74,8 +75,8 @@ function parseHeader(file: Uint8Array, where: string): { header: Record<string, 
   } catch (error) {
     throw fail('UTF-8 JSON', messageOf(error), error);
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw fail('a JSON object', header);
-  return { header: header as Record<string, unknown>, start: 8 + length };
+  if (!isRecord(header)) throw fail('a JSON object', header);
+  return { header, start: 8 + length };
 }
 
 function check<T>(schema: z.ZodType<T>, value: unknown, where: string, name: string): T {
